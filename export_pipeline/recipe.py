@@ -1,0 +1,242 @@
+"""What a user writes: a TOML file with a table for the network and one for each stage."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from typing_extensions import Self
+
+from export_pipeline.errors import RecipeError, near
+from export_pipeline.signature import ImageSignature
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+BUILTIN = "builtin"
+# Filters of the narrowest layer of any network at alpha 1.
+LEAST_FILTERS = 32
+TARGETS = (
+    "mlpackage-int8",
+    "mlpackage-fp16",
+    "mlmodel-int8",
+    "tflite-fp16",
+    "tflite-dynamic",
+    "tflite-int8",
+    "onnx-fp32",
+)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ModelTable(_Table):
+    """``[model]``: the network, as in ``models.NETWORKS``."""
+
+    network: Literal["johnson", "small"] = "small"
+    alpha: float = Field(0.3, gt=0, le=4, description="width multiplier")
+    rho: float = Field(1.0, gt=0, le=1, description="resolution multiplier")
+    blocks: int | None = Field(None, ge=0, le=16, description="residual blocks; the network's own number when left out")
+    norm: Literal["instance", "batch"] = "instance"
+
+    @field_validator("alpha")
+    @classmethod
+    def _leaves_filters(cls, alpha: float) -> float:
+        if alpha < 1 / LEAST_FILTERS:
+            raise ValueError(f"it leaves a layer without filters; it must be {1 / LEAST_FILTERS:g} or more")
+        return alpha
+
+
+class TrainTable(_Table):
+    """``[train]``: data, losses and length of the training."""
+
+    style: str = Field(BUILTIN, description="an image file, or 'builtin'")
+    content: str = Field(BUILTIN, description="a folder of photographs, or 'builtin'")
+    steps: int = Field(1000, ge=0, le=10_000_000, description="optimizer steps; 0 keeps the warm start as it is")
+    batch_size: int = Field(2, ge=1, le=256)
+    crop: int = Field(256, ge=32, le=2048, description="side of the square crops, pixels")
+    style_size: int = Field(512, ge=64, le=4096, description="side that the style image is resized to, pixels")
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    content_layer: Literal["relu3_1", "relu4_1"] = "relu3_1"
+    content_weight: float = Field(1.0, ge=0)
+    style_weight: float = Field(2.0, ge=0)
+    tv_weight: float = Field(0.1, ge=0, description="of the total variation, mean absolute difference / 255")
+    checkpoint_every: int = Field(100, ge=1, description="steps between two checkpoints")
+    warm_start: str | None = Field(None, description="a checkpoint file to start from")
+    vgg_weights: str | None = Field(None, description="VGG-19 weights, .h5 of Keras or .npz; else cache or download")
+    hold_out: int = Field(0, ge=0, description="last files of the content folder, by name, kept for verification")
+
+
+class CompressTable(_Table):
+    """``[compress]``: the pruning schedule. Steps count from the start of the fine-tuning while pruning."""
+
+    schedule: Literal["none", "polynomial_decay", "constant"] = "none"
+    initial_sparsity: float = Field(0.0, ge=0, lt=1)
+    final_sparsity: float = Field(0.5, ge=0, lt=1)
+    begin_step: int = Field(0, ge=0)
+    end_step: int = Field(100, ge=1)
+    frequency: int = Field(10, ge=1, description="steps between two updates of the masks")
+    steps: int = Field(0, ge=0, description="optimizer steps of fine-tuning while pruning")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.schedule == "none":
+            return self
+        if self.end_step <= self.begin_step:
+            raise ValueError(f"end_step {self.end_step} must be above begin_step {self.begin_step}")
+        if self.steps < self.end_step:
+            raise ValueError(f"steps {self.steps} must be at least end_step {self.end_step}, or the schedule never ends")
+        if self.schedule == "polynomial_decay" and self.initial_sparsity > self.final_sparsity:
+            raise ValueError(f"initial_sparsity {self.initial_sparsity} is above final_sparsity {self.final_sparsity}")
+        return self
+
+
+class ExportTable(_Table):
+    """``[export]``: the files to make, and the image size that they take."""
+
+    height: int = Field(256, ge=16, le=4096)
+    width: int = Field(256, ge=16, le=4096)
+    targets: tuple[str, ...] = TARGETS
+    calibration_images: int = Field(16, ge=1, le=1000, description="training photographs that set int8 ranges")
+
+    @field_validator("targets")
+    @classmethod
+    def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        if not targets or len(set(targets)) < len(targets):
+            raise ValueError("name at least one target, each once")
+        for target in targets:
+            if target not in TARGETS:
+                raise ValueError(f"unknown target {target!r}; {near(target, TARGETS)}")
+        return targets
+
+    @field_validator("height", "width")
+    @classmethod
+    def _multiple_of_four(cls, side: int) -> int:
+        if side % 4:
+            raise ValueError(f"{side} is not a multiple of 4, as two strides of 2 need; nearest: {round(side / 4) * 4}")
+        return side
+
+
+class VerifyTable(_Table):
+    """``[verify]``: the photographs to judge on, and tolerances other than the project's own."""
+
+    images: int = Field(6, ge=1, le=1000, description="validation photographs at most")
+    content: str | None = Field(None, description="a folder of validation photographs; else the held-out or built-in ones")
+    min_psnr: dict[str, float] = Field(default_factory=dict, description="dB by target, instead of the tolerance")
+
+    @field_validator("min_psnr")
+    @classmethod
+    def _targets(cls, value: dict[str, float]) -> dict[str, float]:
+        return _by_target(value)
+
+
+class Budget(_Table):
+    """Limits of one target. A file over any of them fails the build."""
+
+    bytes: int | None = Field(None, gt=0, description="most bytes as the file lies")
+    deflated_bytes: int | None = Field(None, gt=0, description="most bytes deflated")
+    fps_ratio: float | None = Field(None, gt=0, description="least FPS as a multiple of the float Keras network's, same run")
+    style_distance: float | None = Field(None, gt=0, description="most style distance")
+    content_distance: float | None = Field(None, gt=0, description="most content distance")
+    ssim: float | None = Field(None, gt=0, le=1, description="least SSIM to the float network's output")
+    peak_memory_bytes: int | None = Field(None, gt=0, description="most resident bytes of a fresh process")
+
+
+class ReportTable(_Table):
+    """``[report]``: how to measure, and the budgets."""
+
+    runs: int = Field(30, ge=30, le=10_000, description="timed runs of each file")
+    budgets: dict[str, Budget] = Field(default_factory=dict, description="by target")
+
+    @field_validator("budgets")
+    @classmethod
+    def _targets(cls, value: dict[str, Budget]) -> dict[str, Budget]:
+        return _by_target(value)
+
+
+def _by_target(value: dict[str, Any]) -> dict[str, Any]:
+    for target in value:
+        if target not in TARGETS:
+            raise ValueError(f"unknown target {target!r}; {near(target, TARGETS)}")
+    return value
+
+
+class Recipe(_Table):
+    """One recipe. ``Recipe.load(path)`` reads TOML; relative paths in it are relative to its folder."""
+
+    name: str = Field("stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the bundle and its files")
+    seed: int = Field(0, ge=0, lt=2**31)
+    model: ModelTable = ModelTable()
+    train: TrainTable = TrainTable()
+    compress: CompressTable = CompressTable()
+    export: ExportTable = ExportTable()
+    verify: VerifyTable = VerifyTable()
+    report: ReportTable = ReportTable()
+    _folder: Path = PrivateAttr(default=Path())
+
+    def path(self, written: str) -> Path:
+        """The path that *written*, as it stands in the recipe, means: relative ones start at the recipe's folder."""
+        return self._folder / Path(written).expanduser()
+
+    @property
+    def signature(self) -> ImageSignature:
+        """What every exported file takes and gives."""
+        return ImageSignature(height=self.export.height, width=self.export.width)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recipe:
+        """Read a recipe file.
+
+        Raises:
+            RecipeError: it is missing, not TOML, has an unknown key or a value out of range.
+        """
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RecipeError(f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
+        recipe = cls.parse(data, where=str(path))
+        recipe._folder = path.parent
+        return recipe
+
+    @classmethod
+    def parse(cls, data: dict[str, Any], where: str = "recipe") -> Recipe:
+        """Check *data*, a recipe as nested dictionaries.
+
+        Raises:
+            RecipeError: an unknown key or a value out of range; every one is named.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError("; ".join(f"{where}: {_sentence(dict(e))}" for e in error.errors())) from error
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """One pydantic error in words, with the near match of an unknown key or value."""
+    location, given = error["loc"], error["input"]
+    name = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {name!r}; {near(str(location[-1]), _keys(location[:-1]))}"
+    if error["type"] == "literal_error":
+        return f"{name} is {given!r}; {near(str(given), error['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ').split(', '))}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
+
+
+def _keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys of the table at *location*."""
+    table: Any = Recipe
+    for part in location:
+        if table is Recipe or part in getattr(table, "model_fields", {}):
+            table = table.model_fields[part].annotation
+        if not hasattr(table, "model_fields"):
+            table = Budget  # the only table that lies below a dictionary
+    return list(table.model_fields)

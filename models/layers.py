@@ -1,0 +1,112 @@
+"""Layers that every converter lowers to few operations, each with a full ``get_config``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+EPSILON = 1e-5
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
+class InstanceNormalization(keras.layers.Layer):  # type: ignore[misc]
+    """Normalises each channel of each image to mean ``beta`` and deviation ``gamma``.
+
+    Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
+    Input and output ``(N, H, W, C)``; weights ``gamma`` and ``beta`` of shape ``(C,)``.
+
+    Written with ``tf.nn.moments`` and ``tf.nn.batch_normalization``: coremltools recognises that pair
+    and makes one ``instance_norm`` of it, where the same formula by hand becomes nine operations.
+    """
+
+    def __init__(self, epsilon: float = EPSILON, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"epsilon is {epsilon}; it must be above 0")
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Any) -> None:
+        channels = int(input_shape[-1])
+        self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        mean, variance = tf.nn.moments(inputs, axes=[1, 2], keepdims=True)
+        return tf.nn.batch_normalization(inputs, mean, variance, self.beta, self.gamma, self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
+class Rescaling(keras.layers.Layer):  # type: ignore[misc]
+    """``x * scale + offset``: between 0..255 of images and the values that a network computes with."""
+
+    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = float(scale), float(offset)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * self.scale + self.offset if self.offset else inputs * self.scale
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
+class ScaleSize(keras.layers.Layer):  # type: ignore[misc]
+    """Resizes ``(N, H, W, C)`` to ``(N, round(rho H), round(rho W), C)``, bilinear.
+
+    The entry of a network with a resolution multiplier (Howard et al., "MobileNets", 2017).
+    """
+
+    def __init__(self, rho: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 < rho <= 1:
+            raise ValueError(f"rho is {rho}; it must be above 0 and at most 1")
+        self.rho = float(rho)
+
+    def call(self, inputs: Any) -> Any:
+        height, width = _size(inputs)
+        return tf.image.resize(inputs, (self._scaled(height), self._scaled(width)))
+
+    def _scaled(self, side: Any) -> Any:
+        if isinstance(side, int):
+            return max(1, round(side * self.rho))
+        return tf.maximum(1, tf.cast(tf.round(tf.cast(side, tf.float32) * self.rho), tf.int32))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rho": self.rho}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
+class MatchSize(keras.layers.Layer):  # type: ignore[misc]
+    """Brings ``[x, like]`` to the height and width of ``like``: crops *x*, or resizes it (bilinear).
+
+    Two strides of 2 round odd sizes up and the upsamplings keep the excess, which is cropped. Where
+    the sizes are known and equal, as in an export at a multiple of four, no operation is made.
+    """
+
+    def __init__(self, resize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.resize = bool(resize)
+
+    def call(self, inputs: Any) -> Any:
+        x, like = inputs
+        if x.shape[1:3].is_fully_defined() and x.shape[1:3] == like.shape[1:3]:
+            return x
+        wanted = _size(like)
+        return tf.image.resize(x, wanted) if self.resize else x[:, : wanted[0], : wanted[1], :]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "resize": self.resize}
+
+
+def _size(x: Any) -> tuple[Any, Any]:
+    """Height and width of *x*: integers where the graph knows them, else scalar tensors."""
+    dynamic = tf.shape(x) if None in x.shape[1:3] else None
+    height, width = (x.shape[axis] if x.shape[axis] is not None else dynamic[axis] for axis in (1, 2))
+    return height, width

@@ -1,0 +1,120 @@
+"""Feed-forward style transfer networks: photo in, stylized photo out.
+
+Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016, with the
+instance norm of Ulyanov et al. (2016) and the resize-convolution of Odena et al. (2016).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tf_keras as keras
+
+from models.layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
+
+# A power of two, so that folding the scale into the first kernel loses no bit.
+INPUT_SCALE = 1 / 128
+NORMS = ("instance", "batch")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Filters of the three encoder convolutions at alpha 1, and the number of residual blocks."""
+
+    filters: tuple[int, int, int]
+    blocks: int
+
+
+JOHNSON = Architecture(filters=(32, 64, 128), blocks=5)
+SMALL = Architecture(filters=(32, 32, 32), blocks=3)
+
+
+def johnson(**arguments: Any) -> keras.Model:
+    """Johnson's network: 32, 64 and 128 filters, five residual blocks. Arguments as in :func:`style_net`."""
+    return style_net(JOHNSON, name="johnson", **arguments)
+
+
+def small(**arguments: Any) -> keras.Model:
+    """The small network: 32 filters everywhere, three residual blocks. Arguments as in :func:`style_net`."""
+    return style_net(SMALL, name="small", **arguments)
+
+
+def style_net(
+    architecture: Architecture,
+    *,
+    alpha: float = 1.0,
+    rho: float = 1.0,
+    blocks: int | None = None,
+    norm: str = "instance",
+    height: int | None = None,
+    width: int | None = None,
+    name: str = "style_net",
+) -> keras.Model:
+    """Build a style transfer network.
+
+    Args:
+        architecture: filters and blocks at width 1.
+        alpha: width multiplier; every layer has ``int(alpha * filters)`` filters, at least one.
+        rho: resolution multiplier in (0, 1]: the network computes on an image of ``rho`` times the
+            height and width, and gives one of the full size.
+        blocks: number of residual blocks, 0 or more; ``None`` takes the architecture's.
+        norm: one of :data:`NORMS`.
+        height, width: pixels; ``None`` takes any size.
+
+    Returns:
+        A model from ``(N, H, W, 3)`` to the same shape, both RGB float32 in 0..255.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    blocks = architecture.blocks if blocks is None else blocks
+    filters = _filters(architecture, alpha)
+    if blocks < 0:
+        raise ValueError(f"blocks is {blocks}; it must be 0 or more")
+    if norm not in NORMS:
+        raise ValueError(f"norm is {norm!r}; allowed: {', '.join(NORMS)}")
+
+    image = keras.Input((height, width, 3), name="image")
+    entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
+    x = Rescaling(INPUT_SCALE, name="rescale")(entry)
+    for index, (count, kernel, stride) in enumerate(zip(filters, (9, 3, 3), (1, 2, 2), strict=True)):
+        x = _conv(x, f"down{index}", count, kernel, norm, stride=stride)
+    for index in range(blocks):
+        x = _residual(x, f"block{index}", filters[2], norm)
+    for index, count in enumerate((filters[1], filters[0])):
+        x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"up{index}_resize")(x)
+        x = _conv(x, f"up{index}", count, 3, norm)
+    x = _conv(x, "out", 3, 9, norm, activation="tanh")
+    x = Rescaling(127.5, 127.5, name="to_image")(x)
+    x = MatchSize(name="crop")([x, entry])
+    if rho != 1:
+        x = MatchSize(resize=True, name="exit")([x, image])
+    return keras.Model(image, x, name=name)
+
+
+def _filters(architecture: Architecture, alpha: float) -> tuple[int, int, int]:
+    first, second, third = (int(alpha * count) for count in architecture.filters)
+    if min(first, second, third) < 1:
+        least = 1 / min(architecture.filters)
+        raise ValueError(f"alpha is {alpha}, which leaves a layer without filters; it must be {least:g} or more")
+    return first, second, third
+
+
+def _conv(
+    x: Any, name: str, filters: int, kernel: int, norm: str, *, stride: int = 1, activation: str | None = "relu"
+) -> Any:
+    # No bias: the norm behind it would take it out again.
+    conv = keras.layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")
+    x = conv(x)
+    if norm == "instance":
+        x = InstanceNormalization(name=f"{name}_norm")(x)
+    else:
+        x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    return x if activation is None else keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def _residual(x: Any, name: str, filters: int, norm: str) -> Any:
+    y = _conv(x, f"{name}_a", filters, 3, norm)
+    y = _conv(y, f"{name}_b", filters, 3, norm, activation=None)
+    return keras.layers.Add(name=f"{name}_add")([x, y])
