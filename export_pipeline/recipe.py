@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +84,7 @@ class CompressTable(_Table):
     end_step: int = Field(100, ge=1)
     frequency: int = Field(10, ge=1, description="steps between two updates of the masks")
     steps: int = Field(0, ge=0, description="optimizer steps of fine-tuning while pruning")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of the fine-tuning")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -180,8 +183,17 @@ class Recipe(_Table):
     _folder: Path = PrivateAttr(default=Path())
 
     def path(self, written: str) -> Path:
-        """The path that *written*, as it stands in the recipe, means: relative ones start at the recipe's folder."""
-        return self._folder / Path(written).expanduser()
+        """The path that *written*, as it stands in the recipe, means.
+
+        ``~`` and ``$NAME`` are expanded; a relative path starts at the recipe's folder.
+
+        Raises:
+            RecipeError: an environment variable in it is not set.
+        """
+        expanded = os.path.expandvars(written)
+        if missing := re.search(r"\$\{?(\w+)", expanded):
+            raise RecipeError(f"{written!r} needs the environment variable {missing[1]}, which is not set. Set it.")
+        return self._folder / Path(expanded).expanduser()
 
     @property
     def signature(self) -> ImageSignature:

@@ -1,0 +1,43 @@
+"""The compress stage: a Keras model in, a smaller one out.
+
+:data:`STEPS` lists what is done, in order, with the reason for its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tf_keras as keras
+
+from export_pipeline.compress.fold import fold_input_scale
+from export_pipeline.compress.prune import apply_masks, set_step, sparsity, wrap
+from export_pipeline.recipe import Recipe
+
+__all__ = ["STEPS", "finish", "prune", "sparsity"]
+
+# The model to train on, and what to call before each step.
+FineTune = Callable[[Any, Callable[[int], None]], None]
+
+STEPS = (
+    ("prune", "first, because it trains: fine-tuning must see the network that it will leave behind"),
+    ("fold", "last, because it changes weights that training and checkpoints want as they were"),
+)
+
+
+def prune(model: keras.Model, recipe: Recipe, fine_tune: FineTune) -> dict[str, float]:
+    """Prune *model* in place on the schedule of *recipe*, training it with *fine_tune*.
+
+    Returns:
+        The share of zeros of each convolution, by layer name.
+    """
+    if recipe.compress.schedule != "none":
+        pruned = wrap(model, recipe.compress)
+        fine_tune(pruned, lambda step: set_step(pruned, step))
+        apply_masks(pruned)
+    return sparsity(model)
+
+
+def finish(model: keras.Model) -> keras.Model:
+    """A copy of *model* ready for export: same function, fewer operations."""
+    return fold_input_scale(model)

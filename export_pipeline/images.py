@@ -1,0 +1,150 @@
+"""Reading and writing images: the one door for photographs, styles and results.
+
+Inside the project an image is an array ``(height, width, 3)``, RGB, uint8 0..255.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from export_pipeline.errors import ImageError, ModelError, OutputError
+from export_pipeline.files import written_aside
+
+READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+_ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, 8 or 16 bits, one frame"
+# What Pillow's decoders raise on bytes that are not what they should be.
+_DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
+
+
+def load_image(path: Path | str) -> np.ndarray:
+    """Read an image file as ``(H, W, 3)`` RGB uint8.
+
+    The EXIF orientation is applied. Grayscale, palette and CMYK become RGB; embedded colour profiles
+    are not. 16-bit values are scaled to 8 bits. Transparent pixels are laid on white. Of a JPEG with
+    further pictures behind the first (MPO, as phones write it) the first is read.
+
+    Raises:
+        ImageError: the file is missing, not an image, damaged, animated or of a kind not read.
+    """
+    path = Path(path)
+    with _readable(path), Image.open(path, formats=_FORMATS) as opened:
+        if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
+            raise ImageError(f"{path} is animated or has pages ({opened.n_frames} frames). Give an image of one frame.")
+        opened.load()
+        upright = ImageOps.exif_transpose(opened)
+        return np.array(_rgb(upright, path))
+
+
+def save_image(path: Path | str, image: np.ndarray) -> None:
+    """Write ``(H, W, 3)`` RGB uint8 in the format that the file name's suffix says, whole or not at all.
+
+    Raises:
+        OutputError: the suffix is not one of :data:`WRITE_SUFFIXES`, or the file cannot be written.
+        ValueError: *image* is not ``(H, W, 3)`` uint8.
+    """
+    path = Path(path)
+    check_image(image)
+    if path.suffix.lower() not in WRITE_SUFFIXES:
+        raise OutputError(f"cannot write {path}: unknown image suffix {path.suffix!r}; allowed: {', '.join(WRITE_SUFFIXES)}")
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder. Choose another output path.")
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    with written_aside(path) as aside:
+        Image.fromarray(image).save(aside, **options)
+
+
+def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bring ``(H, W, 3)`` uint8 to ``(height, width, 3)`` without distortion.
+
+    The image is resized (Lanczos, antialiased) until it just covers the size; then its centre is cut out.
+    """
+    check_image(image)
+    if image.shape[:2] == (height, width):
+        return image
+    scale = max(height / image.shape[0], width / image.shape[1])
+    box_height, box_width = height / scale, width / scale
+    top, left = (image.shape[0] - box_height) / 2, (image.shape[1] - box_width) / 2
+    box = (left, top, left + box_width, top + box_height)
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def list_images(folder: Path | str) -> list[Path]:
+    """Files right inside *folder* with one of :data:`READ_SUFFIXES`, sorted by name; hidden ones are left out.
+
+    Raises:
+        ImageError: *folder* is missing or not a folder, or holds no such file.
+    """
+    folder = Path(folder)
+    try:
+        found = [p for p in folder.iterdir() if p.suffix.lower() in READ_SUFFIXES and not p.name.startswith(".")]
+    except OSError as error:
+        raise ImageError(f"cannot read folder {folder}: {error.strerror}. Give a folder of photographs.") from error
+    found = sorted(p for p in found if p.is_file())
+    if not found:
+        raise ImageError(f"{folder} holds no images. Put photographs there; allowed: {', '.join(READ_SUFFIXES)}")
+    return found
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """Round float values 0..255 to uint8, clipping those outside.
+
+    Raises:
+        ModelError: a value is not finite.
+    """
+    if not np.isfinite(image).all():
+        raise ModelError("the model's output holds values that are not finite. Train or export it again.")
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is not ``(H, W, 3)`` uint8 with a ``ValueError``: a mistake in code, not in a file."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(f"an image is (height, width, 3) uint8; got {image.shape} {image.dtype}")
+
+
+def _rgb(image: Image.Image, path: Path) -> Image.Image:
+    """Any mode to RGB: 16 bits to 8, transparency onto white."""
+    if image.mode.startswith("I"):
+        image = _from_deep(image, path)
+    elif image.mode == "F":
+        raise ImageError(f"{path} holds floating-point pixels; {_ALLOWED}")
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _from_deep(image: Image.Image, path: Path) -> Image.Image:
+    """A grayscale image of 16 bits a pixel as one of 8 bits."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ImageError(f"{path} has more than 16 bits a pixel; {_ALLOWED}")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn everything that reading an image raises into an ImageError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about odd metadata and large pictures; both are read
+            yield
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image that can be read; {_ALLOWED}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path} has too many pixels ({error}). Scale it down first.") from error
+    except _DECODING as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"cannot read {path}: {error.strerror}. Give the path of an image.") from error
+        raise ImageError(f"{path} is damaged or truncated ({error}). Save it again; {_ALLOWED}") from error

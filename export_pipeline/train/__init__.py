@@ -1,0 +1,92 @@
+"""The train stage: photographs and a style image in, a checkpoint out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import models
+from export_pipeline.errors import RecipeError
+from export_pipeline.recipe import Recipe
+from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo
+from export_pipeline.train.data import Photographs, photographs, style_image
+from export_pipeline.train.fit import Progress, Run, default_strategy, fit
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointInfo",
+    "Photographs",
+    "Progress",
+    "fine_tune",
+    "network",
+    "photographs",
+    "restored",
+    "style_image",
+    "train",
+]
+
+
+def network(recipe: Recipe, **size: int) -> Any:
+    """The untrained network of *recipe*, for any image size or for ``height`` and ``width`` pixels.
+
+    Raises:
+        RecipeError: the network cannot be built with these arguments.
+    """
+    table = recipe.model
+    try:
+        return models.NETWORKS[table.network](
+            alpha=table.alpha, rho=table.rho, blocks=table.blocks, norm=table.norm, **size
+        )
+    except ValueError as error:
+        raise RecipeError(f"model: {error}") from error
+
+
+def restored(checkpoint: Checkpoint) -> Any:
+    """The network of a checkpoint of the train stage, with its weights."""
+    model = network(checkpoint.info.recipe)
+    checkpoint.restore(model.weights)
+    return model
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    tensorboard: Path | None = None,
+) -> tuple[Any, Checkpoint]:
+    """Train the network of *recipe*, going on where an interrupted run in *folder* was.
+
+    Returns:
+        The model, any size ``(N, H, W, 3)`` RGB 0..255 to the same, and its checkpoint.
+    """
+    import tf_keras as keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    strategy = default_strategy()
+    with strategy.scope():
+        model = network(recipe)
+    parent = None
+    if recipe.train.warm_start is not None:
+        parent = Checkpoint.open(recipe.path(recipe.train.warm_start))
+        parent.restore(model.weights)
+    run = Run(recipe, "train", recipe.train.steps, recipe.train.learning_rate, folder)
+    run.parent, run.progress, run.tensorboard, run.strategy = parent, progress, tensorboard, strategy
+    return model, fit(model, run)
+
+
+def fine_tune(
+    model: Any,
+    recipe: Recipe,
+    folder: Path,
+    parent: Checkpoint,
+    before_step: Callable[[int], None],
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> Checkpoint:
+    """Train *model*, already wrapped by the compress stage, for the steps of ``[compress]``.
+
+    *before_step* is called with the number of each step, from 0; *parent* is what the weights came from.
+    """
+    run = Run(recipe, "compress", recipe.compress.steps, recipe.compress.learning_rate, folder)
+    run.parent, run.progress, run.before_step = parent, progress, before_step
+    return fit(model, run)

@@ -1,0 +1,148 @@
+"""Checkpoints: one safetensors file with the weights, the optimizer and the recipe that made them.
+
+A checkpoint carries its recipe, so a network's arguments are never retyped; it is written whole or not at
+all, so a run killed at any moment goes on from the last one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from export_pipeline.errors import CheckpointError
+from export_pipeline.files import sha256, write_bytes
+from export_pipeline.recipe import Recipe
+
+KEPT = 2
+# What may differ between a checkpoint and the recipe that resumes it: it changes no result.
+_FREE = {"train": {"checkpoint_every", "vgg_weights"}, "compress": set()}
+
+
+class CheckpointInfo(BaseModel):
+    """Where a checkpoint comes from. ``losses`` are the means since the checkpoint before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    stage: str
+    step: int = Field(ge=0)
+    recipe: Recipe
+    style_sha256: str = Field(description="of the style image's pixels")
+    parent_sha256: str | None = Field(None, description="of the checkpoint that this run started from")
+    losses: dict[str, float] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file and what it says of itself."""
+
+    path: Path
+    info: CheckpointInfo
+    sha256: str
+
+    @classmethod
+    def open(cls, path: Path | str) -> Checkpoint:
+        """Read what the file says of itself, not its tensors.
+
+        Raises:
+            CheckpointError: it is missing, truncated, or not a checkpoint of this project.
+        """
+        path = Path(path)
+        metadata = _load(path)[1]
+        try:
+            return cls(path, CheckpointInfo.model_validate_json(metadata["checkpoint"]), sha256(path))
+        except (KeyError, ValidationError) as error:
+            raise CheckpointError(f"{path} is a safetensors file, but not a checkpoint of this project") from error
+
+    def restore(self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None) -> None:
+        """Assign the tensors to variables, in the order of :func:`save`."""
+        tensors = _load(self.path)[0]
+        for group, variables in (("model", weights), ("optimizer", optimizer)):
+            if variables is None:
+                continue
+            names = sorted(name for name in tensors if name.startswith(f"{group}."))
+            if [tensors[n].shape for n in names] != [tuple(v.shape) for v in variables]:
+                raise CheckpointError(f"{self.path} was made by another network: its {group} tensors do not fit")
+            for name, variable in zip(names, variables, strict=True):
+                variable.assign(tensors[name])
+
+
+def save(path: Path, info: CheckpointInfo, weights: Sequence[Any], optimizer: Sequence[Any] = ()) -> Checkpoint:
+    """Write a checkpoint; equal contents give equal bytes."""
+    from safetensors.numpy import save as to_bytes
+
+    groups = {"model": weights, "optimizer": optimizer}
+    tensors = {
+        f"{group}.{index:04d}": np.asarray(variable.numpy()) for group, all_ in groups.items() for index, variable in enumerate(all_)
+    }
+    # One metadata key: the writer does not keep the order of several.
+    write_bytes(path, to_bytes(tensors, metadata={"checkpoint": info.model_dump_json()}))
+    return Checkpoint(path, info, sha256(path))
+
+
+def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        reason = "it does not exist" if not path.exists() else f"{error}"
+        raise CheckpointError(f"cannot read checkpoint {path}: {reason}. Name a whole checkpoint file.") from error
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """The checkpoints of one run: ``step-0000100.safetensors`` and so on, the newest :data:`KEPT` of them."""
+
+    folder: Path
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint, or ``None``."""
+        paths = sorted(self.folder.glob("step-*.safetensors"))
+        return Checkpoint.open(paths[-1]) if paths else None
+
+    def save(self, info: CheckpointInfo, weights: Sequence[Any], optimizer: Sequence[Any]) -> Checkpoint:
+        """Write the next checkpoint, then drop the ones that are too old."""
+        made = save(self.folder / f"step-{info.step:08d}.safetensors", info, weights, optimizer)
+        for path in sorted(self.folder.glob("step-*.safetensors"))[:-KEPT]:
+            path.unlink()
+        return made
+
+
+def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
+    """Refuse to resume *found* for a run that is not the one that made it.
+
+    Raises:
+        CheckpointError: it names each recipe value that differs.
+    """
+    differences = []
+    if found.info.stage != wanted.stage:
+        differences.append(f"its stage is {found.info.stage}, not {wanted.stage}")
+    if found.info.style_sha256 != wanted.style_sha256:
+        differences.append("its style image is another one")
+    if found.info.parent_sha256 != wanted.parent_sha256:
+        differences.append("it started from another checkpoint")
+    tables = ("model", "train", *(("compress",) if wanted.stage == "compress" else ()))
+    for table in tables:
+        old, new = (getattr(info.recipe, table).model_dump() for info in (found.info, wanted))
+        changed = [key for key in new if new[key] != old[key] and key not in _FREE.get(table, set())]
+        differences += [f"{table}.{key} is {old[key]!r} there and {new[key]!r} here" for key in changed]
+    if found.info.recipe.seed != wanted.recipe.seed:
+        differences.append(f"seed is {found.info.recipe.seed} there and {wanted.recipe.seed} here")
+    if differences:
+        raise CheckpointError(
+            f"{found.path} was made by another recipe: {'; '.join(differences)}.\n"
+            "Use that recipe, another output folder, or --fresh to start over."
+        )
+
+
+def pixels_sha256(image: np.ndarray) -> str:
+    """SHA-256 of an image's shape and values."""
+    return hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()

@@ -1,0 +1,180 @@
+"""The fit loop: crops in, checkpoints out, resumable at any step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from export_pipeline.errors import TrainingError
+from export_pipeline.recipe import Recipe
+from export_pipeline.train.checkpoint import Checkpoint, CheckpointFolder, CheckpointInfo, pixels_sha256, require_same_run
+from export_pipeline.train.data import crops, photographs, style_image
+from export_pipeline.train.losses import LOSSES, PerceptualLoss
+from export_pipeline.train.weights import vgg_weights
+
+WARM_UP_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a fit loop tells after each step; losses are of that step, images/s since the run began."""
+
+    stage: str
+    step: int
+    steps: int
+    losses: dict[str, float]
+    images_per_second: float
+
+
+@dataclass
+class Run:
+    """All that a fit loop needs beside the model."""
+
+    recipe: Recipe
+    stage: str
+    steps: int
+    learning_rate: float
+    folder: Path
+    parent: Checkpoint | None = None
+    before_step: Callable[[int], None] = lambda step: None
+    progress: Callable[[Progress], None] = lambda progress: None
+    tensorboard: Path | None = None
+    strategy: Any = field(default_factory=tf.distribute.get_strategy)
+
+    def __post_init__(self) -> None:
+        self.style = style_image(self.recipe)
+        self.photographs, _ = photographs(self.recipe)
+
+    def info(self, step: int, losses: dict[str, float]) -> CheckpointInfo:
+        """What the checkpoint of *step* says of itself."""
+        return CheckpointInfo(
+            stage=self.stage,
+            step=step,
+            recipe=self.recipe,
+            style_sha256=pixels_sha256(self.style),
+            parent_sha256=self.parent.sha256 if self.parent else None,
+            losses=losses,
+        )
+
+
+def default_strategy() -> Any:
+    """``MirroredStrategy`` when there is more than one accelerator, else the strategy of one device."""
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+
+
+def schedule(peak: float, steps: int) -> Any:
+    """Linear warm-up to *peak*, then a cosine to zero at *steps* (Loshchilov and Hutter, 2017)."""
+    warm_up = min(WARM_UP_STEPS, steps // 10)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warm_up else peak,
+        warmup_target=peak if warm_up else None,
+        warmup_steps=warm_up,
+        decay_steps=max(1, steps - warm_up),
+    )
+
+
+def fit(model: keras.Model, run: Run) -> Checkpoint:
+    """Train *model*, ``(N, H, W, 3)`` RGB 0..255 to the same, for ``run.steps`` steps.
+
+    Goes on from the newest checkpoint in ``run.folder`` where there is one, with the same data in the same
+    order; the result is then the same, bit for bit, as without the interruption.
+
+    Returns:
+        The checkpoint of the last step; *model* holds its weights.
+
+    Raises:
+        TrainingError: a loss is not finite; the last good checkpoint is kept and named.
+        CheckpointError: the checkpoints in the folder are another recipe's.
+    """
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(run.recipe.seed)
+    with run.strategy.scope():
+        optimizer = keras.optimizers.Adam(schedule(run.learning_rate, run.steps))
+        optimizer.build(model.trainable_variables)
+    variables = [v for v in optimizer.variables if v is not getattr(optimizer, "_current_learning_rate", None)]
+    store = CheckpointFolder(run.folder)
+    latest = store.latest()
+    if latest is None:
+        latest = store.save(run.info(0, {}), model.weights, variables)
+    else:
+        require_same_run(latest, run.info(0, {}))
+        latest.restore(model.weights, variables)
+    if latest.info.step == run.steps:
+        return latest
+    return _steps(model, run, optimizer, variables, store, latest)
+
+
+def _steps(
+    model: keras.Model, run: Run, optimizer: Any, variables: Any, store: CheckpointFolder, latest: Checkpoint
+) -> Checkpoint:
+    first = latest.info.step
+    data = run.strategy.experimental_distribute_dataset(crops(run.photographs, run.recipe, first, run.steps))
+    train_step = _train_step(model, run, optimizer)
+    writer = tf.summary.create_file_writer(str(run.tensorboard)) if run.tensorboard else None
+    recent: list[np.ndarray] = []
+    begun = time.perf_counter()
+    for step, batch in enumerate(data, first + 1):
+        run.before_step(step - 1)
+        values = train_step(batch).numpy()
+        if not np.isfinite(values).all():
+            raise _not_finite(step, latest, run)
+        recent.append(values)
+        seen = (step - first) * run.recipe.train.batch_size
+        losses = _named(values)
+        run.progress(Progress(run.stage, step, run.steps, losses, seen / (time.perf_counter() - begun)))
+        if writer:
+            _log(writer, step, losses)
+        if step % run.recipe.train.checkpoint_every == 0 or step == run.steps:
+            if not all(np.isfinite(v.numpy()).all() for v in model.weights if v.dtype.is_floating):
+                raise _not_finite(step, latest, run)
+            means = _named(np.mean(recent, axis=0))
+            latest = store.save(run.info(step, means), model.weights, variables)
+            recent = []
+    return latest
+
+
+def _train_step(model: keras.Model, run: Run, optimizer: Any) -> Any:
+    """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of LOSSES."""
+    batch_size = run.recipe.train.batch_size
+    perceptual_loss = PerceptualLoss(vgg_weights(run.recipe), run.style, run.recipe.train)
+
+    def replica_step(photo: Any) -> Any:
+        with tf.GradientTape() as tape:
+            losses = perceptual_loss(photo, model(photo, training=True))
+            total = tf.nn.compute_average_loss(losses["total"], global_batch_size=batch_size)
+        gradients = tape.gradient(total, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in LOSSES])
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: Any) -> Any:
+        values = run.strategy.run(replica_step, args=(batch,))
+        return run.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+
+    return step
+
+
+def _named(values: np.ndarray) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(LOSSES, values, strict=True)}
+
+
+def _log(writer: Any, step: int, losses: dict[str, float]) -> None:
+    with writer.as_default(step):
+        for name, value in losses.items():
+            tf.summary.scalar(f"loss/{name}", value)
+    writer.flush()
+
+
+def _not_finite(step: int, latest: Checkpoint, run: Run) -> TrainingError:
+    return TrainingError(
+        f"the loss is not finite at step {step}; the checkpoint of step {latest.info.step} is kept: {latest.path}.\n"
+        f"Try a learning_rate below {run.learning_rate:g}, smaller weights, or another seed."
+    )
