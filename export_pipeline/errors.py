@@ -80,7 +80,7 @@ class UnsupportedOperationError(EmulatorError):
     """A Core ML model uses operations that the emulator does not lower."""
 
 
-class CheckFailed(PipelineError):
+class CheckFailed(PipelineError):  # noqa: N818 - a failed check is a result, not an error of the program
     """A measured value is outside its tolerance or budget, or a file is not what its manifest says."""
 
     exit_code = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -12,14 +13,17 @@ from pathlib import Path
 
 from export_pipeline.errors import OutputError
 
+# What a full or failing disk raises in the midst of writing.
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+PART = ".part"
+
 
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside *path*; on success sync it and rename it to *path*.
 
-    What the block makes there may be a file or a folder. A file replaces an older one in a single
-    step; a folder replaces an older folder by removing that one first. When the block fails,
-    nothing is left under either name.
+    What the block makes there may be a file or a folder, and replaces what lay at *path*. When the block
+    fails, nothing has changed under the final name. Only a killed process leaves a ``.part`` folder behind.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -27,23 +31,42 @@ def written_aside(path: Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent))
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}. Choose another output path.") from error
+        raise _unwritable(path, error) from error
     try:
-        made = aside / path.name
-        yield made
-        sync(made)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        os.replace(made, path)
-        _sync_one(path.parent)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) and not made.exists():
+        try:
+            yield aside / path.name
+        except OSError as error:
+            if error.errno in _DISK_ERRORS:
+                raise _unwritable(path, error) from error
             raise
-        raise OutputError(f"cannot write {path}: {error.strerror}. Free some space or choose another path.") from error
+        try:
+            _put_in_place(aside, path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put_in_place(aside: Path, path: Path) -> None:
+    made = aside / path.name
+    sync(made)
+    if path.is_dir() and not path.is_symlink():
+        # A folder cannot be renamed onto a full one; the old one goes to where it is deleted.
+        path.rename(aside / "replaced")
+    made.replace(path)
+    _sync_one(path.parent)
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot write {path}: {error.strerror}. Free some space or choose another output path.")
+
+
+def remove_parts(folder: Path, pattern: str = "**/.*") -> None:
+    """Delete what killed processes have left in *folder*: ``.part`` folders whose path matches *pattern*."""
+    for part in sorted(folder.glob(f"{pattern}{PART}")):
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -83,12 +106,8 @@ def size(path: Path) -> int:
 
 def sha256(path: Path) -> str:
     """SHA-256 of one file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(stream)
-
-
-def _sha256(stream: object) -> str:  # Python 3.10
     digest = hashlib.sha256()
-    while chunk := stream.read(1 << 20):  # type: ignore[attr-defined]
-        digest.update(chunk)
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
     return digest.hexdigest()

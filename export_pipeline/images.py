@@ -38,11 +38,12 @@ def load_image(path: Path | str) -> np.ndarray:
     """
     path = Path(path)
     with _readable(path), Image.open(path, formats=_FORMATS) as opened:
-        if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
-            raise ImageError(f"{path} is animated or has pages ({opened.n_frames} frames). Give an image of one frame.")
+        frames = getattr(opened, "n_frames", 1)
+        if frames > 1 and opened.format != "MPO":
+            raise ImageError(f"{path} is animated or has pages ({frames} frames). Give an image of one frame.")
         opened.load()
-        upright = ImageOps.exif_transpose(opened)
-        return np.array(_rgb(upright, path))
+        pixels: np.ndarray = np.array(_rgb(ImageOps.exif_transpose(opened), path))
+        return pixels
 
 
 def save_image(path: Path | str, image: np.ndarray) -> None:
@@ -55,7 +56,9 @@ def save_image(path: Path | str, image: np.ndarray) -> None:
     path = Path(path)
     check_image(image)
     if path.suffix.lower() not in WRITE_SUFFIXES:
-        raise OutputError(f"cannot write {path}: unknown image suffix {path.suffix!r}; allowed: {', '.join(WRITE_SUFFIXES)}")
+        raise OutputError(
+            f"cannot write {path}: unknown image suffix {path.suffix!r}; allowed: {', '.join(WRITE_SUFFIXES)}"
+        )
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder. Choose another output path.")
     options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
@@ -103,7 +106,8 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     """
     if not np.isfinite(image).all():
         raise ModelError("the model's output holds values that are not finite. Train or export it again.")
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    rounded: np.ndarray = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def check_image(image: np.ndarray) -> None:

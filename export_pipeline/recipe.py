@@ -93,7 +93,9 @@ class CompressTable(_Table):
         if self.end_step <= self.begin_step:
             raise ValueError(f"end_step {self.end_step} must be above begin_step {self.begin_step}")
         if self.steps < self.end_step:
-            raise ValueError(f"steps {self.steps} must be at least end_step {self.end_step}, or the schedule never ends")
+            raise ValueError(
+                f"steps {self.steps} must be at least end_step {self.end_step}, or the schedule never ends"
+            )
         if self.schedule == "polynomial_decay" and self.initial_sparsity > self.final_sparsity:
             raise ValueError(f"initial_sparsity {self.initial_sparsity} is above final_sparsity {self.final_sparsity}")
         return self
@@ -129,7 +131,9 @@ class VerifyTable(_Table):
     """``[verify]``: the photographs to judge on, and tolerances other than the project's own."""
 
     images: int = Field(6, ge=1, le=1000, description="validation photographs at most")
-    content: str | None = Field(None, description="a folder of validation photographs; else the held-out or built-in ones")
+    content: str | None = Field(
+        None, description="a folder of validation photographs; else the held-out or built-in ones"
+    )
     min_psnr: dict[str, float] = Field(default_factory=dict, description="dB by target, instead of the tolerance")
 
     @field_validator("min_psnr")
@@ -143,7 +147,9 @@ class Budget(_Table):
 
     bytes: int | None = Field(None, gt=0, description="most bytes as the file lies")
     deflated_bytes: int | None = Field(None, gt=0, description="most bytes deflated")
-    fps_ratio: float | None = Field(None, gt=0, description="least FPS as a multiple of the float Keras network's, same run")
+    fps_ratio: float | None = Field(
+        None, gt=0, description="least FPS as a multiple of the float Keras network's, same run"
+    )
     style_distance: float | None = Field(None, gt=0, description="most style distance")
     content_distance: float | None = Field(None, gt=0, description="most content distance")
     ssim: float | None = Field(None, gt=0, le=1, description="least SSIM to the float network's output")
@@ -211,7 +217,9 @@ class Recipe(_Table):
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise RecipeError(f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe.") from error
+            raise RecipeError(
+                f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe."
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
         recipe = cls.parse(data, where=str(path))
@@ -238,7 +246,8 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {name!r}; {near(str(location[-1]), _keys(location[:-1]))}"
     if error["type"] == "literal_error":
-        return f"{name} is {given!r}; {near(str(given), error['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ').split(', '))}"
+        choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
+        return f"{name} is {given!r}; {near(str(given), choices)}"
     message = error["msg"].removeprefix("Value error, ")
     return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
 

@@ -49,4 +49,6 @@ class ImageSignature(BaseModel):
         try:
             return cls.model_validate_json(metadata[METADATA_KEY])
         except ValidationError as error:
-            raise ModelError(f"the model's metadata entry {METADATA_KEY!r} is damaged: {error.errors()[0]['msg']}") from error
+            raise ModelError(
+                f"the model's metadata entry {METADATA_KEY!r} is damaged: {error.errors()[0]['msg']}"
+            ) from error

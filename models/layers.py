@@ -11,7 +11,7 @@ EPSILON = 1e-5
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
-class InstanceNormalization(keras.layers.Layer):  # type: ignore[misc]
+class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each image to mean ``beta`` and deviation ``gamma``.
 
     Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
@@ -42,7 +42,7 @@ class InstanceNormalization(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
-class Rescaling(keras.layers.Layer):  # type: ignore[misc]
+class Rescaling(keras.layers.Layer):
     """``x * scale + offset``: between 0..255 of images and the values that a network computes with."""
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
@@ -57,7 +57,7 @@ class Rescaling(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
-class ScaleSize(keras.layers.Layer):  # type: ignore[misc]
+class ScaleSize(keras.layers.Layer):
     """Resizes ``(N, H, W, C)`` to ``(N, round(rho H), round(rho W), C)``, bilinear.
 
     The entry of a network with a resolution multiplier (Howard et al., "MobileNets", 2017).
@@ -83,7 +83,7 @@ class ScaleSize(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
-class MatchSize(keras.layers.Layer):  # type: ignore[misc]
+class MatchSize(keras.layers.Layer):
     """Brings ``[x, like]`` to the height and width of ``like``: crops *x*, or resizes it (bilinear).
 
     Two strides of 2 round odd sizes up and the upsamplings keep the excess, which is cropped. Where
@@ -107,6 +107,5 @@ class MatchSize(keras.layers.Layer):  # type: ignore[misc]
 
 def _size(x: Any) -> tuple[Any, Any]:
     """Height and width of *x*: integers where the graph knows them, else scalar tensors."""
-    dynamic = tf.shape(x) if None in x.shape[1:3] else None
-    height, width = (x.shape[axis] if x.shape[axis] is not None else dynamic[axis] for axis in (1, 2))
+    height, width = (x.shape[axis] if x.shape[axis] is not None else tf.shape(x)[axis] for axis in (1, 2))
     return height, width

@@ -9,7 +9,7 @@ from typing import Any
 import models
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import Recipe
-from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo
+from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
 from export_pipeline.train.data import Photographs, photographs, style_image
 from export_pipeline.train.fit import Progress, Run, default_strategy, fit
 
@@ -90,3 +90,47 @@ def fine_tune(
     run = Run(recipe, "compress", recipe.compress.steps, recipe.compress.learning_rate, folder)
     run.parent, run.progress, run.before_step = parent, progress, before_step
     return fit(model, run)
+
+
+def released(path: Path, model: Any, trained: Checkpoint) -> Checkpoint:
+    """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read."""
+    recipe = trained.info.recipe
+    info = trained.info.model_copy(
+        update={
+            "stage": "compress",
+            "step": trained.info.step + (recipe.compress.steps if recipe.compress.schedule != "none" else 0),
+            "parent_sha256": trained.sha256,
+        }
+    )
+    return save(path, info, model.weights)
+
+
+def calibration_photographs(recipe: Recipe) -> list[Any]:
+    """Training photographs, evenly spread over the folder, that set the ranges of full-integer models."""
+    training, _ = photographs(recipe)
+    return _spread(training, recipe.export.calibration_images)
+
+
+def validation_photographs(recipe: Recipe) -> list[Any]:
+    """The photographs to judge on, evenly spread over the held-out ones."""
+    _, held = photographs(recipe)
+    return _spread(held, recipe.verify.images)
+
+
+def _spread(found: Photographs, count: int) -> list[Any]:
+    count = min(count, len(found))
+    return [found[index * len(found) // count] for index in range(count)]
+
+
+def provenance(checkpoint: Checkpoint) -> dict[str, str]:
+    """Where a network comes from, in words that do not change from build to build."""
+    from importlib.metadata import version
+
+    info = checkpoint.info
+    return {
+        "checkpoint_sha256": checkpoint.sha256,
+        "parent_sha256": info.parent_sha256 or "",
+        "style_sha256": info.style_sha256,
+        "steps": str(info.step),
+        **{name: version(name) for name in ("export-pipeline", "tensorflow", "coremltools")},
+    }

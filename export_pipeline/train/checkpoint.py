@@ -79,7 +79,9 @@ def save(path: Path, info: CheckpointInfo, weights: Sequence[Any], optimizer: Se
 
     groups = {"model": weights, "optimizer": optimizer}
     tensors = {
-        f"{group}.{index:04d}": np.asarray(variable.numpy()) for group, all_ in groups.items() for index, variable in enumerate(all_)
+        f"{group}.{index:04d}": np.asarray(variable.numpy())
+        for group, all_ in groups.items()
+        for index, variable in enumerate(all_)
     }
     # One metadata key: the writer does not keep the order of several.
     write_bytes(path, to_bytes(tensors, metadata={"checkpoint": info.model_dump_json()}))

@@ -14,7 +14,13 @@ import tf_keras as keras
 
 from export_pipeline.errors import TrainingError
 from export_pipeline.recipe import Recipe
-from export_pipeline.train.checkpoint import Checkpoint, CheckpointFolder, CheckpointInfo, pixels_sha256, require_same_run
+from export_pipeline.train.checkpoint import (
+    Checkpoint,
+    CheckpointFolder,
+    CheckpointInfo,
+    pixels_sha256,
+    require_same_run,
+)
 from export_pipeline.train.data import crops, photographs, style_image
 from export_pipeline.train.losses import LOSSES, PerceptualLoss
 from export_pipeline.train.weights import vgg_weights

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 import models
 from export_pipeline.recipe import TrainTable
@@ -44,8 +45,7 @@ def total_variation(image: Any) -> Any:
 class PerceptualLoss:
     """Weighted sum of the content distance, the style distance and the total variation.
 
-    Called with photos and outputs, both ``(N, H, W, 3)`` RGB 0..255, it gives the losses by the names in
-    :data:`LOSSES`, each ``(N,)``. The Gram matrices of the style image are computed once.
+    The Gram matrices of the style image are computed once.
     """
 
     def __init__(self, weights: Weights, style: np.ndarray, table: TrainTable) -> None:
@@ -55,10 +55,12 @@ class PerceptualLoss:
         self._features = models.vgg19(weights, STYLE_LAYERS)
         # The photo needs no layer above its own: a shallower network saves its forward pass.
         self._content_features = models.vgg19(weights, (table.content_layer,))
-        resized = tf.image.resize(tf.cast(style[None], tf.float32), (table.style_size,) * 2, antialias=True)
-        self._grams = [tf.constant(gram(f).numpy()) for f in self._features(tf.clip_by_value(resized, 0, 255))]
+        square = Image.fromarray(style).resize((table.style_size,) * 2, Image.Resampling.LANCZOS)
+        features = self._features(np.asarray(square, np.float32)[None])
+        self._grams = [tf.constant(gram(layer).numpy()) for layer in features]
 
     def __call__(self, photo: Any, output: Any) -> dict[str, Any]:
+        """The losses of *output* for *photo*, both ``(N, H, W, 3)`` RGB 0..255: ``(N,)`` by the names in LOSSES."""
         wanted = tf.stop_gradient(self._content_features(photo))
         features = self._features(output)
         content = relative(features[self._content_index] - wanted, wanted)

@@ -16,7 +16,7 @@ import numpy as np
 from export_pipeline.errors import WeightsError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_STORAGES = {"ByteStorage": np.dtype(np.uint8), "FloatStorage": np.dtype("<f4")}
+_STORAGES: dict[str, np.dtype[Any]] = {"ByteStorage": np.dtype(np.uint8), "FloatStorage": np.dtype("<f4")}
 
 
 class _Tensor:

@@ -34,7 +34,7 @@ KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``$EXPORT_PIPELINE_CACHE``, else ``~/.cache/export-pipeline`` (or ``$XDG_CACHE_HOME``)."""
+    """Where downloads are kept: ``$EXPORT_PIPELINE_CACHE``, else ``export-pipeline`` in the user's cache folder."""
     if chosen := os.environ.get("EXPORT_PIPELINE_CACHE"):
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "export-pipeline"
@@ -150,7 +150,7 @@ def _from_keras_applications() -> Weights:
     except Exception as error:  # urllib, ssl and Keras each raise their own
         raise WeightsError(f"keras.applications cannot fetch VGG-19: {error}. Leave train.vgg_weights out.") from error
     found = {layer: tuple(model.get_layer(name).get_weights()) for layer, name in _keras_names().items()}
-    return _checked(found, "keras.applications")  # type: ignore[arg-type]
+    return _checked(found, "keras.applications")
 
 
 def _keras_names() -> dict[str, str]:

@@ -1,0 +1,145 @@
+"""Bundles: a folder of files that a manifest vouches for, byte by byte.
+
+``manifest.json`` lists what is the same whenever the bundle is built from the same checkpoint.
+``measured.json`` lists what one machine measured (latency, memory, and the pages that show them). Both carry
+a digest of themselves, so that no byte of a bundle can change unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from export_pipeline.errors import BundleError, CheckFailed
+from export_pipeline.exported import ExportedModel
+from export_pipeline.files import files_of, sha256, write_text
+from export_pipeline.recipe import Recipe
+from export_pipeline.signature import ImageSignature
+
+MANIFEST = "manifest.json"
+MEASURED = "measured.json"
+CHECKPOINT = "checkpoint.safetensors"
+GOLDEN_PHOTO = "golden/photo.png"
+GOLDEN_OUTPUT = "golden/float.png"
+
+
+class FileHash(BaseModel):
+    """Size in bytes and SHA-256 of one file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class _Listing(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: dict[str, FileHash] = Field(description="by path relative to the bundle")
+    digest: str = Field("", description="SHA-256 of this document with an empty digest")
+
+    def render(self) -> str:
+        """The one text that this document is written as; equal documents give equal bytes."""
+        text = json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
+        return text + "\n"
+
+    def sealed(self: L) -> L:
+        """This document with its digest."""
+        blank = self.model_copy(update={"digest": ""})
+        return self.model_copy(update={"digest": hashlib.sha256(blank.render().encode()).hexdigest()})
+
+
+L = TypeVar("L", bound=_Listing)
+
+
+class Measured(_Listing):
+    """What one machine measured; the only files that differ between two builds from one checkpoint."""
+
+
+class Manifest(_Listing):
+    """What a bundle is and where it came from."""
+
+    format: int = 1
+    name: str
+    recipe: Recipe
+    signature: ImageSignature
+    models: tuple[ExportedModel, ...]
+    min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk, its manifest read strictly."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path | str) -> Bundle:
+        """Read the manifest of the bundle at *path*; the other files are not looked at.
+
+        Raises:
+            BundleError: there is no bundle.
+            CheckFailed: its manifest is not as it was written.
+        """
+        path = Path(path)
+        if not (path / MANIFEST).is_file():
+            raise BundleError(f"{path} is not a bundle: it has no {MANIFEST}. Name a folder made by 'build'.")
+        return cls(path, _read(path / MANIFEST, Manifest))
+
+    @classmethod
+    def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...]) -> Bundle:
+        """Write both listings over the files that lie in *path*; *measured* names those of one machine."""
+        hashes = {file.relative_to(path).as_posix(): _hash(file) for file in files_of(path)}
+        own = {name: hashes.pop(name) for name in measured}
+        made = Manifest(files=hashes, **manifest).sealed()
+        write_text(path / MANIFEST, made.render())
+        write_text(path / MEASURED, Measured(files=own).sealed().render())
+        return cls(path, made)
+
+    def check_files(self) -> int:
+        """Compare every file with the listings.
+
+        Returns:
+            The number of files compared.
+
+        Raises:
+            CheckFailed: files are missing, surplus or changed; each is named.
+        """
+        if not (self.path / MEASURED).is_file():
+            raise CheckFailed(f"{self.path}: {MEASURED} is missing")
+        listed = {**self.manifest.files, **_read(self.path / MEASURED, Measured).files}
+        found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
+        for listing in (MANIFEST, MEASURED):
+            found.pop(listing, None)
+        wrong = [f"{name} is missing" for name in sorted(set(listed) - set(found))]
+        wrong += [f"{name} is not listed" for name in sorted(set(found) - set(listed))]
+        wrong += [f"{n} has changed" for n in sorted(set(listed) & set(found)) if _hash(found[n]) != listed[n]]
+        if wrong:
+            raise CheckFailed(f"{self.path} is not the bundle that was built: {'; '.join(wrong)}")
+        return len(listed) + 2
+
+    def model_path(self, model: ExportedModel) -> Path:
+        """Where the file of *model* lies."""
+        return self.path / model.file
+
+
+def _hash(file: Path) -> FileHash:
+    return FileHash(bytes=file.stat().st_size, sha256=sha256(file))
+
+
+def _read(path: Path, kind: type[L]) -> L:
+    try:
+        text = path.read_bytes().decode()
+        listing = kind.model_validate_json(text)
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise CheckFailed(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    if listing.sealed().render() != text:
+        raise CheckFailed(f"{path} is not as it was written: its digest does not fit")
+    return listing

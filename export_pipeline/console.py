@@ -1,0 +1,52 @@
+"""What a long command tells while it works, on stderr: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from export_pipeline.train.fit import Progress
+
+PLAIN_EVERY = 15.0  # seconds between two plain lines
+LIVE_EVERY = 0.2
+
+
+class Console:
+    """Listener of a pipeline."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._next = 0.0
+        self._open = False
+
+    def say(self, line: str) -> None:
+        """One line of what happens now."""
+        self._end()
+        print(line, file=sys.stderr, flush=True)
+
+    def step(self, progress: Progress) -> None:
+        """The state of a training, as often as the reader can use it."""
+        now = time.monotonic()
+        last = progress.step == progress.steps
+        if now < self._next and not last:
+            return
+        self._next = now + (LIVE_EVERY if self._live else PLAIN_EVERY)
+        losses = "  ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
+        line = (
+            f"  {progress.stage} {progress.step}/{progress.steps}  {losses}  {progress.images_per_second:.2f} images/s"
+        )
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+            self._open = True
+            if last:
+                self._end()
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _end(self) -> None:
+        if self._open:
+            print(file=sys.stderr)
+            self._open = False

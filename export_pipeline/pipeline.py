@@ -1,0 +1,228 @@
+"""The pipeline, from a recipe to a bundle. Read this file first.
+
+    build(recipe) = train -> compress -> export -> verify -> report -> bundle
+
+Each stage is a property of :class:`Pipeline` that is worked out when it is first asked for, from the one
+before it. All of them keep what they have done in a work folder beside the bundle, so that a build killed at
+any moment goes on where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export_pipeline.bundle import CHECKPOINT, GOLDEN_OUTPUT, GOLDEN_PHOTO, Bundle
+from export_pipeline.errors import OutputError, UsageError
+from export_pipeline.exported import ExportedModel
+from export_pipeline.files import remove_parts, written_aside
+from export_pipeline.parity import ParityResult
+from export_pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from export_pipeline.report import Report
+    from export_pipeline.train import Checkpoint
+    from export_pipeline.train.fit import Progress
+
+FLOAT_MODEL = "float.keras"
+GOLDEN = "astronaut"  # the built-in photograph of the golden images
+
+
+def _silent(_: Any) -> None:
+    """The default listener."""
+
+
+@dataclass
+class Pipeline:
+    """One build. ``say`` gets a line at each stage, ``on_step`` the :class:`Progress` of each training step."""
+
+    recipe: Recipe
+    out: Path
+    say: Callable[[str], None] = _silent
+    on_step: Callable[[Progress], None] = _silent
+    tensorboard: Path | None = None
+
+    @property
+    def work(self) -> Path:
+        """The folder of unfinished work: ``artifacts/.demo.work`` for ``artifacts/demo``."""
+        return self.out.parent / f".{self.out.name}.work"
+
+    @cached_property
+    def trained(self) -> tuple[Any, Checkpoint]:
+        """Train: the float network and its checkpoint."""
+        from export_pipeline.train import train
+
+        self.say(f"train: {self.recipe.model.network}, {self.recipe.train.steps} steps")
+        return train(self.recipe, self.work / "train", self.on_step, self.tensorboard)
+
+    @cached_property
+    def compressed(self) -> tuple[Any, Checkpoint]:
+        """Compress: the network pruned, and its checkpoint without optimizer; the bundle holds it."""
+        from export_pipeline.compress import prune
+        from export_pipeline.train import fine_tune, released
+
+        model, trained = self.trained
+        self.say(f"compress: {self.recipe.compress.schedule}, {self.recipe.compress.steps} steps")
+
+        def tune(pruned: Any, before_step: Callable[[int], None]) -> None:
+            fine_tune(pruned, self.recipe, self.work / "compress", trained, before_step, self.on_step)
+
+        prune(model, self.recipe, tune)
+        return model, released(self.work / CHECKPOINT, model, trained)
+
+    @cached_property
+    def exported(self) -> tuple[ExportedModel, ...]:
+        """Export: every target of the recipe, calibrated on training photographs."""
+        from export_pipeline.compress import finish
+        from export_pipeline.export import export
+        from export_pipeline.train import calibration_photographs
+
+        model, checkpoint = self.compressed
+        self.say(f"export: {', '.join(self.recipe.export.targets)}")
+        return export(
+            finish(model),
+            self.recipe,
+            self.work / "export",
+            calibration_photographs(self.recipe),
+            checkpoint_sha256=checkpoint.sha256,
+            progress=self.say,
+        )
+
+    @cached_property
+    def parity(self) -> tuple[ParityResult, ...]:
+        """Verify: every file against the float network on the validation photographs."""
+        from export_pipeline.train import style_image, validation_photographs
+        from export_pipeline.train.weights import vgg_weights
+        from export_pipeline.verify import StyleJudge, verify
+
+        exported = self.exported
+        self.say(f"verify: {len(exported)} files")
+        judge = StyleJudge(vgg_weights(self.recipe), style_image(self.recipe))
+        photographs = validation_photographs(self.recipe)
+        model, _ = self.compressed
+        return verify(self.work / "export", exported, model, photographs, self.recipe, judge, self.say)
+
+    @cached_property
+    def report(self) -> Report:
+        """Report: sizes, latency, memory and budgets, written beside the files."""
+        from export_pipeline.report import make_report
+
+        exported, parity = self.exported, self.parity
+        self.say("report: sizes, operations, latency, memory")
+        return make_report(
+            self.work / "export", exported, parity, self._float_model(), self.recipe, self._provenance(), self.say
+        )
+
+    def bundle(self) -> Bundle:
+        """Put the bundle under its final name, if every check passes.
+
+        Raises:
+            CheckFailed: a parity, quality or budget row failed; the report stays in the work folder.
+        """
+        from export_pipeline import report as reporting
+
+        report = self.report
+        reporting.check(report, where=self.work / "export")
+        with written_aside(self.out) as aside:
+            shutil.copytree(self.work / "export", aside, ignore=shutil.ignore_patterns(".*", FLOAT_MODEL))
+            shutil.copy(self.work / CHECKPOINT, aside / CHECKPOINT)
+            self._golden(aside)
+            manifest = {
+                "name": self.recipe.name,
+                "recipe": self.recipe,
+                "signature": self.recipe.signature,
+                "models": self.exported,
+                "min_psnr": {row.target: row.min_psnr for row in self.parity},
+                "provenance": self._provenance(),
+            }
+            Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES)
+        self.say(f"bundle: {self.out}")
+        return Bundle.open(self.out)
+
+    def _golden(self, folder: Path) -> None:
+        """A photograph at the files' size and the float network's output, which any machine can check against."""
+        import numpy as np
+
+        from export_pipeline.images import fit, save_image, to_uint8
+        from export_pipeline.train.builtin import photographs
+
+        signature, (model, _) = self.recipe.signature, self.compressed
+        photo = fit(photographs()[GOLDEN], signature.height, signature.width)
+        (folder / GOLDEN_PHOTO).parent.mkdir()
+        save_image(folder / GOLDEN_PHOTO, photo)
+        output = model(photo[None].astype(np.float32), training=False)[0].numpy()
+        save_image(folder / GOLDEN_OUTPUT, to_uint8(output))
+
+    def _float_model(self) -> Path:
+        """The float network as a ``.keras`` file, the yardstick of the benchmark."""
+        model, _ = self.compressed
+        path = self.work / FLOAT_MODEL
+        with written_aside(path) as aside:
+            model.save(aside)
+        return path
+
+    def _provenance(self) -> dict[str, str]:
+        from export_pipeline.train import provenance
+
+        return provenance(self.compressed[1])
+
+
+def build(
+    recipe: Recipe,
+    out: Path | str,
+    *,
+    fresh: bool = False,
+    say: Callable[[str], None] = _silent,
+    on_step: Callable[[Progress], None] = _silent,
+    tensorboard: Path | None = None,
+) -> Bundle:
+    """Build the bundle of *recipe* at *out*, going on where an interrupted build of it was.
+
+    Args:
+        fresh: forget what an earlier build left in the work folder.
+        say, on_step, tensorboard: as in :class:`Pipeline`; the last is a folder for logs.
+
+    Raises:
+        CheckFailed: a file is not as good, as small or as fast as the recipe demands.
+        PipelineError: see :mod:`export_pipeline.errors`.
+    """
+    with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
+        return pipeline.bundle()
+
+
+@contextlib.contextmanager
+def opened(recipe: Recipe, out: Path | str, *, fresh: bool = False, **listeners: Any) -> Iterator[Pipeline]:
+    """A pipeline that has its work folder to itself.
+
+    Raises:
+        OutputError: the work folder cannot be made.
+        UsageError: another build is at work there, or *out* is something else than a bundle.
+    """
+    pipeline = Pipeline(recipe, Path(out), **listeners)
+    if pipeline.out.exists() and not (pipeline.out / "manifest.json").is_file():
+        raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")
+    try:
+        pipeline.work.mkdir(parents=True, exist_ok=True)
+        lock = (pipeline.work / ".lock").open("w")
+    except OSError as error:
+        raise OutputError(f"cannot write {pipeline.work}: {error.strerror}. Choose another output folder.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"another build is at work in {pipeline.work}. Wait for it, or choose another output."
+            ) from error
+        remove_parts(pipeline.work)
+        remove_parts(pipeline.out.parent, f".{pipeline.out.name}.*")
+        if fresh:
+            for part in pipeline.work.iterdir():
+                if part.name != ".lock":
+                    shutil.rmtree(part) if part.is_dir() else part.unlink()
+        yield pipeline
