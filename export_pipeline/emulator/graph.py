@@ -1,0 +1,201 @@
+"""A small builder for ONNX graphs that always knows the type and shape of every tensor in it.
+
+Three *carriers* hold every value of a Core ML program: float32 for all floats, int32 for all integers, bool for
+truth values. A half-precision value travels as a float32 that is exactly representable in half precision, and
+:meth:`Graph.round_half` puts it there. ONNX Runtime's own half-precision path on a CPU is no use for this: it widens
+to float32, computes a whole chain of operations, and rounds once at the end, which hides the cost of half precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 21
+IR_VERSION = 10  # what every ONNX Runtime that knows the opset reads
+
+Shape = tuple["int | None", ...]
+
+_DTYPES: dict[Any, int] = {
+    np.dtype(np.float32): TensorProto.FLOAT,
+    np.dtype(np.float16): TensorProto.FLOAT16,
+    np.dtype(np.float64): TensorProto.DOUBLE,
+    np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.int32): TensorProto.INT32,
+    np.dtype(np.int16): TensorProto.INT16,
+    np.dtype(np.int8): TensorProto.INT8,
+    np.dtype(np.uint32): TensorProto.UINT32,
+    np.dtype(np.uint16): TensorProto.UINT16,
+    np.dtype(np.uint8): TensorProto.UINT8,
+    np.dtype(np.bool_): TensorProto.BOOL,
+}
+_NUMPY = {code: dtype for dtype, code in _DTYPES.items()}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A named value in the graph. A dimension is ``None`` where it depends on data."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: Shape | None
+
+    @property
+    def rank(self) -> int:
+        """Number of dimensions. Raises ValueError if even that depends on data."""
+        if self.shape is None:
+            raise ValueError(f"the rank of tensor {self.name!r} is not known")
+        return len(self.shape)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, all of it known. Raises ValueError otherwise."""
+        if self.shape is None or any(size is None for size in self.shape):
+            raise ValueError(f"the shape of tensor {self.name!r} depends on data")
+        return tuple(int(size) for size in self.shape if size is not None)
+
+
+def carrier(dtype: Any) -> np.dtype[Any]:
+    """The type that holds values of *dtype* in the graph: float32, int32 or bool."""
+    kind = np.dtype(dtype).kind
+    return np.dtype({"f": np.float32, "b": np.bool_}.get(kind, np.int32))
+
+
+def ints(values: Any) -> np.ndarray:
+    """ONNX takes shapes, axes and pads as int64 vectors."""
+    return np.asarray(values, np.int64).reshape(-1)
+
+
+class Graph:
+    """Nodes, constants, inputs and outputs of one ONNX model under construction."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._small: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
+        self._opsets = [helper.make_opsetid("", OPSET)]
+
+    def _name(self, stem: str) -> str:
+        return f"{stem}_{len(self.tensors)}"
+
+    def _register(self, name: str, dtype: Any, shape: Shape | None) -> Tensor:
+        tensor = Tensor(name, np.dtype(dtype), shape)
+        self.tensors[name] = tensor
+        return tensor
+
+    def input(self, name: str, dtype: Any, shape: Shape) -> Tensor:
+        """Declare a graph input of the given type and shape."""
+        self._inputs.append(helper.make_tensor_value_info(name, _DTYPES[np.dtype(dtype)], _dims(name, shape)))
+        return self._register(name, dtype, shape)
+
+    def output(self, name: str, tensor: Tensor) -> None:
+        """Make *tensor* available under *name* as a graph output."""
+        # An output needs a name of its own: it may equal an input's, or one tensor may be two outputs.
+        self.nodes.append(helper.make_node("Identity", [tensor.name], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, _DTYPES[tensor.dtype], _dims(name, tensor.shape)))
+
+    def constant(self, value: Any, dtype: Any = None) -> Tensor:
+        """A constant, floats in their carrier unless *dtype* says otherwise; equal small ones are stored once."""
+        array = np.ascontiguousarray(value) if np.ndim(value) else np.asarray(value)
+        if dtype is None:
+            dtype = np.float32 if array.dtype.kind == "f" else array.dtype
+        array = array.astype(dtype, copy=False)
+        key = (array.dtype.str, array.shape, array.tobytes() if array.size <= 64 else b"")
+        if array.size <= 64 and key in self._small:
+            return self._small[key]
+        tensor = self._register(self._name("const"), array.dtype, array.shape)
+        self.constants[tensor.name] = numpy_helper.from_array(array, tensor.name)
+        if array.size <= 64:
+            self._small[key] = tensor
+        return tensor
+
+    def node(self, op_type: str, *inputs: Any, **attributes: Any) -> Tensor:
+        """Append a node with one output. Numbers become constants of the first tensor's type; None means absent."""
+        return self.nodes_out(op_type, 1, *inputs, **attributes)[0]
+
+    def nodes_out(self, op_type: str, count: int, *inputs: Any, **attributes: Any) -> list[Tensor]:
+        """Append a node with *count* outputs."""
+        like = next((i.dtype for i in inputs if isinstance(i, Tensor)), np.dtype(np.float32))
+        tensors = [self._operand(value, like) for value in inputs]
+        if op_type == "Shape" and tensors[0] and tensors[0].shape and None not in tensors[0].shape:
+            return [self.constant(ints(tensors[0].sizes))]
+        names = [tensor.name if tensor else "" for tensor in tensors]
+        outputs = [f"{self._name(op_type)}_{i}" for i in range(count)]
+        node = helper.make_node(op_type, names, outputs, **attributes)
+        if all(tensor and tensor.name in self.constants and _is_tiny(tensor) for tensor in tensors) and tensors:
+            return self._fold(node)
+        types = self._infer(node, [tensor for tensor in tensors if tensor])
+        self.nodes.append(node)
+        return [self._register(name, *types[name]) for name in outputs]
+
+    def _operand(self, value: Any, like: np.dtype[Any]) -> Tensor | None:
+        if value is None or isinstance(value, Tensor):
+            return value
+        return self.constant(value, None if isinstance(value, np.ndarray) else like)
+
+    def _fold(self, node: onnx.NodeProto) -> list[Tensor]:
+        """Compute a node of small constants now: arithmetic on shapes must not hide the shapes."""
+        from onnx.reference import ReferenceEvaluator
+
+        values = {name: numpy_helper.to_array(self.constants[name]) for name in node.input}
+        evaluator = ReferenceEvaluator(node, opsets={"": OPSET})
+        return [self.constant(value, np.asarray(value).dtype) for value in evaluator.run(None, values)]
+
+    def _infer(self, node: onnx.NodeProto, tensors: Sequence[Tensor]) -> dict[str, tuple[Any, Shape | None]]:
+        given = {tensor.name: _type_proto(tensor) for tensor in tensors}
+        known = (self.constants[name] for name in given if name in self.constants)
+        data = {constant.name: constant for constant in known if _is_small(constant)}
+        schema = onnx.defs.get_schema(node.op_type, OPSET, "")
+        found = onnx.shape_inference.infer_node_outputs(
+            schema, node, given, data, opset_imports=self._opsets, ir_version=IR_VERSION
+        )
+        return {name: _read_type(found[name].tensor_type) for name in node.output if name in found}
+
+    def cast(self, tensor: Tensor, dtype: Any) -> Tensor:
+        """*tensor* as *dtype*; the same tensor if it is already."""
+        if tensor.dtype == np.dtype(dtype):
+            return tensor
+        return self.node("Cast", tensor, to=_DTYPES[np.dtype(dtype)])
+
+    def round_half(self, tensor: Tensor) -> Tensor:
+        """The nearest half-precision values (ties to even, overflow to infinity), carried in float32."""
+        return self.cast(self.cast(tensor, np.float16), np.float32)
+
+    def model(self) -> onnx.ModelProto:
+        """The finished model, checked by onnx."""
+        graph = helper.make_graph(
+            self.nodes, "coreml", self._inputs, self._outputs, initializer=list(self.constants.values())
+        )
+        return helper.make_model(graph, opset_imports=self._opsets, ir_version=IR_VERSION, producer_name="coreml")
+
+
+def _dims(name: str, shape: Shape | None) -> list[int | str] | None:
+    """A shape as ONNX writes it, with a name for each dimension that is not known."""
+    return None if shape is None else [d if d is not None else f"{name}_{i}" for i, d in enumerate(shape)]
+
+
+def _is_tiny(tensor: Tensor) -> bool:
+    return int(np.prod(tensor.sizes)) <= 64
+
+
+def _is_small(tensor: onnx.TensorProto) -> bool:
+    return int(np.prod(tensor.dims)) <= 1024
+
+
+def _type_proto(tensor: Tensor) -> onnx.TypeProto:
+    return helper.make_tensor_type_proto(_DTYPES[tensor.dtype], tensor.shape)
+
+
+def _read_type(proto: onnx.TypeProto.Tensor) -> tuple[Any, Shape | None]:
+    shape: Shape | None = None
+    if proto.HasField("shape"):
+        shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in proto.shape.dim)
+    return _NUMPY[proto.elem_type], shape

@@ -1,0 +1,1 @@
+"""One small function per layer of the older neural-network format, by family."""

@@ -1,0 +1,121 @@
+"""Convolution, inner products, pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..graph import Tensor
+from ..lower_network import LayerCall
+from ..moves import reshape
+from ..pooling import avg_pool, l2_pool, max_pool
+from ..registry import layer
+from ..windows import Pads, ceil_pads, effective, onnx_pads, same_pads, transposed_pads
+
+
+def as_images(call: LayerCall, x: Tensor) -> Tensor:
+    """``[..., C, H, W]`` with the leading axes as one batch."""
+    return x if x.rank == 4 else reshape(call.graph, x, [-1, *x.sizes[-3:]])
+
+
+def like_input(call: LayerCall, y: Tensor) -> Tensor:
+    """Undo :func:`as_images`."""
+    lead = call.x.sizes[:-3]
+    return y if len(lead) == 1 else reshape(call.graph, y, [*lead, *y.sizes[-3:]])
+
+
+def _edges(amounts: object) -> Pads:
+    found = [(int(e.startEdgeSize), int(e.endEdgeSize)) for e in amounts.borderAmounts]  # type: ignore[attr-defined]
+    return found or [(0, 0), (0, 0)]
+
+
+@layer("convolution")
+def convolution(call: LayerCall) -> Tensor:
+    """Convolution or deconvolution of ``[..., C, H, W]``."""
+    p, x = call.params, as_images(call, call.x)
+    groups, kernel = int(p.nGroups) or 1, call.pair("kernelSize", 3)
+    strides, dilations = call.pair("stride", 1), call.pair("dilationFactor", 1)
+    bias = call.weights("bias", [p.outputChannels]) if p.hasBias else None
+    if p.isDeconvolution:
+        return like_input(call, _deconvolution(call, x, kernel, strides, groups, bias))
+    weight = call.weights("weights", [p.outputChannels, p.kernelChannels, *kernel])
+    if p.WhichOneof("ConvolutionPaddingType") == "same":
+        pads = same_pads(x.sizes[2:], effective(kernel, dilations), strides, lower=p.same.asymmetryMode == 1)
+    else:
+        pads = _edges(p.valid.paddingAmounts)
+    y = call.graph.node(
+        "Conv", x, weight, bias,
+        kernel_shape=kernel, strides=strides, dilations=dilations, pads=onnx_pads(pads), group=groups,
+    )  # fmt: skip
+    return like_input(call, y)
+
+
+def _deconvolution(
+    call: LayerCall, x: Tensor, kernel: list[int], strides: list[int], groups: int, bias: np.ndarray | None
+) -> Tensor:
+    p = call.params
+    weight = call.weights("weights", [p.kernelChannels, p.outputChannels // groups, *kernel], channel_axis=1)
+    same = p.WhichOneof("ConvolutionPaddingType") == "same"
+    asked = None if same or len(p.outputShape) else _edges(p.valid.paddingAmounts)
+    if len(p.outputShape):
+        sizes = [int(size) for size in p.outputShape]
+    elif same:
+        sizes = [size * stride for size, stride in zip(x.sizes[2:], strides, strict=True)]
+    else:
+        edges = _edges(p.valid.paddingAmounts)
+        sizes = [(n - 1) * s + k - sum(e) for n, s, k, e in zip(x.sizes[2:], strides, kernel, edges, strict=True)]
+    pads, extra = transposed_pads(x.sizes[2:], sizes, kernel, strides, asked)
+    return call.graph.node(
+        "ConvTranspose", x, weight, bias,
+        kernel_shape=kernel, strides=strides, pads=onnx_pads(pads), output_padding=extra, group=groups,
+    )  # fmt: skip
+
+
+@layer("pooling")
+def pooling(call: LayerCall) -> Tensor:
+    """Maximum, mean or Euclidean norm over windows of ``[..., C, H, W]``."""
+    p, x = call.params, as_images(call, call.x)
+    kernel, strides, kind = call.pair("kernelSize", 3), call.pair("stride", 1), p.WhichOneof("PoolingPaddingType")
+    asked: Pads = [(0, 0), (0, 0)]
+    if p.globalPooling:
+        kernel, strides = list(x.sizes[2:]), [1, 1]
+    elif kind == "same":
+        asked = same_pads(x.sizes[2:], kernel, strides, lower=p.same.asymmetryMode == 1)
+    elif kind == "includeLastPixel":
+        asked = [(int(a), int(a)) for a in p.includeLastPixel.paddingAmounts] or asked
+    elif kind == "valid":
+        asked = _edges(p.valid.paddingAmounts)
+    complete = kind == "includeLastPixel" and not p.globalPooling
+    full = ceil_pads(x.sizes[2:], kernel, strides, asked) if complete else asked
+    if p.type == 1:
+        counted: Pads = [(0, 0), (0, 0)] if p.avgPoolExcludePadding else asked
+        return like_input(call, avg_pool(call.graph, x, kernel, strides, full, counted))
+    pool = max_pool if p.type == 0 else l2_pool
+    return like_input(call, pool(call.graph, x, kernel, strides, full))
+
+
+@layer("innerProduct")
+def inner_product(call: LayerCall) -> Tensor:
+    """A dense layer; for rank 4 and 5 over the last three axes together."""
+    p, x, rank = call.params, call.x, call.x.rank
+    weight = call.weights("weights", [p.outputChannels, p.inputChannels]).T
+    flat = reshape(call.graph, x, [*x.sizes[:-3], int(p.inputChannels)]) if rank > 3 else x
+    y = call.graph.node("MatMul", flat, weight)
+    if p.hasBias:
+        y = call.graph.node("Add", y, call.weights("bias", [p.outputChannels]))
+    return reshape(call.graph, y, [*y.sizes, 1, 1]) if rank > 3 else y
+
+
+@layer("batchedMatmul")
+def batched_matmul(call: LayerCall) -> Tensor:
+    """A product of two inputs, or of one with a stored matrix."""
+    p, sides = call.params, list(call.inputs)
+    if len(sides) == 1:
+        shape = [p.weightMatrixFirstDimension, p.weightMatrixSecondDimension]
+        sides.append(call.graph.constant(call.weights("weights", shape, channel_axis=1)))
+    for index, wanted in enumerate((p.transposeA, p.transposeB)):
+        if wanted:
+            order = list(range(sides[index].rank))
+            order[-2:] = order[-1], order[-2]
+            sides[index] = call.graph.node("Transpose", sides[index], perm=order)
+    y = call.graph.node("MatMul", *sides)
+    return call.graph.node("Add", y, call.weights("bias", [p.weightMatrixSecondDimension])) if p.hasBias else y

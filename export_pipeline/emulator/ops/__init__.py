@@ -1,0 +1,1 @@
+"""One small function per ML-program operation, by family."""

@@ -1,0 +1,83 @@
+"""Looking values up, and making new ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..calls import Call
+from ..graph import Tensor
+from ..registry import lower
+
+
+@lower("gather", exact=True)
+def gather(call: Call) -> Tensor:
+    """``x[indices]`` along an axis."""
+    if int(call.value("batch_dims", 0)):
+        raise call.unsupported("batch_dims other than 0")
+    return call.graph.node("Gather", call.tensor("x"), call.tensor("indices"), axis=int(call.value("axis")))
+
+
+@lower("gather_along_axis", exact=True)
+def gather_along_axis(call: Call) -> Tensor:
+    """``numpy.take_along_axis``"""
+    return call.graph.node("GatherElements", call.tensor("x"), call.tensor("indices"), axis=int(call.value("axis")))
+
+
+@lower("gather_nd", exact=True)
+def gather_nd(call: Call) -> Tensor:
+    """Slices of ``x`` at index vectors."""
+    indices = call.graph.cast(call.tensor("indices"), np.int64)
+    return call.graph.node("GatherND", call.tensor("x"), indices, batch_dims=int(call.value("batch_dims", 0)))
+
+
+@lower("shape", exact=True)
+def shape(call: Call) -> Tensor:
+    """The sizes of ``x``."""
+    return call.graph.node("Shape", call.tensor("x"))
+
+
+@lower("fill", exact=True)
+def fill(call: Call) -> Tensor:
+    """A shape full of one value."""
+    value = call.graph.constant(call.value("value"))
+    return call.graph.node("Expand", value, call.graph.cast(call.tensor("shape"), np.int64))
+
+
+@lower("fill_like", exact=True)
+def fill_like(call: Call) -> Tensor:
+    """The shape of ``ref_tensor`` full of one value."""
+    value = call.graph.constant(call.value("value"))
+    return call.graph.node("Expand", value, call.graph.node("Shape", call.tensor("ref_tensor")))
+
+
+@lower("range_1d")
+def range_1d(call: Call) -> Tensor:
+    """``numpy.arange``"""
+    return call.graph.node("Range", *(call.tensor(name) for name in ("start", "end", "step")))
+
+
+@lower("one_hot", exact=True)
+def one_hot(call: Call) -> Tensor:
+    """One value at each index, another elsewhere."""
+    graph = call.graph
+    values = graph.constant(np.array([call.value("off_value"), call.value("on_value")], np.float32))
+    depth = graph.cast(call.tensor("one_hot_vector_size"), np.int64)
+    indices = graph.cast(call.tensor("indices"), np.int64)
+    return graph.node("OneHot", indices, depth, values, axis=int(call.value("axis")))
+
+
+@lower("band_part", exact=True)
+def band_part(call: Call) -> Tensor:
+    """Zero outside a band around the diagonal; -1 keeps the whole triangle."""
+    x = call.tensor("x")
+    rows, columns = x.sizes[-2:]
+    lower_count, upper_count = int(call.value("lower")), int(call.value("upper"))
+    offset = np.arange(columns)[None, :] - np.arange(rows)[:, None]
+    inside = ((lower_count < 0) | (-offset <= lower_count)) & ((upper_count < 0) | (offset <= upper_count))
+    return call.graph.node("Where", inside, x, call.graph.constant(0, x.dtype))
+
+
+@lower("non_zero")
+def non_zero(call: Call) -> Tensor:
+    """The index vectors of elements that are not zero."""
+    return call.graph.node("Transpose", call.graph.node("NonZero", call.tensor("x")), perm=[1, 0])

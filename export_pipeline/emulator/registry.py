@@ -1,0 +1,83 @@
+"""The two tables of what the emulator can lower, filled by decorators.
+
+``@lower("conv")`` registers a function for an operation of an ML program, ``@layer("convolution")`` one for a layer
+of the older neural-network format. Both take a call (the operation with its arguments, see ``calls.py``) and return
+the resulting tensor, or a list of tensors where there are several outputs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..errors import UnsupportedOperationError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How one kind of operation is lowered.
+
+    ``exact`` says that the operation only moves or selects values, so that a result is representable in half
+    precision whenever its inputs are, and needs no rounding.
+    """
+
+    function: Callable[..., Any]
+    exact: bool = False
+
+
+OPERATIONS: dict[str, Lowering] = {}
+LAYERS: dict[str, Lowering] = {}
+
+
+def lower(*names: str, exact: bool = False) -> Callable[[Function], Function]:
+    """Register a function for the ML-program operations *names*."""
+    return _register(OPERATIONS, names, exact)
+
+
+def layer(*names: str) -> Callable[[Function], Function]:
+    """Register a function for the neural-network layers *names* (the names of the protobuf ``oneof``)."""
+    return _register(LAYERS, names, exact=False)
+
+
+def _register(table: dict[str, Lowering], names: tuple[str, ...], exact: bool) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        for name in names:
+            if name in table:
+                raise ValueError(f"{name!r} is registered twice")
+            table[name] = Lowering(function, exact)
+        return function
+
+    return decorate
+
+
+def operations() -> dict[str, Lowering]:
+    """Every ML-program operation that can be lowered."""
+    _import_all("ops")
+    return OPERATIONS
+
+
+def layers() -> dict[str, Lowering]:
+    """Every neural-network layer that can be lowered."""
+    _import_all("layers")
+    return LAYERS
+
+
+def _import_all(package: str) -> None:
+    module = importlib.import_module(f"{__package__}.{package}")
+    for info in pkgutil.iter_modules(module.__path__):
+        importlib.import_module(f"{module.__name__}.{info.name}")
+
+
+def refuse_unknown(used: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raise UnsupportedOperationError naming every one of *used* that is not in *known*."""
+    # A name out of a damaged file may hold anything; show it on one line.
+    missing = sorted(name if name.isidentifier() else ascii(name)[:60] for name in set(used) - set(known))
+    if missing:
+        raise UnsupportedOperationError(
+            f"the emulator does not run the {what} {', '.join(missing)}; it knows {len(set(known))} others"
+        )

@@ -1,0 +1,170 @@
+"""CoreMLModel and install(): images in and out, names and shapes, flexible sizes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export_pipeline.emulator import CoreMLModel, Feature, install
+from export_pipeline.emulator.coremltools_quietly import quiet
+from export_pipeline.errors import EmulatorError
+from tests.emulator.mil import ct, mb
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+RGB = Image.fromarray(PIXELS)
+
+
+def _image_model(save_program: Callable[..., Path], color: str = "RGB", gain: float = 1.0) -> Path:
+    channels = 1 if color == "GRAYSCALE" else 3
+    layout = getattr(ct.colorlayout, color)
+    # The first channel is shifted, so that a swapped order shows.
+    offset = np.array([10, 0, 0][:channels], np.float32).reshape(1, channels, 1, 1)
+    path = save_program(
+        lambda x: mb.add(x=mb.mul(x=x, y=np.float32(gain)), y=offset, name="y"),
+        [(1, channels, 6, 8)],
+        inputs=[ct.ImageType("x", shape=(1, channels, 6, 8), color_layout=layout)],
+    )
+    # The converter makes image outputs from TensorFlow and PyTorch only.
+    file = path / "Data/com.apple.CoreML/model.mlmodel"
+    spec = ct.proto.Model_pb2.Model()
+    spec.ParseFromString(file.read_bytes())
+    spec.description.output[0].type.imageType.CopyFrom(spec.description.input[0].type.imageType)
+    file.write_bytes(spec.SerializeToString())
+    return path
+
+
+def _shifted(channel: int) -> np.ndarray:
+    wanted = PIXELS.astype(int)
+    wanted[..., channel] += 10
+    return np.clip(wanted, 0, 255)
+
+
+@pytest.mark.parametrize(("color", "channel"), [("RGB", 0), ("BGR", 2)])
+def test_color_images(color: str, channel: int, save_program: Callable[..., Path]) -> None:
+    model = CoreMLModel(_image_model(save_program, color))
+    assert model.inputs == [Feature("x", "image", (1, 3, 6, 8), "uint8", color)]
+    assert model.outputs == [Feature("y", "image", (1, 3, 6, 8), "uint8", color)]
+    found = model.predict({"x": RGB})["y"]
+    assert (found.mode, found.size) == ("RGB", (8, 6))
+    np.testing.assert_array_equal(np.asarray(found), _shifted(channel))
+
+
+def test_gray_images(save_program: Callable[..., Path]) -> None:
+    gray = RGB.convert("L")
+    found = CoreMLModel(_image_model(save_program, "GRAYSCALE")).predict({"x": gray})["y"]
+    assert found.mode == "L"
+    np.testing.assert_array_equal(np.asarray(found), np.clip(np.asarray(gray).astype(int) + 10, 0, 255))
+
+
+def test_images_are_rounded_to_nearest_even_and_clamped(save_program: Callable[..., Path]) -> None:
+    model = CoreMLModel(_image_model(save_program, gain=1.5))
+    raw = model.run({"x": PIXELS.transpose(2, 0, 1)[None].astype(np.float32)})["y"]
+    assert raw.dtype == np.float32
+    assert raw.max() > 255
+    expected = np.rint(np.clip(raw[0].transpose(1, 2, 0), 0, 255))
+    np.testing.assert_array_equal(np.asarray(model.predict({"x": RGB})["y"]), expected)
+
+
+def test_not_a_number_is_no_image(save_program: Callable[..., Path]) -> None:
+    with pytest.raises(EmulatorError, match="NaN"):
+        CoreMLModel(_image_model(save_program, gain=float("nan"))).predict({"x": RGB})
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (RGB.resize((8, 7)), "8 wide and 7 high"),
+        (RGB.convert("L"), "mode 'RGB', not 'L'"),
+        (PIXELS, "takes a PIL image, not ndarray"),
+    ],
+)
+def test_unfit_images(image: Any, words: str, save_program: Callable[..., Path]) -> None:
+    with pytest.raises(EmulatorError, match=words):
+        CoreMLModel(_image_model(save_program)).predict({"x": image})
+
+
+def test_unfit_arrays(save_program: Callable[..., Path]) -> None:
+    model = CoreMLModel(save_program(lambda x: mb.relu(x=x), [(2, 3)]), threads=1)
+    for data, words in [
+        ({}, "misses input 'x'"),
+        ({"x": np.zeros((2, 3)), "z": 1}, "does not know input 'z'"),
+        ({"x": np.zeros((3, 2))}, r"shape \(3, 2\); allowed: 2x3"),
+        ({"x": ["a", "b"]}, "takes an array of float32"),
+    ]:
+        with pytest.raises(EmulatorError, match=words):
+            model.predict(data)
+
+
+def test_options(save_program: Callable[..., Path]) -> None:
+    path = _image_model(save_program)
+    with pytest.raises(EmulatorError, match="allowed: as_written, float32"):
+        CoreMLModel(path, compute="int3")
+    with pytest.raises(EmulatorError, match="threads=0"):
+        CoreMLModel(path, threads=0)
+
+
+def test_flexible_sizes(save_program: Callable[..., Path]) -> None:
+    shapes = ct.EnumeratedShapes([(1, 3, 6, 8), (1, 3, 10, 12)], default=(1, 3, 6, 8))
+    weight = np.ones((1, 3, 3, 3), np.float32)
+    program = mb.program(
+        input_specs=[
+            mb.TensorSpec((1, 3, ct.converters.mil.mil.get_new_symbol(), ct.converters.mil.mil.get_new_symbol()))
+        ],
+        opset_version=ct.target.iOS16,
+    )(lambda x: mb.conv(x=x, weight=weight, strides=[2, 2], pad_type="same", name="y"))
+    with quiet():
+        converted = ct.convert(
+            program, convert_to="mlprogram", minimum_deployment_target=ct.target.iOS16,
+            inputs=[ct.TensorType("x", shape=shapes)], compute_precision=ct.precision.FLOAT32,
+        )  # fmt: skip
+    model = CoreMLModel.from_spec(converted.get_spec(), converted.weights_dir)
+    assert model.run({"x": np.ones((1, 3, 6, 8))})["y"].shape == (1, 1, 3, 4)
+    assert model.run({"x": np.ones((1, 3, 10, 12))})["y"].shape == (1, 1, 5, 6)
+    with pytest.raises(EmulatorError, match="allowed: 1x3x6x8 or 1x3x10x12"):
+        model.run({"x": np.ones((1, 3, 7, 7))})
+
+
+def test_metadata(save_program: Callable[..., Path], tmp_path: Path) -> None:
+    path = tmp_path / "named.mlpackage"
+    model = ct.models.MLModel(str(_image_model(save_program)), skip_model_load=True)
+    model.author, model.user_defined_metadata["style"] = "someone", "wave"
+    model.save(str(path))
+    found = CoreMLModel(path)
+    assert found.metadata["author"] == "someone"
+    assert found.metadata["style"] == "wave"
+    assert found.spec_version == 7
+
+
+def test_install(save_program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    model_class = ct.models.MLModel
+    monkeypatch.setattr(model_class, "predict", model_class.predict)  # undone after the test
+    path = _image_model(save_program)
+    assert install() is (sys.platform != "darwin")
+    patched = model_class.predict
+    install()
+    assert model_class.predict is patched
+    with quiet():
+        from_path = model_class(str(path))
+        from_spec = model_class(from_path.get_spec(), weights_dir=from_path.weights_dir)
+    for model in (from_path, from_spec):
+        np.testing.assert_array_equal(np.asarray(model.predict({"x": RGB})["y"]), _shifted(0))
+        assert [list(found) for found in model.predict([{"x": RGB}] * 2)] == [["y"], ["y"]]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself is there")
+def test_importing_is_light_and_loading_is_silent(save_program: Callable[..., Path]) -> None:
+    path = _image_model(save_program)
+    script = (
+        "import sys; import export_pipeline.emulator as e\n"
+        "assert not {'coremltools', 'onnx', 'onnxruntime', 'tensorflow'} & set(sys.modules)\n"
+        f"e.CoreMLModel({str(path)!r}); e.describe({str(path)!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
