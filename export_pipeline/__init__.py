@@ -13,7 +13,9 @@ from typing import Any
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-__all__ = ["Recipe", "build"]
+__all__ = ["Recipe", "__version__", "build"]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -97,6 +97,8 @@ class Bundle:
     def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...]) -> Bundle:
         """Write both listings over the files that lie in *path*; *measured* names those of one machine."""
         hashes = {file.relative_to(path).as_posix(): _hash(file) for file in files_of(path)}
+        for listing in (MANIFEST, MEASURED):  # of an earlier sealing
+            hashes.pop(listing, None)
         own = {name: hashes.pop(name) for name in measured}
         made = Manifest(files=hashes, **manifest).sealed()
         write_text(path / MANIFEST, made.render())

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from export_pipeline import __version__
 from export_pipeline.console import Console
 from export_pipeline.errors import PipelineError, UsageError, near
 
 EXIT_USAGE = 2
-VERSION = "0.1.0"
 SHIPPED = Path(__file__).parent / "recipes"
 MODEL_HELP = "a .mlpackage, .mlmodel, .tflite, .onnx or .keras model"
 
@@ -152,10 +152,25 @@ def inspect(options: argparse.Namespace) -> None:
 def benchmark(options: argparse.Namespace) -> None:
     """``benchmark MODEL...``: latency, interleaved in one idle process."""
     from export_pipeline.report import benchmark as benchmark_models
-    from export_pipeline.report import latency_text
+    from export_pipeline.report import benchmark_text
 
     rows = benchmark_models(options.models, runs=options.runs, threads=options.threads)
-    _print([row.model_dump(mode="json") for row in rows], options.json, lambda: latency_text(rows))
+    _print([row.model_dump(mode="json") for row in rows], options.json, lambda: benchmark_text(rows))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """``compare MODEL... --style S --photographs FOLDER``: distances of model files on the same images."""
+    from export_pipeline.images import list_images, load_image
+    from export_pipeline.train.weights import vgg19_weights
+    from export_pipeline.verify import StyleJudge
+    from export_pipeline.verify.compare import compare as compare_models
+    from export_pipeline.verify.compare import comparison_text
+
+    paths = list_images(options.photographs)[-options.last :]
+    photographs = [load_image(path) for path in paths]
+    judge = StyleJudge(vgg19_weights(options.vgg_weights), load_image(options.style))
+    rows = compare_models(options.models, photographs, judge, Console().say)
+    _print([row.model_dump() for row in rows], options.json, lambda: comparison_text(rows))
 
 
 def list_(options: argparse.Namespace) -> None:
@@ -186,10 +201,10 @@ def doctor(options: argparse.Namespace) -> None:
 
 
 def _show_report(folder: Path, as_json: bool) -> None:
-    from export_pipeline.report import load_report, report_table
+    from export_pipeline.report import read_report, terminal
 
-    found = load_report(folder)
-    _print(found.model_dump(mode="json"), as_json, lambda: report_table(folder))
+    found = read_report(folder)
+    _print(found.model_dump(mode="json"), as_json, lambda: terminal(found))
 
 
 def _parity_table(rows: Sequence[Any]) -> str:
@@ -250,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="export-pipeline", description="Turn a style transfer network into verified mobile app assets."
     )
-    parser.add_argument("--version", action="version", version=f"export-pipeline {VERSION}")
+    parser.add_argument("--version", action="version", version=f"export-pipeline {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(
@@ -289,6 +304,12 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
     made.add_argument("--runs", type=int, default=30, help="timed runs of each, 30 or more (default: 30)")
     made.add_argument("--threads", type=int, help="threads of the computation (default: one, then all)")
+    made = verb("compare", compare, "judge the style and content of model files on the same photographs")
+    made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
+    made.add_argument("--style", type=Path, required=True, metavar="IMAGE")
+    made.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
+    made.add_argument("--last", type=int, default=0, metavar="N", help="only the last N photographs by name")
+    made.add_argument("--vgg-weights", metavar="FILE", help="VGG-19's weights (default: cache or download)")
     verb("list", list_, "list networks, targets and shipped recipes")
     verb("doctor", doctor, "check what this machine has")
     return parser

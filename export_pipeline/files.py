@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from export_pipeline.errors import OutputError
+from export_pipeline.errors import OutputError, PipelineError
 
 # What a full or failing disk raises in the midst of writing.
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+FULL_BELOW_BYTES = 64 * 1024
 PART = ".part"
 
 
@@ -22,13 +23,15 @@ PART = ".part"
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside *path*; on success sync it and rename it to *path*.
 
-    What the block makes there may be a file or a folder, and replaces what lay at *path*. When the block
-    fails, nothing has changed under the final name. Only a killed process leaves a ``.part`` folder behind.
+    What the block makes there may be a file or a folder, and replaces an older one of its kind at *path*. When
+    the block fails, nothing has changed under the final name. Only a killed process leaves a ``.part`` folder behind.
 
     Raises:
-        OutputError: the folder cannot be written, or the disk is full.
+        OutputError: the folder cannot be written, the disk is full, or what lies there is not of that kind.
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        raise OutputError(f"cannot write {path}: it does not end in a name. Choose another output path.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent))
@@ -37,8 +40,8 @@ def written_aside(path: Path) -> Iterator[Path]:
     try:
         try:
             yield aside / path.name
-        except OSError as error:
-            if error.errno in _DISK_ERRORS:
+        except Exception as error:
+            if _disk_is_to_blame(error, aside):
                 raise _unwritable(path, error) from error
             raise
         try:
@@ -52,15 +55,24 @@ def written_aside(path: Path) -> Iterator[Path]:
 def _put_in_place(aside: Path, path: Path) -> None:
     made = aside / path.name
     sync(made)
-    if path.is_dir() and not path.is_symlink():
+    if made.is_dir() and path.is_dir() and not path.is_symlink():
         # A folder cannot be renamed onto a full one; the old one goes to where it is deleted.
-        path.rename(aside / "replaced")
+        path.rename(aside / f"{path.name}.old")
     made.replace(path)
     _sync_one(path.parent)
 
 
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"cannot write {path}: {error.strerror}. Free some space or choose another output path.")
+def _disk_is_to_blame(error: Exception, aside: Path) -> bool:
+    """Whether *error* comes from the disk. Libraries report a full one in errors of their own, so it is asked."""
+    if isinstance(error, PipelineError):
+        return False
+    return getattr(error, "errno", None) in _DISK_ERRORS or shutil.disk_usage(aside).free < FULL_BELOW_BYTES
+
+
+def _unwritable(path: Path, error: Exception) -> OutputError:
+    number = getattr(error, "errno", None)  # the texts of libraries run over many lines
+    reason = os.strerror(number) if number else "the disk is full"
+    return OutputError(f"cannot write {path}: {reason}. Free some space or choose another output path.")
 
 
 def remove_parts(folder: Path, pattern: str = "**/.*") -> None:

@@ -20,7 +20,7 @@ from export_pipeline.files import written_aside
 
 READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, 8 or 16 bits, one frame"
 # What Pillow's decoders raise on bytes that are not what they should be.
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from export_pipeline.train.fit import Progress
 
 FLOAT_MODEL = "float.keras"
-GOLDEN = "astronaut"  # the built-in photograph of the golden images
+SHOWN = ("astronaut", "china")  # built-in photographs of the picture; the first is the golden one
 
 
 def _silent(_: Any) -> None:
@@ -64,10 +64,10 @@ class Pipeline:
     @cached_property
     def compressed(self) -> tuple[Any, Checkpoint]:
         """Compress: the network pruned, and its checkpoint without optimizer; the bundle holds it."""
+        model, trained = self.trained
         from export_pipeline.compress import prune
         from export_pipeline.train import fine_tune, released
 
-        model, trained = self.trained
         self.say(f"compress: {self.recipe.compress.schedule}, {self.recipe.compress.steps} steps")
 
         def tune(pruned: Any, before_step: Callable[[int], None]) -> None:
@@ -92,6 +92,7 @@ class Pipeline:
             calibration_photographs(self.recipe),
             checkpoint_sha256=checkpoint.sha256,
             progress=self.say,
+            resume=True,
         )
 
     @cached_property
@@ -116,7 +117,14 @@ class Pipeline:
         exported, parity = self.exported, self.parity
         self.say("report: sizes, operations, latency, memory")
         return make_report(
-            self.work / "export", exported, parity, self._float_model(), self.recipe, self._provenance(), self.say
+            self.work / "export",
+            exported,
+            parity,
+            self._float_model(),
+            self.recipe,
+            self._provenance(),
+            self.say,
+            self._shown(),
         )
 
     def bundle(self) -> Bundle:
@@ -130,8 +138,10 @@ class Pipeline:
         report = self.report
         reporting.check(report, where=self.work / "export")
         with written_aside(self.out) as aside:
-            shutil.copytree(self.work / "export", aside, ignore=shutil.ignore_patterns(".*", FLOAT_MODEL))
-            shutil.copy(self.work / CHECKPOINT, aside / CHECKPOINT)
+            aside.mkdir()
+            made = (*(model.file for model in self.exported), *reporting.FILES)
+            for source in (*(self.work / "export" / name for name in made), self.work / CHECKPOINT):
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, aside / source.name)
             self._golden(aside)
             manifest = {
                 "name": self.recipe.name,
@@ -145,18 +155,23 @@ class Pipeline:
         self.say(f"bundle: {self.out}")
         return Bundle.open(self.out)
 
-    def _golden(self, folder: Path) -> None:
-        """A photograph at the files' size and the float network's output, which any machine can check against."""
-        import numpy as np
-
-        from export_pipeline.images import fit, save_image, to_uint8
+    def _shown(self) -> list[Any]:
+        """Built-in photographs at the files' size: free to show, whatever the network was trained on."""
+        from export_pipeline.images import fit
         from export_pipeline.train.builtin import photographs
 
-        signature, (model, _) = self.recipe.signature, self.compressed
-        photo = fit(photographs()[GOLDEN], signature.height, signature.width)
-        (folder / GOLDEN_PHOTO).parent.mkdir()
-        save_image(folder / GOLDEN_PHOTO, photo)
+        signature, found = self.recipe.signature, photographs()
+        return [fit(found[name], signature.height, signature.width) for name in SHOWN]
+
+    def _golden(self, folder: Path) -> None:
+        """A photograph and what the float network makes of it, which any machine can check the files against."""
+        import numpy as np
+
+        from export_pipeline.images import save_image, to_uint8
+
+        photo, (model, _) = self._shown()[0], self.compressed
         output = model(photo[None].astype(np.float32), training=False)[0].numpy()
+        save_image(folder / GOLDEN_PHOTO, photo)
         save_image(folder / GOLDEN_OUTPUT, to_uint8(output))
 
     def _float_model(self) -> Path:
@@ -204,6 +219,8 @@ def opened(recipe: Recipe, out: Path | str, *, fresh: bool = False, **listeners:
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
+    import models  # noqa: F401 - every stage needs TensorFlow, and this loads it without what it prints
+
     pipeline = Pipeline(recipe, Path(out), **listeners)
     if pipeline.out.exists() and not (pipeline.out / "manifest.json").is_file():
         raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")

@@ -34,7 +34,8 @@ TARGETS = (
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # Strict: "0.3" and true are no numbers. Infinity and NaN are in TOML, but not in JSON, and limit nothing.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), strict=True, allow_inf_nan=False)
 
 
 class ModelTable(_Table):
@@ -106,7 +107,7 @@ class ExportTable(_Table):
 
     height: int = Field(256, ge=16, le=4096)
     width: int = Field(256, ge=16, le=4096)
-    targets: tuple[str, ...] = TARGETS
+    targets: tuple[str, ...] = Field(TARGETS, strict=False)  # TOML has lists only
     calibration_images: int = Field(16, ge=1, le=1000, description="training photographs that set int8 ranges")
 
     @field_validator("targets")
@@ -194,12 +195,15 @@ class Recipe(_Table):
         ``~`` and ``$NAME`` are expanded; a relative path starts at the recipe's folder.
 
         Raises:
-            RecipeError: an environment variable in it is not set.
+            RecipeError: an environment variable in it is not set, or a home folder is not known.
         """
         expanded = os.path.expandvars(written)
         if missing := re.search(r"\$\{?(\w+)", expanded):
             raise RecipeError(f"{written!r} needs the environment variable {missing[1]}, which is not set. Set it.")
-        return self._folder / Path(expanded).expanduser()
+        try:
+            return self._folder / Path(expanded).expanduser()
+        except RuntimeError as error:
+            raise RecipeError(f"{written!r} starts at a home folder that is not known here. Write it out.") from error
 
     @property
     def signature(self) -> ImageSignature:

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # tfmot and our layers are written for Keras 2; TensorFlow reads this when it is first imported.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-from models.style_net import NORMS, johnson, small
-from models.vgg import vgg19
+
+def _load_tensorflow() -> None:
+    """Import TensorFlow without what its C++ side prints before any log level counts."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+_load_tensorflow()
+
+from models.style_net import NORMS, johnson, small  # noqa: E402
+from models.vgg import vgg19  # noqa: E402
 
 NETWORKS = {"johnson": johnson, "small": small}
 

@@ -76,7 +76,8 @@ class ScaleSize(keras.layers.Layer):
     def _scaled(self, side: Any) -> Any:
         if isinstance(side, int):
             return max(1, round(side * self.rho))
-        return tf.maximum(1, tf.cast(tf.round(tf.cast(side, tf.float32) * self.rho), tf.int32))
+        # In 64 bits as Python computes, so that a size known only when it runs is rounded to the same.
+        return tf.maximum(1, tf.cast(tf.round(tf.cast(side, tf.float64) * self.rho), tf.int32))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rho": self.rho}

@@ -6,6 +6,7 @@ instance norm of Ulyanov et al. (2016) and the resize-convolution of Odena et al
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +95,10 @@ def style_net(
 
 
 def _filters(architecture: Architecture, alpha: float) -> tuple[int, int, int]:
-    first, second, third = (int(alpha * count) for count in architecture.filters)
-    if min(first, second, third) < 1:
-        least = 1 / min(architecture.filters)
+    least = 1 / min(architecture.filters)
+    if not least <= alpha < math.inf:
         raise ValueError(f"alpha is {alpha}, which leaves a layer without filters; it must be {least:g} or more")
+    first, second, third = (int(alpha * count) for count in architecture.filters)
     return first, second, third
 
 

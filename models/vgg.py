@@ -38,9 +38,9 @@ def vgg19(weights: Mapping[str, tuple[np.ndarray, np.ndarray]], outputs: Sequenc
         outputs: activations wanted, ``relu1_1`` .. ``relu5_4``, in the order wanted.
 
     Returns:
-        A model from ``(N, H, W, 3)`` RGB 0..255 to the list of activations.
+        A model from ``(N, H, W, 3)`` RGB 0..255 to the list of activations; a single one comes alone.
     """
-    unknown = [name for name in outputs if name.replace("relu", "conv") not in LAYERS]
+    unknown = [name for name in outputs if name not in [layer.replace("conv", "relu") for layer in LAYERS]]
     if unknown or not outputs:
         raise ValueError(f"outputs {unknown or 'are empty'}; allowed: relu1_1 .. relu5_4")
     image = keras.Input((None, None, 3), name="image")

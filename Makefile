@@ -1,0 +1,52 @@
+# One command sets everything up; every target here does that first, and only once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format golden lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+setup: $(STAMP)  ## create .venv with the locked packages (PYTHON=... picks the interpreter)
+
+# The stamp is the last thing written: a set-up that was interrupted is done again.
+$(STAMP): pyproject.toml requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here. Install Python 3.10 to 3.13, or name one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 10) <= v[:2] <= (3, 13) and f"make: {sys.executable} is Python {v[0]}.{v[1]}; Python 3.10 to 3.13 is needed. Name one: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import platform, sys; p = platform.system(), platform.machine(); sys.exit(p not in {("Linux", "x86_64"), ("Darwin", "arm64")} and f"make: TensorFlow and coremltools have no wheels for {p[0]} on {p[1]}; use Linux on x86_64 or macOS on arm64.")'
+	@echo "setting up $(VENV) (some minutes, 3 GB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
+	$(BIN)/export-pipeline build export_pipeline/recipes/demo.toml -o artifacts/demo
+
+test: $(STAMP)  ## run the tests (PYTEST_ARGS="-k parity" and the like are passed on)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## mend style and format where that is mechanical
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff before committing it
+	$(BIN)/python -m pytest --update-golden $(PYTEST_ARGS)
+
+lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --upgrade \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+clean:  ## remove what the tools leave behind, not .venv and not results
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	find export_pipeline models tests -name __pycache__ -type d -prune -exec rm -rf {} +
