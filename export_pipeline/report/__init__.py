@@ -1,0 +1,221 @@
+"""Report: measure what was exported, hold it against the budgets, and write it down.
+
+Beside the files: ``report.json`` (the record, the same for the same files), ``benchmark.json`` (what this
+machine measured), ``report.md`` and ``report.html`` (drawn from both) and ``picture.png``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from export_pipeline.errors import CheckFailed, ModelError, OutputError
+from export_pipeline.exported import ExportedModel
+from export_pipeline.files import write_text
+from export_pipeline.parity import ParityResult
+from export_pipeline.recipe import Recipe
+from export_pipeline.report import render
+from export_pipeline.report.budgets import file_budgets, machine_budgets
+from export_pipeline.report.contents import contents_of
+from export_pipeline.report.inspection import inspect
+from export_pipeline.report.latency import benchmark, measure
+from export_pipeline.report.machine import libraries, machine
+from export_pipeline.report.memory import peak_memory
+from export_pipeline.report.model import (
+    Benchmark,
+    BudgetResult,
+    Contents,
+    FileRecord,
+    Inspection,
+    LatencyResult,
+    MemoryResult,
+    Record,
+    Report,
+)
+from export_pipeline.report.picture import draw_picture
+from export_pipeline.report.render import benchmark_text, inspection_text, terminal
+from export_pipeline.report.size import size_of
+
+RECORD_FILE = "report.json"
+BENCHMARK_FILE = "benchmark.json"
+PICTURE_FILE = "picture.png"
+# What differs between two builds from one checkpoint, for it depends on the machine and the moment.
+MEASURED_FILES = (BENCHMARK_FILE, "report.md", "report.html")
+# All that a report with photographs consists of.
+FILES = (RECORD_FILE, PICTURE_FILE, *MEASURED_FILES)
+FILES = (RECORD_FILE, PICTURE_FILE, *MEASURED_FILES)
+
+__all__ = [
+    "BENCHMARK_FILE",
+    "FILES",
+    "MEASURED_FILES",
+    "PICTURE_FILE",
+    "RECORD_FILE",
+    "Benchmark",
+    "BudgetResult",
+    "Contents",
+    "FileRecord",
+    "Inspection",
+    "LatencyResult",
+    "MemoryResult",
+    "Record",
+    "Report",
+    "benchmark",
+    "benchmark_text",
+    "check",
+    "contents_of",
+    "draw_picture",
+    "inspect",
+    "inspection_text",
+    "make_report",
+    "read_report",
+    "render_pages",
+    "size_of",
+    "terminal",
+]
+
+
+def make_report(
+    folder: Path | str,
+    exported: Sequence[ExportedModel],
+    parity: Sequence[ParityResult],
+    float_model_path: Path | str,
+    recipe: Recipe,
+    provenance: dict[str, str] | None = None,
+    progress: Callable[[str], None] | None = None,
+    photographs: Sequence[np.ndarray] = (),
+) -> Report:
+    """Measure every file in *folder* and write the report beside them.
+
+    Args:
+        folder: where the exported files lie and the report goes.
+        exported, parity: what the stages before gave.
+        float_model_path: the float network as a ``.keras`` file, yardstick of speed and work.
+        recipe: size, runs and budgets.
+        provenance: where the files come from, in words.
+        progress: called with a line of text before each step.
+        photographs: ``(H, W, 3)`` RGB uint8; the first are drawn into the picture. None: no picture.
+
+    A file that cannot be measured is a skipped row with its reason.
+
+    Raises:
+        ModelError: a file cannot be read.
+        OutputError: the report cannot be written.
+    """
+    folder, yardstick = Path(folder), Path(float_model_path)
+    say = progress or (lambda line: None)
+    say("contents and size")
+    record = _record(folder, exported, parity, yardstick, recipe, provenance or {})
+    report = Report(record=record, benchmark=_benchmark(folder, record, yardstick, recipe, say))
+    _write(folder / RECORD_FILE, record)
+    _write(folder / BENCHMARK_FILE, report.benchmark)
+    (folder / PICTURE_FILE).unlink(missing_ok=True)
+    if len(photographs):
+        say("picture")
+        draw_picture(folder / PICTURE_FILE, folder, exported, yardstick, photographs)
+    render_pages(folder, report)
+    return report
+
+
+def render_pages(folder: Path | str, report: Report) -> None:
+    """Write ``report.md`` and ``report.html``, with the picture when it lies in *folder*."""
+    folder = Path(folder)
+    picture = folder / PICTURE_FILE
+    there = picture.is_file()
+    write_text(folder / "report.md", render.markdown(report, PICTURE_FILE if there else None))
+    write_text(folder / "report.html", render.page(report, picture if there else None))
+
+
+def read_report(folder: Path | str) -> Report:
+    """The report that lies in *folder*.
+
+    Raises:
+        OutputError: there is none, or it is damaged.
+    """
+    folder = Path(folder)
+    try:
+        record = Record.model_validate_json((folder / RECORD_FILE).read_text(encoding="utf-8"))
+        measured = Benchmark.model_validate_json((folder / BENCHMARK_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"no whole report in {folder}: {str(error).splitlines()[0]}. Run 'report' again.") from error
+    return Report(record=record, benchmark=measured)
+
+
+def check(report: Report, where: Path | str | None = None) -> None:
+    """Demand that every parity and budget row has not failed; *where* is named as the place of the report.
+
+    Raises:
+        CheckFailed: rows failed; each is named, and by how much.
+    """
+    wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status == "failed"]
+    wrong += [f"{row.target} {row.what}: {row.reason}" for row in report.budgets if row.status == "failed"]
+    if wrong:
+        place = f" The report is in {where}." if where is not None else ""
+        raise CheckFailed(f"{len(wrong)} checks failed: {'; '.join(wrong)}.{place}")
+
+
+def _record(
+    folder: Path,
+    exported: Sequence[ExportedModel],
+    parity: Sequence[ParityResult],
+    yardstick: Path,
+    recipe: Recipe,
+    provenance: dict[str, str],
+) -> Record:
+    files = tuple(_file_record(folder, model) for model in exported)
+    return Record(
+        name=recipe.name,
+        recipe=recipe,
+        provenance=provenance,
+        libraries=libraries(),
+        float_network=contents_of(yardstick, recipe.export.height, recipe.export.width),
+        files=files,
+        parity=tuple(parity),
+        budgets=file_budgets(recipe, files, parity),
+    )
+
+
+def _file_record(folder: Path, model: ExportedModel) -> FileRecord:
+    path = folder / model.file
+    return FileRecord.model_validate(
+        {
+            "target": model.target,
+            "file": model.file,
+            "format": path.suffix.removeprefix("."),
+            "signature": model.signature,
+            "size": size_of(path),
+            "contents": contents_of(path),
+            "notes": model.notes,
+        }
+    )
+
+
+def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, say: Callable[[str], None]) -> Benchmark:
+    paths = [yardstick, *(folder / row.file for row in record.files)]
+    size = (recipe.export.height, recipe.export.width)
+    say(f"latency of {len(paths)} files, {recipe.report.runs} runs each")
+    latency, errors = measure(paths, recipe.report.runs, None, size)
+    skipped = {Path(path).name: reason for path, reason in errors.items()}
+    memory = []
+    for path in paths:
+        say(f"memory of {path.name}")
+        try:
+            memory.append(peak_memory(path, size))
+        except ModelError as error:
+            skipped[path.name] = str(error)
+    made = Benchmark(
+        name=recipe.name,
+        machine=machine(),
+        float_file=yardstick.name,
+        latency=tuple(latency),
+        memory=tuple(memory),
+        skipped=skipped,
+        budgets=(),
+    )
+    return made.model_copy(update={"budgets": machine_budgets(recipe, record.files, made)})
+
+
+def _write(path: Path, noun: Record | Benchmark) -> None:
+    write_text(path, noun.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,99 @@
+"""Budgets of the recipe against what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from export_pipeline.parity import ParityResult
+from export_pipeline.recipe import Recipe
+from export_pipeline.report.model import Benchmark, BudgetResult, FileRecord
+
+# Whether a value must be at most or at least its budget.
+RULES: dict[str, Literal["most", "least"]] = {
+    "bytes": "most",
+    "deflated_bytes": "most",
+    "style_distance": "most",
+    "content_distance": "most",
+    "ssim": "least",
+    "fps_ratio": "least",
+    "peak_memory_bytes": "most",
+}
+ON_FILES = ("bytes", "deflated_bytes", "style_distance", "content_distance", "ssim")
+ON_MACHINE = ("fps_ratio", "peak_memory_bytes")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured value, or why there is none."""
+
+    measured: float | None
+    missing: str = "it was not measured"
+
+
+def file_budgets(
+    recipe: Recipe, files: Sequence[FileRecord], parity: Sequence[ParityResult]
+) -> tuple[BudgetResult, ...]:
+    """Rows for the budgets on size and quality."""
+    by_target = {row.target: row for row in files}
+    judged = {row.target: row for row in parity}
+
+    def value(target: str, what: str) -> Value:
+        if target not in by_target:
+            return _not_exported(target)
+        if what in ("bytes", "deflated_bytes"):
+            return Value(getattr(by_target[target].size, what))
+        row = judged.get(target)
+        if row is None:
+            return Value(None, "it was not verified")
+        return Value(getattr(row, what), (row.reason if what == "ssim" else row.quality_reason) or "it is not a number")
+
+    return _rows(recipe, ON_FILES, value)
+
+
+def machine_budgets(recipe: Recipe, files: Sequence[FileRecord], benchmark: Benchmark) -> tuple[BudgetResult, ...]:
+    """Rows for the budgets on speed and memory."""
+    by_target = {row.target: row.file for row in files}
+
+    def value(target: str, what: str) -> Value:
+        if target not in by_target:
+            return _not_exported(target)
+        file = by_target[target]
+        reason = benchmark.skipped.get(file) or benchmark.skipped.get(benchmark.float_file) or "it was not measured"
+        memory = benchmark.memory_of(file)
+        peak = memory.peak_bytes if memory else None
+        return Value(benchmark.fps_ratio(file) if what == "fps_ratio" else peak, reason)
+
+    return _rows(recipe, ON_MACHINE, value)
+
+
+def judge(target: str, what: str, limit: float, value: Value) -> BudgetResult:
+    """One row. What was not measured is skipped, with its reason; what is not a number fails."""
+    rule = RULES[what]
+    about = {"target": target, "what": what, "rule": rule, "limit": limit}
+    measured = value.measured
+    if measured is None:
+        return BudgetResult(**about, measured=None, status="skipped", reason=value.missing)
+    if not math.isfinite(measured):
+        return BudgetResult(**about, measured=None, status="failed", reason="it is not a finite number")
+    if measured <= limit if rule == "most" else measured >= limit:
+        return BudgetResult(**about, measured=measured, status="passed")
+    side = "over" if rule == "most" else "under"
+    gap = abs(measured - limit)
+    off = f"{measured:,.10g} is {gap:,.6g} ({gap / limit:.1%}) {side} {limit:,.10g}"
+    return BudgetResult(**about, measured=measured, status="failed", reason=off)
+
+
+def _rows(recipe: Recipe, names: Sequence[str], value: Callable[[str, str], Value]) -> tuple[BudgetResult, ...]:
+    return tuple(
+        judge(target, what, limit, value(target, what))
+        for target, budget in recipe.report.budgets.items()
+        for what in names
+        if (limit := getattr(budget, what)) is not None
+    )
+
+
+def _not_exported(target: str) -> Value:
+    return Value(None, f"the recipe does not export {target}")

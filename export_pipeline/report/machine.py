@@ -1,0 +1,68 @@
+"""What this machine is, and which libraries it has."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from export_pipeline.report.model import Machine
+
+# What makes, reads or runs a model file.
+LIBRARIES = (
+    "tensorflow",
+    "tf_keras",
+    "tensorflow-model-optimization",
+    "coremltools",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+    "pillow",
+    "scikit-image",
+)
+
+
+def libraries() -> dict[str, str]:
+    """Version of each of :data:`LIBRARIES`; ``not installed`` where it is missing."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def machine() -> Machine:
+    """This machine."""
+    return Machine(
+        processor=processor(),
+        cores=cores(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        libraries=libraries(),
+    )
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    if sys.platform == "darwin":
+        asked = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
+        )
+        return asked.stdout.strip() or platform.processor()
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

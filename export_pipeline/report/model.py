@@ -1,0 +1,190 @@
+"""The nouns of this stage: what a report is made of. All frozen, all with a JSON round trip.
+
+A :class:`Report` has two halves. The :class:`Record` is the same whenever it is made from the same files:
+``report.json``. The :class:`Benchmark` is what one machine measured: ``benchmark.json``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from export_pipeline.parity import ParityResult, Status
+from export_pipeline.recipe import Recipe
+from export_pipeline.signature import ImageSignature
+
+Format = Literal["keras", "mlmodel", "mlpackage", "onnx", "tflite"]
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Weight(_Noun):
+    """One stored tensor, as read back from the file."""
+
+    name: str
+    shape: tuple[int, ...]
+    stored: str = Field(description="type in the file, such as float16, int8 or lut-8bit")
+    bits: int = Field(description="bits of one value in the file")
+    parameters: int
+    nonzero_share: float = Field(description="of the values that the file computes with, 0..1")
+    convolution: bool = Field(description="whether it is a convolution's kernel")
+
+
+class Contents(_Noun):
+    """What a model file holds and does.
+
+    ``parameters`` counts the values of all weight tensors in the file. Converters fold and repeat some, so
+    that it may differ from the Keras network's count. Scalars are no parameters.
+    """
+
+    parameters: int
+    nonzero_share: float | None = Field(description="of all convolution kernels together; None without any")
+    multiply_accumulates: int | None = Field(description="of one run; None when the image size is open")
+    operations: dict[str, int] = Field(description="how many, by type, in the format's own words")
+    precisions: dict[str, int] = Field(description="how many operations, by the type of their first output")
+    weights: tuple[Weight, ...]
+
+
+class Size(_Noun):
+    """Bytes of all files as they lie, and in a zip archive at level 9."""
+
+    bytes: int
+    deflated_bytes: int
+
+
+class FileRecord(_Noun):
+    """One exported file."""
+
+    target: str
+    file: str
+    format: Format
+    signature: ImageSignature
+    size: Size
+    contents: Contents
+    notes: tuple[str, ...] = ()
+
+
+class BudgetResult(_Noun):
+    """One limit of the recipe and what was measured; a skipped one says why and is no pass."""
+
+    target: str
+    what: str
+    rule: Literal["most", "least"]
+    limit: float
+    measured: float | None
+    status: Status
+    reason: str = ""
+
+
+class Record(_Noun):
+    """``report.json``: equal files give an equal record."""
+
+    format: Literal[1] = 1
+    name: str
+    recipe: Recipe
+    provenance: dict[str, str]
+    libraries: dict[str, str] = Field(description="versions of what made and read the files")
+    float_network: Contents = Field(description="of the Keras network that the files were made from")
+    files: tuple[FileRecord, ...]
+    parity: tuple[ParityResult, ...]
+    budgets: tuple[BudgetResult, ...] = Field(description="those on size and quality")
+
+
+class LatencyResult(_Noun):
+    """Latency of one file: median and interquartile range over ``runs``, after warm-up, in milliseconds."""
+
+    file: str
+    runtime: str
+    version: str
+    threads: int
+    processor: str
+    height: int
+    width: int
+    runs: int
+    median_ms: float
+    iqr_ms: float
+    fps: float = Field(description="1 / median; of this processor, never a phone's")
+
+
+class MemoryResult(_Noun):
+    """Resident set of a fresh process that imports the library, loads the file and runs it once."""
+
+    file: str
+    runtime: str
+    peak_bytes: int
+    imported_bytes: int = Field(description="already resident when only the library was imported")
+
+
+class Machine(_Noun):
+    """Where the benchmark ran."""
+
+    processor: str
+    cores: int
+    system: str
+    python: str
+    libraries: dict[str, str]
+
+
+class Benchmark(_Noun):
+    """``benchmark.json``: what one machine measured. ``float_file`` names the rows of the float network."""
+
+    format: Literal[1] = 1
+    name: str
+    machine: Machine
+    float_file: str
+    latency: tuple[LatencyResult, ...]
+    memory: tuple[MemoryResult, ...]
+    skipped: dict[str, str] = Field(default_factory=dict, description="files not measured, and why")
+    budgets: tuple[BudgetResult, ...] = Field(description="those on speed and memory")
+
+    def latency_of(self, file: str, threads: int = 1) -> LatencyResult | None:
+        """The row of *file* with *threads*."""
+        return next((row for row in self.latency if row.file == file and row.threads == threads), None)
+
+    def memory_of(self, file: str) -> MemoryResult | None:
+        """The row of *file*."""
+        return next((row for row in self.memory if row.file == file), None)
+
+    def fps_ratio(self, file: str) -> float | None:
+        """FPS of *file* as a multiple of the float Keras network's, same run, one thread each."""
+        own, yardstick = self.latency_of(file), self.latency_of(self.float_file)
+        return own.fps / yardstick.fps if own and yardstick else None
+
+
+class Report(_Noun):
+    """The record and the benchmark of one build."""
+
+    record: Record
+    benchmark: Benchmark
+
+    @property
+    def budgets(self) -> tuple[BudgetResult, ...]:
+        """All budget rows."""
+        return (*self.record.budgets, *self.benchmark.budgets)
+
+
+class PortRecord(_Noun):
+    """One input or output of a model file; ``None`` in the shape is a size that is open."""
+
+    name: str
+    kind: Literal["image", "tensor"]
+    shape: tuple[int | None, ...]
+    dtype: str
+    scale: float = 1.0
+    zero_point: int = 0
+
+
+class Inspection(_Noun):
+    """What a model file of any format tells about itself."""
+
+    file: str
+    format: Format
+    signature: ImageSignature | None
+    metadata: dict[str, str]
+    inputs: tuple[PortRecord, ...]
+    outputs: tuple[PortRecord, ...]
+    size: Size
+    contents: Contents

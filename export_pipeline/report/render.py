@@ -1,0 +1,115 @@
+"""Pages drawn from a report: Markdown, HTML and the terminal's table. JSON is the record; these only show it."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from export_pipeline.report.model import Inspection, LatencyResult, PortRecord, Report
+from export_pipeline.report.rows import (
+    SKIPPED,
+    all_tables,
+    budgets_table,
+    counts,
+    files_table,
+    latency_table,
+    number,
+    percent,
+)
+from export_pipeline.report.tables import Table, markdown_table, text_table
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; margin: 1rem 0; } th, td { border: 1px solid #ccc; padding: .25rem .6rem; }
+th { background: #f4f4f4; text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
+.failed { background: #fdd; } .skipped { background: #ffd; } img { max-width: 100%; } div { overflow-x: auto; }
+"""
+
+
+def notes(report: Report) -> list[str]:
+    """What the reader must know beside the tables."""
+    machine = report.benchmark.machine
+    lines = [
+        f"Speed and memory are of this machine, not of a phone: {machine.processor}, {machine.cores} cores, "
+        f"{machine.system}, Python {machine.python}. Files were timed in turns, in one process.",
+        "content, style: distances in the eyes of VGG-19, mean over the photographs; smaller is better.",
+        "x float FPS: frames per second as a multiple of the float Keras network's, one thread each, same run.",
+    ]
+    lines += [f"{row.target}: {note}" for row in report.record.files for note in row.notes]
+    lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
+    lines += [
+        f"{SKIPPED} quality of {row.target}: {row.quality_reason}"
+        for row in report.record.parity
+        if row.quality == "skipped"
+    ]
+    lines += ["Versions: " + ", ".join(f"{name} {version}" for name, version in machine.libraries.items())]
+    lines += [f"{name}: {value}" for name, value in report.record.provenance.items()]
+    return lines
+
+
+def markdown(report: Report, picture: str | None = None) -> str:
+    """The page ``report.md``; *picture* is the name of the image beside it."""
+    parts = [f"# Report of {report.record.name}"]
+    parts += [f"![photo, float network, exported files]({picture})"] if picture else []
+    parts += [f"## {table.title}\n\n{markdown_table(table)}" for table in all_tables(report) if table.rows]
+    parts += ["## Notes\n\n" + "\n".join(f"- {line}" for line in notes(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def page(report: Report, picture: Path | None = None) -> str:
+    """The page ``report.html``, with the picture inside: one file that needs no other."""
+    title = html.escape(f"Report of {report.record.name}")
+    parts = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>']
+    parts += [f"<h1>{title}</h1>"]
+    if picture is not None:
+        data = base64.b64encode(picture.read_bytes()).decode()
+        parts += [f'<p><img alt="photo, float network, exported files" src="data:image/png;base64,{data}"></p>']
+    parts += [f"<h2>{html.escape(t.title)}</h2><div>{_html_table(t)}</div>" for t in all_tables(report) if t.rows]
+    parts += ["<h2>Notes</h2><ul>", *(f"<li>{html.escape(line)}</li>" for line in notes(report)), "</ul></html>"]
+    return "\n".join(parts) + "\n"
+
+
+def _html_table(table: Table) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
+    rows = []
+    for row in table.rows:
+        kind = next((name for name in ("failed", "skipped") if name.upper() in row), "")
+        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
+        rows.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def terminal(report: Report) -> str:
+    """What a build ends with: the files, and the budgets where there are any."""
+    tables = [files_table(report), budgets_table(report.budgets)]
+    return "\n\n".join(text_table(table) for table in tables if table.rows)
+
+
+def inspection_text(seen: Inspection) -> str:
+    """What ``inspect`` prints."""
+    c = seen.contents
+    lines = [f"{seen.file}: {seen.format}, {seen.size.bytes:,} bytes ({seen.size.deflated_bytes:,} deflated)"]
+    for side, ports in (("input", seen.inputs), ("output", seen.outputs)):
+        lines += [f"{side:9} {port.name}: {_port(port)}" for port in ports]
+    lines += [f"parameters {c.parameters:,}, nonzero in convolution kernels {percent(c.nonzero_share)}"]
+    lines += [f"multiply-accumulates {number(c.multiply_accumulates)}"]
+    lines += [f"operations {counts(c.operations)}", f"precisions {counts(c.precisions)}"]
+    lines += [f"metadata  {name}: {value}" for name, value in sorted(seen.metadata.items())]
+    rows = tuple(
+        (w.name, "x".join(map(str, w.shape)), w.stored, str(w.bits), percent(w.nonzero_share)) for w in c.weights
+    )
+    return (
+        "\n".join(lines) + "\n\n" + text_table(Table("Weights", ("name", "shape", "stored", "bits", "nonzero"), rows))
+    )
+
+
+def _port(port: PortRecord) -> str:
+    shape = "x".join("any" if length is None else str(length) for length in port.shape)
+    return f"{port.kind} {shape}" if port.kind == "image" else f"{port.kind} {shape} {port.dtype}"
+
+
+def benchmark_text(rows: Sequence[LatencyResult]) -> str:
+    """What ``benchmark`` prints."""
+    return f"{text_table(latency_table(rows))}\n\nMeasured on {rows[0].processor}; a phone differs."

@@ -1,0 +1,217 @@
+"""The tables of the pages: rows of words drawn from a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
+from export_pipeline.report.tables import Table
+
+SKIPPED = "SKIPPED"
+
+
+def files_table(report: Report) -> Table:
+    """One row for each file: size, parity, quality, speed, memory, status."""
+    header = (
+        "target",
+        "bytes",
+        "deflated",
+        "PSNR dB",
+        "SSIM",
+        "content",
+        "style",
+        "ms (1 thread)",
+        "x float FPS",
+        "peak MB",
+        "status",
+    )
+    return Table("Files", header, tuple(_file_row(report, row) for row in report.record.files))
+
+
+def _file_row(report: Report, file: FileRecord) -> tuple[str, ...]:
+    parity = next((row for row in report.record.parity if row.target == file.target), None)
+    latency, memory = report.benchmark.latency_of(file.file), report.benchmark.memory_of(file.file)
+    return (
+        file.target,
+        f"{file.size.bytes:,}",
+        f"{file.size.deflated_bytes:,}",
+        number(parity.psnr if parity else None, 1),
+        number(parity.ssim if parity else None, 4),
+        number(parity.content_distance if parity else None, 3),
+        number(parity.style_distance if parity else None, 3),
+        number(latency.median_ms if latency else None, 2),
+        number(report.benchmark.fps_ratio(file.file), 2),
+        number(memory.peak_bytes / 1e6 if memory else None, 0),
+        (parity.status if parity else "skipped").upper(),
+    )
+
+
+def parity_table(report: Report) -> Table:
+    """One row for each file: every parity number, its limit and the limit's reason."""
+    header = (
+        "target",
+        "images",
+        "PSNR dB",
+        "mean",
+        "limit",
+        "max abs",
+        "SSIM",
+        "content",
+        "of float",
+        "style",
+        "of float",
+        "status",
+        "why",
+    )
+    return Table(
+        "Parity and quality",
+        header,
+        tuple(
+            (
+                row.target,
+                str(row.images),
+                number(row.psnr, 2),
+                number(row.psnr_mean, 2),
+                number(row.min_psnr, 0),
+                number(row.max_abs, 2),
+                number(row.ssim, 5),
+                number(row.content_distance, 4),
+                number(row.float_content_distance, 4),
+                number(row.style_distance, 4),
+                number(row.float_style_distance, 4),
+                row.status.upper(),
+                "; ".join(
+                    filter(
+                        None,
+                        [
+                            row.reason,
+                            row.quality_reason if row.quality_reason != row.reason else "",
+                            f"limit: {row.tolerance_reason}",
+                        ],
+                    )
+                ),
+            )
+            for row in report.record.parity
+        ),
+    )
+
+
+def budgets_table(rows: Sequence[BudgetResult]) -> Table:
+    """One row for each budget."""
+    header = ("target", "what", "limit", "measured", "status", "why")
+    return Table(
+        "Budgets",
+        header,
+        tuple(
+            (
+                row.target,
+                row.what,
+                f"at {row.rule} {row.limit:,.6g}" if row.limit < 1e6 else f"at {row.rule} {row.limit:,.0f}",
+                number(row.measured),
+                row.status.upper(),
+                row.reason,
+            )
+            for row in rows
+        ),
+    )
+
+
+def latency_table(rows: Sequence[LatencyResult]) -> Table:
+    """One row for each file and number of threads."""
+    header = ("file", "runtime", "size", "threads", "median ms", "IQR ms", "FPS", "runs")
+    return Table(
+        "Latency",
+        header,
+        tuple(
+            (
+                row.file,
+                f"{row.runtime} {row.version}",
+                f"{row.height}x{row.width}",
+                str(row.threads),
+                f"{row.median_ms:.3f}",
+                f"{row.iqr_ms:.3f}",
+                f"{row.fps:.1f}",
+                str(row.runs),
+            )
+            for row in rows
+        ),
+    )
+
+
+def memory_table(report: Report) -> Table:
+    """One row for each file."""
+    header = ("file", "runtime", "peak MB", "of it the imported library MB")
+    rows = report.benchmark.memory
+    return Table(
+        "Peak memory of a fresh process",
+        header,
+        tuple(
+            (row.file, row.runtime, f"{row.peak_bytes / 1e6:.1f}", f"{row.imported_bytes / 1e6:.1f}") for row in rows
+        ),
+    )
+
+
+def contents_table(report: Report) -> Table:
+    """One row for each file, and one for the float network."""
+    header = ("target", "parameters", "nonzero kernels", "multiply-accumulates", "operations", "precisions")
+    entries = [("float network", report.record.float_network)]
+    entries += [(row.target, row.contents) for row in report.record.files]
+    return Table(
+        "Contents, read back from the files",
+        header,
+        tuple(
+            (
+                name,
+                f"{c.parameters:,}",
+                percent(c.nonzero_share),
+                number(c.multiply_accumulates),
+                counts(c.operations),
+                counts(c.precisions),
+            )
+            for name, c in entries
+        ),
+    )
+
+
+def sparsity_table(report: Report) -> Table:
+    """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
+    rows = [
+        (file.target, w.name, "x".join(map(str, w.shape)), w.stored, percent(w.nonzero_share))
+        for file in report.record.files
+        for w in file.contents.weights
+        if w.convolution
+    ]
+    return Table("Convolution kernels", ("target", "kernel", "shape", "stored as", "nonzero"), tuple(rows))
+
+
+def all_tables(report: Report) -> tuple[Table, ...]:
+    """Every table of the pages, in order."""
+    latency = latency_table(report.benchmark.latency)
+    return (
+        files_table(report),
+        budgets_table(report.budgets),
+        parity_table(report),
+        latency,
+        memory_table(report),
+        contents_table(report),
+        sparsity_table(report),
+    )
+
+
+def number(value: float | None, digits: int | None = None) -> str:
+    """A number for people; :data:`SKIPPED` where nothing was measured."""
+    if value is None:
+        return SKIPPED
+    if digits is not None:
+        return f"{value:,.{digits}f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage."""
+    return "none" if value is None else f"{value:.1%}"
+
+
+def counts(found: dict[str, int]) -> str:
+    """``conv 16, relu 9``: the most frequent first."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0])))

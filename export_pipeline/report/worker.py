@@ -1,0 +1,114 @@
+"""The fresh process that measures: ``python -m export_pipeline.report.worker JOB`` with a job as JSON.
+
+It writes its answer as one line of JSON on standard output. See ``latency.py`` and ``memory.py``, which
+start it through :func:`ask`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from export_pipeline.errors import ModelError, PipelineError
+
+WARM_UP = 3
+# Idle threads of some libraries spin for a moment after a run; they must not slow the next file down.
+PAUSE = 0.002
+
+
+def ask(job: dict[str, Any]) -> Any:
+    """Run *job* in a fresh process and give its answer.
+
+    Raises:
+        ModelError: the process died.
+    """
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "export_pipeline.report.worker", json.dumps(job)]
+    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode or not done.stdout.strip():
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ModelError(f"the measuring process ended with code {done.returncode} ({last}); files: {job['paths']}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def latency(job: dict[str, Any]) -> dict[str, Any]:
+    """Times of ``runs`` runs of each of ``paths``, in seconds, taken in turns; or why a file cannot run."""
+    from export_pipeline.runtimes import open_model
+
+    answer: dict[str, Any] = {}
+    ready = []
+    for path in job["paths"]:
+        try:
+            runtime = open_model(path, job["threads"])
+            inputs = runtime.example(job["height"], job["width"])
+            for _ in range(WARM_UP):
+                runtime.run(inputs)
+        except PipelineError as error:
+            answer[path] = {"error": str(error)}
+            continue
+        size = runtime.inputs[0].size or (None, None)
+        answer[path] = {
+            "runtime": runtime.name,
+            "version": runtime.version,
+            "seconds": [],
+            "height": size[0] or job["height"],
+            "width": size[1] or job["width"],
+        }
+        ready.append((path, runtime, inputs))
+    for turn in range(job["runs"]):
+        first = turn % max(1, len(ready))
+        for path, runtime, inputs in ready[first:] + ready[:first]:
+            time.sleep(PAUSE)
+            start = time.perf_counter()
+            runtime.run(inputs)
+            answer[path]["seconds"].append(time.perf_counter() - start)
+    return answer
+
+
+def memory(job: dict[str, Any]) -> dict[str, Any]:
+    """Resident peak after importing the library, and after loading and running the one path."""
+    from export_pipeline.runtimes import open_model, runtime_class
+
+    path = job["paths"][0]
+    try:
+        runtime_class(Path(path)).load_library()
+        imported = resident_peak()
+        runtime = open_model(path)
+        runtime.run(runtime.example(job["height"], job["width"]))
+    except PipelineError as error:
+        return {"error": str(error)}
+    return {"runtime": runtime.name, "imported": imported, "peak": resident_peak()}
+
+
+def resident_peak() -> int:
+    """The largest resident set that this process had so far, bytes.
+
+    Not ``getrusage`` on Linux: that starts from the resident set of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+
+
+def main() -> None:
+    """Do the job; whatever libraries print goes to standard error, the answer alone to standard output."""
+    answer_to = os.dup(1)
+    os.dup2(2, 1)
+    job = json.loads(sys.argv[1])
+    answer = {"latency": latency, "memory": memory}[job["task"]](job)
+    with os.fdopen(answer_to, "w") as stream:
+        stream.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

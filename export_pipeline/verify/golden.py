@@ -1,0 +1,60 @@
+"""Re-check a bundle anywhere: its bytes, and what its files make of the golden photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from export_pipeline.bundle import GOLDEN_OUTPUT, GOLDEN_PHOTO, Bundle
+from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
+from export_pipeline.exported import ExportedModel
+from export_pipeline.images import load_image, to_uint8
+from export_pipeline.parity import ParityResult
+from export_pipeline.runtimes import open_model
+from export_pipeline.verify.metrics import MOST_PSNR, max_abs, psnr, ssim
+
+NO_JUDGE = "only parity is re-checked; the report holds the distances as measured when the bundle was built"
+
+
+def verify_bundle(bundle: Bundle, progress: Callable[[str], None] = lambda line: None) -> tuple[ParityResult, ...]:
+    """Compare every byte with the manifest, then run every file on the golden photograph.
+
+    Outputs are rounded to 8 bits before they are compared, as the golden output of the float network is.
+
+    Raises:
+        CheckFailed: files are missing, surplus or changed.
+    """
+    count = bundle.check_files()
+    progress(f"{count} files are as they were built")
+    results = []
+    for model in bundle.manifest.models:
+        progress(f"{model.target}: {model.file}")
+        results.append(_check(bundle, model))
+    return tuple(results)
+
+
+def require_passed(results: tuple[ParityResult, ...]) -> None:
+    """Raise CheckFailed with every row that has not passed."""
+    failed = [f"{row.target} {row.reason}" for row in results if row.status != "passed"]
+    if failed or not results:
+        raise CheckFailed(f"parity: {'; '.join(failed) or 'the bundle holds no models'}")
+
+
+def _check(bundle: Bundle, model: ExportedModel) -> ParityResult:
+    photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
+    least = bundle.manifest.min_psnr[model.target]
+    row = {"target": model.target, "file": model.file, "images": 1, "min_psnr": least}
+    quality = {"quality": "skipped", "quality_reason": NO_JUDGE}
+    try:
+        output = to_uint8(open_model(bundle.model_path(model)).stylize(photo))
+    except (ModelError, EmulatorError) as error:
+        return ParityResult(**row, **quality, status="failed", reason=f"does not run: {error}")
+    reached = min(psnr(output, expected), MOST_PSNR)
+    measured = {
+        "psnr": round(reached, 4),
+        "psnr_mean": round(reached, 4),
+        "max_abs": round(max_abs(output, expected), 4),
+        "ssim": round(ssim(output, expected), 6),
+    }
+    passed = reached >= least
+    reason = "" if passed else f"PSNR {reached:.2f} dB is {least - reached:.2f} dB below {least:g} dB"
+    return ParityResult(**row, **quality, **measured, status="passed" if passed else "failed", reason=reason)

@@ -1,0 +1,47 @@
+"""The least PSNR of each target against the float Keras network, and why it is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export_pipeline.errors import UsageError, near
+from export_pipeline.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """``min_psnr`` in dB at peak 255, of the worst photograph."""
+
+    min_psnr: float
+    reason: str
+
+
+_FLOAT32 = Tolerance(60, "the same float32 arithmetic, only in another order")
+_FLOAT16 = Tolerance(45, "float16 keeps 11 bits; 45 dB is 1.4 of 255 steps, below what an eye sees")
+_WEIGHTS8 = Tolerance(
+    35, "8-bit weights, float arithmetic: each kernel is off by up to half a step of 1/127 of its peak"
+)
+_FULL8 = Tolerance(30, "weights and activations in 8 bits: each layer rounds its output to 256 values")
+
+TOLERANCES = {
+    "onnx-fp32": _FLOAT32,
+    "mlpackage-fp16": _FLOAT16,
+    "tflite-fp16": _FLOAT16,
+    "mlpackage-int8": _WEIGHTS8,
+    "mlmodel-int8": _WEIGHTS8,
+    "tflite-dynamic": _WEIGHTS8,
+    "tflite-int8": _FULL8,
+}
+
+
+def tolerance(target: str, recipe: Recipe) -> Tolerance:
+    """The tolerance of *target*: the recipe's where it sets one, else the table's.
+
+    Raises:
+        UsageError: the target is unknown.
+    """
+    if target not in TOLERANCES:
+        raise UsageError(f"no tolerance for target {target!r}; {near(target, TOLERANCES)}")
+    if target in recipe.verify.min_psnr:
+        return Tolerance(recipe.verify.min_psnr[target], "set in the recipe, verify.min_psnr")
+    return TOLERANCES[target]

@@ -1,0 +1,65 @@
+"""Builds of a small recipe through the command line, as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COMMITTED = ROOT / "artifacts" / "starry_night_small"
+
+RECIPE = """
+name = "tiny"
+[model]
+alpha = 0.3
+[train]
+warm_start = "{checkpoint}"
+vgg_weights = "{vgg}"
+hold_out = 2
+steps = 8
+crop = 48
+style_size = 64
+batch_size = 1
+learning_rate = 1e-5
+checkpoint_every = 2
+[compress]
+schedule = "constant"
+final_sparsity = 0.3
+end_step = 2
+frequency = 1
+steps = 6
+learning_rate = 1e-5
+[export]
+height = 64
+width = 64
+targets = {targets}
+calibration_images = 4
+[verify]
+images = 1
+{more}
+"""
+
+
+def recipe(folder: Path, vgg: Path, targets: tuple[str, ...], more: str = "") -> Path:
+    """Write a recipe that starts from the committed network and ends within a minute."""
+    path = folder / "tiny.toml"
+    text = RECIPE.format(checkpoint=COMMITTED / "checkpoint.safetensors", vgg=vgg, targets=list(targets), more=more)
+    path.write_text(text.replace("'", '"'))
+    return path
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    command = [sys.executable, "-m", "export_pipeline", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, env=environment, **pipes)
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    process = start(*arguments)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from export_pipeline.errors import ModelError, OutputError, UsageError
+from export_pipeline.recipe import Recipe
+from export_pipeline.report import (
+    BENCHMARK_FILE,
+    FILES,
+    PICTURE_FILE,
+    RECORD_FILE,
+    Report,
+    benchmark,
+    benchmark_text,
+    check,
+    make_report,
+    read_report,
+    render_pages,
+    terminal,
+)
+from export_pipeline.report.machine import cores, libraries
+from export_pipeline.report.schema import SCHEMAS, rendered, written
+from export_pipeline.verify import verify
+from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
+
+TARGETS = ("tflite-dynamic", "onnx-fp32")
+BUDGETS = {"onnx-fp32": {"bytes": 10**6, "fps_ratio": 0.001, "peak_memory_bytes": 10**11, "style_distance": 9.0}}
+
+
+@cache
+def reported() -> tuple[Path, Report]:
+    """The report on three of the tiny files, measured once."""
+    made = exported()
+    folder = made.folder.parent / "report"
+    folder.mkdir()
+    models = tuple(model for model in made.models if model.target in TARGETS)
+    for model in models:
+        shutil.copy(made.folder / model.file, folder / model.file)
+    recipe = Recipe.parse({**RECIPE.model_dump(), "report": {"budgets": BUDGETS}})
+    parity = verify(folder, models, made.network, photographs(1), recipe)
+    lines: list[str] = []
+    provenance = {"checkpoint": "of <this> test"}
+    report = make_report(folder, models, parity, made.float_model, recipe, provenance, lines.append, photographs())
+    assert len(lines) == 6
+    return folder, report
+
+
+def test_the_record_is_on_disk_and_round_trips() -> None:
+    folder, report = reported()
+    assert read_report(folder) == report
+    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert {path.name for path in folder.iterdir()} >= set(FILES)
+    check(report)
+
+
+def test_the_schemas_are_current_and_the_files_follow_them() -> None:
+    for name in SCHEMAS:
+        assert written(name) == rendered(name), "run: python -m export_pipeline.report.schema"
+    folder, _ = reported()
+    jsonschema.validate(json.loads((folder / RECORD_FILE).read_text()), json.loads(written("schema.json")))
+    jsonschema.validate(json.loads((folder / BENCHMARK_FILE).read_text()), json.loads(written("benchmark_schema.json")))
+
+
+def test_nothing_of_this_machine_is_in_the_record() -> None:
+    folder, report = reported()
+    text = (folder / RECORD_FILE).read_text()
+    assert str(folder.parent) not in text
+    assert report.benchmark.machine.processor not in text
+    assert not re.search(r"20\d\d-\d\d-\d\d", text)
+
+
+def test_files_are_timed_in_one_run_with_the_float_network() -> None:
+    _, report = reported()
+    names = ["float.keras", *(row.file for row in report.record.files)]
+    counts = sorted({1, cores()})
+    assert [(row.file, row.threads) for row in report.benchmark.latency] == [(n, c) for c in counts for n in names]
+    for row in report.benchmark.latency:
+        assert row.runs == 30
+        assert (row.height, row.width) == (HEIGHT, WIDTH)
+        assert row.fps == pytest.approx(1000 / row.median_ms, rel=0.01)
+        assert row.processor == report.benchmark.machine.processor
+    assert [row.file for row in report.benchmark.memory] == names
+    for row in report.benchmark.memory:
+        assert 20e6 < row.imported_bytes < row.peak_bytes < 4e9
+    assert report.benchmark.skipped == {}
+
+
+def test_budgets_are_judged_and_the_skipped_one_is_seen() -> None:
+    folder, report = reported()
+    assert {row.what: row.status for row in report.budgets} == {
+        "bytes": "passed",
+        "style_distance": "skipped",
+        "fps_ratio": "passed",
+        "peak_memory_bytes": "passed",
+    }
+    for text in (terminal(report), (folder / "report.md").read_text(), (folder / "report.html").read_text()):
+        assert "SKIPPED" in text
+        assert "no loss network" in text
+        assert f"{report.record.files[0].size.bytes:,}" in text
+
+
+def test_the_page_needs_no_other_file_and_escapes_what_it_shows() -> None:
+    folder, _ = reported()
+    text = (folder / "report.html").read_text()
+    assert "of &lt;this&gt; test" in text
+    assert 'src="data:image/png;base64,' in text
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    assert PICTURE_FILE in (folder / "report.md").read_text()
+
+
+def test_pages_are_drawn_anew_from_the_records_alone() -> None:
+    folder, _ = reported()
+    before = {name: (folder / name).read_bytes() for name in ("report.md", "report.html")}
+    render_pages(folder, read_report(folder))
+    assert before == {name: (folder / name).read_bytes() for name in before}
+
+
+def test_the_picture_has_a_column_for_each_file_and_a_row_for_each_photograph() -> None:
+    folder, report = reported()
+    picture = np.asarray(Image.open(folder / PICTURE_FILE))
+    columns = 2 + len(report.record.files)
+    assert picture.shape[1] == 8 + columns * (WIDTH + 8)
+    assert picture.shape[0] == 8 + 40 + 2 * (HEIGHT + 8)
+    cells = [picture[48 : 48 + HEIGHT, 8 + c * (WIDTH + 8) :][:, :WIDTH].astype(float) for c in range(columns)]
+    assert np.abs(cells[1] - cells[0]).mean() > 10  # the photo is not the output
+    assert all(np.abs(cell - cells[1]).mean() < 5 for cell in cells[2:])
+
+
+def test_a_report_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no whole report"):
+        read_report(tmp_path)
+
+
+def test_benchmark_measures_any_formats_against_one_another() -> None:
+    made = exported()
+    paths = [made.path("onnx-fp32"), made.path("tflite-fp16")]
+    rows = benchmark(paths, threads=1)
+    assert [row.file for row in rows] == [path.name for path in paths]
+    text = benchmark_text(rows)
+    assert all(row.file in text and row.runtime in text for row in rows)
+    assert rows[0].processor in text
+
+
+def test_benchmark_refuses_what_it_cannot_measure(tmp_path: Path) -> None:
+    path = exported().path("onnx-fp32")
+    with pytest.raises(UsageError, match="30 or more"):
+        benchmark([path], runs=29)
+    with pytest.raises(UsageError, match="at least one"):
+        benchmark([])
+    with pytest.raises(UsageError, match="1 thread"):
+        benchmark([path], threads=(0,))
+    with pytest.raises(ModelError, match="no model"):
+        benchmark([tmp_path / "none.onnx"])
+    (tmp_path / "bad.onnx").write_bytes(b"bad")
+    with pytest.raises(ModelError, match=r"bad\.onnx is damaged"):
+        benchmark([tmp_path / "bad.onnx"], threads=(1,))
+
+
+def test_versions_of_what_made_the_files_are_known() -> None:
+    found = libraries()
+    assert found["coremltools"][0].isdigit()
+    assert found["tensorflow"][0].isdigit()

@@ -1,0 +1,78 @@
+"""One tiny network in every format, made once for all tests that need model files."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export_pipeline.exported import ExportedModel
+from export_pipeline.recipe import Recipe
+
+HEIGHT, WIDTH = 64, 48
+RECIPE = Recipe.parse(
+    {
+        "name": "tiny",
+        "model": {"network": "small", "alpha": 0.1, "blocks": 0},
+        "export": {"height": HEIGHT, "width": WIDTH},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The folder, what was exported into it, the network, and the network as a ``.keras`` file."""
+
+    folder: Path
+    models: tuple[ExportedModel, ...]
+    network: Any
+    float_model: Path
+
+    def path(self, target: str) -> Path:
+        return self.folder / next(model.file for model in self.models if model.target == target)
+
+
+def photographs(count: int = 2) -> list[np.ndarray]:
+    """Smooth color fields with hard edges, values 0..255: photographs as far as a network can tell."""
+    y, x = np.mgrid[0:80, 0:96]
+    made = []
+    for index in range(count):
+        waves = [127.5 + 127.5 * np.sin((x * (c + 1) + y * (index + 2)) / 17) for c in range(3)]
+        image = np.rint(np.stack(waves, axis=-1)).astype(np.uint8)
+        image[10 + index : 30, 20:50] = (255, 0, 128)
+        made.append(image)
+    return made
+
+
+@cache
+def exported() -> Exported:
+    """Every target of the tiny network; its weights are seeded, and a tenth of each kernel is zero."""
+    import tf_keras as keras
+
+    import models
+    from export_pipeline.export import export
+
+    keras.utils.set_random_seed(0)
+    network = models.NETWORKS["small"](alpha=0.1, blocks=0)
+    generator = np.random.default_rng(0)
+    network.set_weights([_varied(array, generator) for array in network.get_weights()])
+    folder = Path(tempfile.mkdtemp(prefix="tiny-models-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = export(network, RECIPE, folder / "files", photographs())
+    float_model = folder / "float.keras"
+    network.save(float_model)
+    return Exported(folder / "files", made, network, float_model)
+
+
+def _varied(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    if array.ndim == 1:  # gammas and betas: ones and zeros would be folded away
+        return (array + generator.uniform(0.05, 0.2, array.shape)).astype(np.float32)
+    flat = array.reshape(-1).copy()
+    flat[::10] = 0
+    return flat.reshape(array.shape)

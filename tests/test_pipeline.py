@@ -1,0 +1,105 @@
+"""The main job through its one command: killed, resumed, repeated, refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from export_pipeline.bundle import Bundle
+from tests import builds
+
+TARGETS = ("mlmodel-int8", "tflite-dynamic")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, vgg_file: Path) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    recipe = builds.recipe(folder, vgg_file, TARGETS)
+    result = builds.run("build", recipe, "-o", folder / "bundle")
+    assert result.returncode == 0, result.stderr
+    return folder / "bundle"
+
+
+def kill_when(process: object, seen: Path, pattern: str, count: int = 1) -> None:
+    """Kill -9 as soon as *count* files match; the process must not have ended before."""
+    deadline = time.monotonic() + 240
+    while len(list(seen.glob(pattern))) < count:
+        assert process.poll() is None, process.communicate()  # type: ignore[attr-defined]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)  # type: ignore[attr-defined]
+    assert process.wait() == -signal.SIGKILL  # type: ignore[attr-defined]
+
+
+def test_killed_build_ends_as_the_undisturbed_one(undisturbed: Path, vgg_file: Path, tmp_path: Path) -> None:
+    recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
+    out, work = tmp_path / "bundle", tmp_path / ".bundle.work"
+    kill_when(builds.start("build", recipe, "-o", out), work / "train", "step-00000004*")
+    assert not out.exists()
+    kill_when(builds.start("build", recipe, "-o", out), work / "export", "tiny-*")
+    assert not out.exists()
+    finished = builds.run("build", recipe, "-o", out)
+    assert finished.returncode == 0, finished.stderr
+    assert (out / "manifest.json").read_bytes() == (undisturbed / "manifest.json").read_bytes()
+    assert not list(tmp_path.glob(".bundle.*.part"))
+
+
+def test_bundle_holds_what_the_recipe_asks_for(undisturbed: Path) -> None:
+    bundle = Bundle.open(undisturbed)
+    assert tuple(model.target for model in bundle.manifest.models) == TARGETS
+    assert bundle.check_files() == len(list(path for path in undisturbed.rglob("*") if path.is_file()))
+    report = json.loads((undisturbed / "report.json").read_text())
+    assert {row["target"]: row["status"] for row in report["parity"]} == dict.fromkeys(TARGETS, "passed")
+
+
+def test_pruned_zeros_reach_every_file(undisturbed: Path) -> None:
+    from export_pipeline.report import inspect
+    from export_pipeline.train import Checkpoint, restored
+
+    model = restored(Checkpoint.open(undisturbed / "checkpoint.safetensors"))
+    kernels = [weight.numpy() for weight in model.weights if len(weight.shape) == 4]
+    expected = sorted(int((kernel == 0).sum()) for kernel in kernels)
+    assert sum(expected) >= 0.29 * sum(kernel.size for kernel in kernels)
+    for target in Bundle.open(undisturbed).manifest.models:
+        found = inspect(undisturbed / target.file)
+        zeros = [round((1 - row.nonzero_share) * _size(row.shape)) for row in found.contents.kernels]
+        # A file may have more zeros: weights too small for 8 bits become zero as well.
+        assert all(there >= wanted for there, wanted in zip(sorted(zeros), expected, strict=True)), target.file
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    count = 1
+    for side in shape:
+        count *= side
+    return count
+
+
+def test_missed_budget_ends_with_1_and_says_by_how_much(undisturbed: Path, vgg_file: Path, tmp_path: Path) -> None:
+    more = "[report.budgets.mlmodel-int8]\nbytes = 1000"
+    recipe = builds.recipe(tmp_path, vgg_file, ("mlmodel-int8",), more)
+    result = builds.run("build", recipe, "-o", tmp_path / "bundle")
+    assert result.returncode == 1
+    size = (undisturbed / "tiny-int8.mlmodel").stat().st_size
+    assert f"{size - 1000:,}" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_checkpoint_of_another_recipe_is_refused(undisturbed: Path, vgg_file: Path, tmp_path: Path) -> None:
+    recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
+    recipe.write_text(recipe.read_text().replace("alpha = 0.3", "alpha = 0.4"))
+    result = builds.run("train", recipe, "-o", tmp_path / "bundle")
+    assert result.returncode == 2
+    assert "another network" in result.stderr
+
+
+def test_folder_that_is_no_bundle_is_not_overwritten(vgg_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("keep")
+    result = builds.run("build", builds.recipe(tmp_path, vgg_file, TARGETS), "-o", tmp_path / "precious")
+    assert result.returncode == 2
+    assert (tmp_path / "precious" / "file").read_text() == "keep"

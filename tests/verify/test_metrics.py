@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from export_pipeline.verify import max_abs, psnr, ssim
+
+
+def image(seed: int, shape: tuple[int, ...] = (16, 20, 3)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(np.float32)
+
+
+def test_psnr_of_a_known_error() -> None:
+    black = np.zeros((4, 4, 3), np.float32)
+    assert psnr(black + 255, black) == pytest.approx(0)
+    assert psnr(black + 1, black) == pytest.approx(48.1308, abs=1e-4)
+    assert psnr(black, black) == math.inf
+
+
+def test_a_value_that_is_not_a_number_shows() -> None:
+    broken = image(0)
+    broken[0, 0, 0] = np.nan
+    assert math.isnan(psnr(broken, image(0)))
+    assert math.isnan(psnr(np.full_like(broken, np.inf), image(0)))
+
+
+def test_uint8_does_not_wrap_around() -> None:
+    low, high = np.full((16, 16, 3), 1, np.uint8), np.full((16, 16, 3), 3, np.uint8)
+    assert max_abs(low, high) == 2
+    assert psnr(low, high) == pytest.approx(10 * math.log10(255**2 / 4))
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_metrics_do_not_depend_on_the_order(first: int, second: int) -> None:
+    a, b = image(first), image(second)
+    assert psnr(a, b) == psnr(b, a)
+    assert max_abs(a, b) == max_abs(b, a)
+    assert ssim(a, b) == pytest.approx(ssim(b, a))
+
+
+def test_ssim_of_equal_images_is_one_and_falls_with_noise() -> None:
+    base = image(0, (32, 32, 3))
+    noise = image(1, (32, 32, 3)) - 127
+    assert ssim(base, base) == pytest.approx(1)
+    assert 1 > ssim(base + noise / 16, base) > ssim(base + noise / 4, base) > ssim(base + noise, base)

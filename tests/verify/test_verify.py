@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline.errors import UsageError
+from export_pipeline.recipe import TARGETS, Recipe
+from export_pipeline.verify import TOLERANCES, ParityResult, tolerance, verify
+from tests.small_models import RECIPE, exported, photographs
+from tests.verify.test_quality import judge
+
+
+def recipe(**tables: Any) -> Recipe:
+    return Recipe.parse({**RECIPE.model_dump(), **tables})
+
+
+def test_every_target_has_a_tolerance_with_a_reason() -> None:
+    assert set(TOLERANCES) == set(TARGETS)
+    for limit in TOLERANCES.values():
+        assert 30 <= limit.min_psnr <= 60
+        assert len(limit.reason) > 20
+    own = tolerance("tflite-int8", recipe(verify={"min_psnr": {"tflite-int8": 12.5}}))
+    assert own.min_psnr == 12.5
+    assert "recipe" in own.reason
+    with pytest.raises(UsageError, match="did you mean 'tflite-int8'"):
+        tolerance("tflite-int9", RECIPE)
+
+
+def test_every_file_passes_and_the_rows_are_complete() -> None:
+    made = exported()
+    lines: list[str] = []
+    rows = verify(made.folder, made.models, made.network, photographs(), RECIPE, judge(), lines.append)
+    assert [row.target for row in rows] == list(TARGETS)
+    assert len(lines) == len(TARGETS) + 1
+    for row in rows:
+        assert row.status == "passed", row
+        assert row.images == 2
+        assert row.psnr is not None
+        assert row.psnr_mean is not None
+        assert row.min_psnr <= row.psnr <= row.psnr_mean
+        assert row.quality == "measured"
+        assert row.style_distance == pytest.approx(row.float_style_distance, rel=0.05)
+        assert row.content_distance == pytest.approx(row.float_content_distance, rel=0.05)
+        assert ParityResult.model_validate_json(row.model_dump_json()) == row
+
+
+def test_without_a_judge_quality_is_skipped_and_says_so() -> None:
+    made = exported()
+    (row,) = verify(made.folder, made.models[-1:], made.network, photographs(1), RECIPE)
+    assert row.status == "passed"
+    assert row.quality == "skipped"
+    assert "loss network" in row.quality_reason
+    assert row.style_distance is None
+
+
+def test_a_psnr_below_the_tolerance_fails_and_says_by_how_much() -> None:
+    made = exported()
+    models = [model for model in made.models if model.target == "tflite-dynamic"]
+    strict = recipe(verify={"min_psnr": {"tflite-dynamic": 90.0}})
+    (row,) = verify(made.folder, models, made.network, photographs(1), strict)
+    assert row.status == "failed"
+    assert row.psnr is not None
+    assert f"{90 - row.psnr:.2f} dB below 90 dB" in row.reason
+
+
+def test_a_network_that_is_not_a_number_never_passes() -> None:
+    made = exported()
+
+    def broken(image: np.ndarray, training: bool) -> np.ndarray:
+        return np.full(image.shape, np.nan, np.float32)
+
+    (row,) = verify(made.folder, made.models[-1:], broken, photographs(1), RECIPE)
+    assert row.status == "failed"
+    assert row.psnr is None
+
+
+def test_a_file_that_does_not_run_has_failed(tmp_path: Path) -> None:
+    made = exported()
+    model = made.models[-1]
+    (tmp_path / model.file).write_bytes((made.folder / model.file).read_bytes()[:500])
+    (row,) = verify(tmp_path, [model], made.network, photographs(1), RECIPE, judge())
+    assert row.status == "failed"
+    assert "does not run" in row.reason
+    assert row.quality == "skipped"
+
+
+def test_there_must_be_photographs() -> None:
+    made = exported()
+    with pytest.raises(UsageError, match="no photographs"):
+        verify(made.folder, made.models, made.network, [], RECIPE)
