@@ -1,0 +1,60 @@
+"""Which finished files may be kept when an export is run again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from export_pipeline import files
+from export_pipeline.exported import ExportedModel
+
+FOLDER = ".state"
+_CONVERTERS = ("coremltools", "tensorflow", "tf2onnx", "tf_keras")
+
+
+class _State(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    made_from: str
+    exported: ExportedModel
+
+
+def made_from(model: Any, photographs: Sequence[np.ndarray], identity: dict[str, Any]) -> str:
+    """SHA-256 over all that decides what a file holds: weights, layers, photographs, settings, converters."""
+    digest = hashlib.sha256()
+    versions = {name: importlib.metadata.version(name) for name in _CONVERTERS}
+    digest.update(json.dumps([identity, versions, model.get_config()], sort_keys=True, default=str).encode())
+    for array in [*model.get_weights(), *photographs]:
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def hashes(folder: Path, file: str) -> dict[str, str]:
+    """SHA-256 by path, relative to *folder*, of *file* or of the files below it."""
+    return {found.relative_to(folder).as_posix(): files.sha256(found) for found in files.files_of(folder / file)}
+
+
+def record(folder: Path, exported: ExportedModel, key: str) -> None:
+    """Note that *exported* was made from what *key* stands for. Written after the file has its final name."""
+    state = _State(made_from=key, exported=exported)
+    files.write_text(folder / FOLDER / f"{exported.target}.json", state.model_dump_json(indent=1) + "\n")
+
+
+def finished(folder: Path, target: str, key: str) -> ExportedModel | None:
+    """The export of *target* in *folder* if it is whole, unchanged and made from what *key* stands for."""
+    try:
+        state = _State.model_validate_json((folder / FOLDER / f"{target}.json").read_bytes())
+    except (OSError, ValidationError):
+        return None  # never finished, or noted by another version: made again
+    exported = state.exported
+    if state.made_from != key or not (folder / exported.file).exists():
+        return None
+    return exported if hashes(folder, exported.file) == exported.sha256 else None

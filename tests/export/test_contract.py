@@ -1,0 +1,131 @@
+"""What holds for every target and every network: a new one is tested by being listed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline.export import SCHEMES, export, file_name
+from export_pipeline.export.tflite import tflite_metadata
+from export_pipeline.files import size
+from export_pipeline.images import fit
+from export_pipeline.recipe import TARGETS
+from export_pipeline.runtimes import open_model
+from export_pipeline.signature import ImageSignature
+from tests.export import material
+
+ROOT = Path(__file__).parents[2]
+# Far below what is measured (fp32 above 100, fp16 above 50, 8-bit weights above 35), far above a wrong layout.
+LEAST_PSNR = {"fp32": 90.0, "fp16": 45.0, "int8": 28.0}
+
+
+@pytest.mark.parametrize("network", material.NETWORKS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_file_runs_and_gives_what_the_network_gives(
+    exported: Any, photographs: list[np.ndarray], network: str, target: str
+) -> None:
+    model, recipe, folder, records = exported(network)
+    record = records[target]
+    runtime = open_model(folder / record.file, threads=1)
+    assert runtime.signature == recipe.signature == record.signature
+    for photograph in photographs[:2]:
+        image = fit(photograph, recipe.signature.height, recipe.signature.width)
+        expected = model(image[None].astype(np.float32)).numpy()[0]
+        error = np.mean((runtime.stylize(image).astype(np.float64) - expected) ** 2)
+        assert 10 * np.log10(255**2 / error) > LEAST_PSNR[SCHEMES[target].weights]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_record_names_its_file_and_its_hashes(exported: Any, target: str) -> None:
+    _, recipe, folder, records = exported("small")
+    record = records[target]
+    assert record.file == file_name(recipe.name, target)
+    assert (folder / record.file).exists()
+    assert record.checkpoint_sha256 == "0" * 64
+    for path, digest in record.sha256.items():
+        assert material.digest(folder / path) == digest
+    assert type(record).model_validate_json(record.model_dump_json()) == record
+
+
+def test_every_target_of_the_recipe_has_a_scheme() -> None:
+    assert tuple(SCHEMES) == TARGETS
+
+
+def test_another_process_gives_the_same_bytes(exported: Any, tmp_path: Path) -> None:
+    _, _, _, records = exported("small")
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.export.material", str(tmp_path)],
+        capture_output=True, text=True, check=True, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    assert json.loads(run.stdout) == {k: v for record in records.values() for k, v in record.sha256.items()}
+    assert "Converting" not in run.stderr  # the progress bars of coremltools
+    assert "Quantizing" not in run.stderr
+
+
+def test_only_full_integer_with_instance_norm_keeps_floats(exported: Any) -> None:
+    _, _, _, instance = exported("small")
+    _, _, _, batch = exported("johnson_batch")
+    assert [target for target, record in instance.items() if record.notes] == ["tflite-int8"]
+    assert "instance norm" in instance["tflite-int8"].notes[0]
+    assert not any(record.notes for record in batch.values())
+
+
+def test_full_integer_takes_and_gives_bytes_that_mean_themselves(exported: Any) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    for network in material.NETWORKS:
+        _, _, folder, records = exported(network)
+        interpreter = Interpreter(model_path=str(folder / records["tflite-int8"].file), num_threads=1)
+        for detail in (*interpreter.get_input_details(), *interpreter.get_output_details()):
+            assert detail["dtype"] == np.uint8
+            assert detail["quantization"] == (1.0, 0)
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target.startswith("tflite")])
+def test_a_tflite_file_keeps_its_signature_runner_and_metadata(exported: Any, target: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    _, recipe, folder, records = exported("small")
+    path = folder / records[target].file
+    signature = recipe.signature
+    runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
+    assert list(runner.get_input_details()) == [signature.input_name]
+    assert list(runner.get_output_details()) == [signature.output_name]
+    assert ImageSignature.from_metadata(tflite_metadata(path)) == signature
+
+
+def test_core_ml_files_are_small_and_ask_for_old_systems(tmp_path: Path) -> None:
+    from coremltools.proto import Model_pb2
+
+    model = material.filled("small", alpha=0.3)
+    network, package = export(model, material.recipe(("mlmodel-int8", "mlpackage-int8"), 256), tmp_path, ())
+    assert size(tmp_path / network.file) <= 14_600
+    assert size(tmp_path / package.file) <= 24_500
+    spec = Model_pb2.Model.FromString((tmp_path / network.file).read_bytes())
+    assert spec.specificationVersion == 3  # iOS 12
+    inside = tmp_path / package.file / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    assert Model_pb2.Model.FromString(inside.read_bytes()).specificationVersion == 7  # iOS 16
+
+
+def test_a_program_has_no_transposes_and_one_operation_for_a_norm(exported: Any) -> None:
+    from coremltools.proto import Model_pb2
+
+    _, _, folder, records = exported("small")
+    inside = folder / records["mlpackage-fp16"].file / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    (function,) = Model_pb2.Model.FromString(inside.read_bytes()).mlProgram.functions.values()
+    block = function.block_specializations[function.opset]
+    types = [operation.type for operation in block.operations]
+    assert "transpose" not in types
+    assert types.count("instance_norm") == types.count("conv") == 8
+    constants = [
+        op.attributes["val"].SerializeToString(deterministic=True) for op in block.operations if op.type == "const"
+    ]
+    assert len(set(constants)) == len(constants)
