@@ -60,7 +60,7 @@ def build(options: argparse.Namespace) -> None:
     )
     _show_report(bundle.path, options.json)
     if not options.json:
-        print(f"\nbundle:  {bundle.path}\npicture: {bundle.path / 'picture.png'}")
+        print(f"\nbundle:  {bundle.path}\npicture: {bundle.path / 'picture.jpg'}")
 
 
 def stage(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import tf_keras as keras
 
 from export_pipeline.compress.fold import fold_input_scale
-from export_pipeline.compress.prune import apply_masks, set_step, sparsity, wrap
+from export_pipeline.compress.prune import set_step, settle, sparsity, wrap
 from export_pipeline.recipe import Recipe
 
 __all__ = ["STEPS", "finish", "prune", "sparsity"]
@@ -34,7 +34,7 @@ def prune(model: keras.Model, recipe: Recipe, fine_tune: FineTune) -> dict[str, 
     if recipe.compress.schedule != "none":
         pruned = wrap(model, recipe.compress)
         fine_tune(pruned, lambda step: set_step(pruned, step))
-        apply_masks(pruned)
+        settle(pruned, recipe.compress)
     return sparsity(model)
 
 

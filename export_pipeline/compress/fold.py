@@ -15,7 +15,7 @@ def fold_input_scale(model: keras.Model) -> keras.Model:
     Exact: the scale is a power of two and the offset is zero, so that zero padding stays zero. One
     operation less in every exported file, and fp16 then sees activations of order one.
     """
-    scales = [layer for layer in model.layers if _foldable(layer)]
+    scales = {layer: taker for layer in model.layers if (taker := _taker(model, layer))}
 
     def copied(layer: Any) -> Any:
         if layer in scales:
@@ -24,19 +24,17 @@ def fold_input_scale(model: keras.Model) -> keras.Model:
 
     folded = keras.models.clone_model(model, clone_function=copied)
     folded.set_weights(model.get_weights())
-    for layer in scales:
-        convolution = folded.get_layer(_consumers(layer)[0].name)
+    for layer, taker in scales.items():
+        convolution = folded.get_layer(taker.name)
         convolution.kernel.assign(convolution.kernel * layer.scale)
     return folded
 
 
-def _foldable(layer: Any) -> bool:
-    """Whether *layer* only scales, and a single convolution takes its output."""
+def _taker(model: keras.Model, layer: Any) -> Any:
+    """The convolution that the scale of *layer* can go into: ``None`` if it does more, or others take its output."""
     if not isinstance(layer, Rescaling) or layer.offset:
-        return False
-    consumers = _consumers(layer)
-    return len(consumers) == 1 and type(consumers[0]) is keras.layers.Conv2D
-
-
-def _consumers(layer: Any) -> list[Any]:
-    return [node.outbound_layer for node in layer.outbound_nodes]
+        return None
+    # A pruned copy shares layers with its model; what only the copy has is not looked at.
+    takers = {node.outbound_layer for node in layer.outbound_nodes} & set(model.layers)
+    taker = takers.pop() if len(takers) == 1 else None
+    return taker if type(taker) is keras.layers.Conv2D else None

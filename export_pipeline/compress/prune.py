@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tf_keras as keras
 
 from export_pipeline.recipe import CompressTable
@@ -47,10 +48,19 @@ def set_step(pruned: keras.Model, step: int) -> None:
         layer.pruning_step.assign(step)
 
 
-def apply_masks(pruned: keras.Model) -> None:
-    """Zero what the masks say: the optimizer's last step has moved pruned weights, too."""
+def settle(pruned: keras.Model, table: CompressTable) -> None:
+    """Bring every convolution of *pruned* to the final sparsity of *table*, for good.
+
+    The optimizer's last step has moved pruned weights, too: they go back to zero. The masks' last update lies
+    before ``end_step`` when ``frequency`` does not meet it or training ends there: the rest is made up for.
+    """
     for layer in _wrappers(pruned):
         layer.pruning_obj.weight_mask_op()
+        kernel = layer.layer.kernel.numpy()
+        kept = max(1, round(kernel.size * (1 - table.final_sparsity)))
+        smallest = np.argsort(np.abs(kernel), axis=None, kind="stable")[: kernel.size - kept]
+        np.put(kernel, smallest, 0)
+        layer.layer.kernel.assign(kernel)
 
 
 def sparsity(model: keras.Model) -> dict[str, float]:

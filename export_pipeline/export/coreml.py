@@ -89,7 +89,8 @@ def _quantize_network(converted: Any) -> Any:
         def do_quantize(self, layer: Any, weight_param: str | None = None) -> bool:
             return layer.WhichOneof("layer") == "convolution" and weight_param != "bias"
 
-    quantized = quantization_utils.quantize_weights(converted, 8, "linear", selector=Kernels())
+    # Symmetric, so that zero is one of the 256 values: pruned weights stay pruned.
+    quantized = quantization_utils.quantize_weights(converted, 8, "linear_symmetric", selector=Kernels())
     # A model, or off macOS in some versions the bare specification.
     return quantized.get_spec() if hasattr(quantized, "get_spec") else quantized
 

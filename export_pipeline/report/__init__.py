@@ -1,7 +1,7 @@
 """Report: measure what was exported, hold it against the budgets, and write it down.
 
 Beside the files: ``report.json`` (the record, the same for the same files), ``benchmark.json`` (what this
-machine measured), ``report.md`` and ``report.html`` (drawn from both) and ``picture.png``.
+machine measured), ``report.md`` and ``report.html`` (drawn from both) and ``picture.jpg``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from export_pipeline.report.size import size_of
 
 RECORD_FILE = "report.json"
 BENCHMARK_FILE = "benchmark.json"
-PICTURE_FILE = "picture.png"
+PICTURE_FILE = "picture.jpg"
 # What differs between two builds from one checkpoint, for it depends on the machine and the moment.
 MEASURED_FILES = (BENCHMARK_FILE, "report.md", "report.html")
 # All that a report with photographs consists of.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from export_pipeline.runtimes import Runtime, open_model, resize_to
 from export_pipeline.signature import ImageSignature
 
 MOST_PHOTOGRAPHS = 3
+IN_LINE = 5  # images side by side, as many as a page shows without scrolling
+TILE_WIDTH = 240  # pixels at most; larger images are scaled down
 GAP = 8
 CAPTION = 40
 FONT_SIZE = 14
@@ -29,7 +32,7 @@ def draw_picture(
     float_model: Path,
     photographs: Sequence[np.ndarray],
 ) -> None:
-    """Write the picture to *path*: a row for each of the first photographs, a column for each file.
+    """Write the picture to *path*: a block for each of the first photographs, an image for each file.
 
     A file that cannot be run leaves its place gray, and the caption says so.
 
@@ -62,18 +65,22 @@ def _runner(runtime: Runtime) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _laid_out(columns: list[tuple[str, list[np.ndarray]]], signature: ImageSignature) -> np.ndarray:
-    """Captions on top, images below."""
-    width, height = signature.width, signature.height
-    rows = len(columns[0][1])
-    wide, high = width + GAP, height + GAP
-    sheet = Image.new("RGB", (GAP + len(columns) * wide, GAP + CAPTION + rows * high), _PAPER)
+    """A block for each photograph: its images in lines of :data:`IN_LINE`, each under its caption."""
+    scale = min(1.0, TILE_WIDTH / signature.width)
+    width, height = round(signature.width * scale), round(signature.height * scale)
+    wide, high = width + GAP, height + CAPTION + GAP
+    photographs, lines = len(columns[0][1]), math.ceil(len(columns) / IN_LINE)
+    size = (GAP + min(len(columns), IN_LINE) * wide, GAP + photographs * lines * high)
+    sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
     font = _font([caption for caption, _ in columns], width)
-    for column, (caption, images) in enumerate(columns):
-        left = GAP + column * wide
-        pen.multiline_text((left, GAP // 2), caption, fill=_INK, font=font, spacing=2)
-        for row, image in enumerate(images):
-            sheet.paste(Image.fromarray(image), (left, GAP + CAPTION + row * high))
+    for photograph in range(photographs):
+        for index, (caption, images) in enumerate(columns):
+            line, column = divmod(index, IN_LINE)
+            left, top = GAP + column * wide, GAP + (photograph * lines + line) * high
+            pen.multiline_text((left, top), caption, fill=_INK, font=font, spacing=2)
+            tile = Image.fromarray(images[photograph]).resize((width, height), Image.Resampling.LANCZOS)
+            sheet.paste(tile, (left, top + CAPTION))
     return np.asarray(sheet)
 
 

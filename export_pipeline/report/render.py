@@ -65,7 +65,7 @@ def page(report: Report, picture: Path | None = None) -> str:
     parts += [f"<h1>{title}</h1>"]
     if picture is not None:
         data = base64.b64encode(picture.read_bytes()).decode()
-        parts += [f'<p><img alt="photo, float network, exported files" src="data:image/png;base64,{data}"></p>']
+        parts += [f'<p><img alt="photo, float network, exported files" src="data:image/jpeg;base64,{data}"></p>']
     parts += [f"<h2>{html.escape(t.title)}</h2><div>{_html_table(t)}</div>" for t in all_tables(report) if t.rows]
     parts += ["<h2>Notes</h2><ul>", *(f"<li>{html.escape(line)}</li>" for line in notes(report)), "</ul></html>"]
     return "\n".join(parts) + "\n"

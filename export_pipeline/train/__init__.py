@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import models
+from export_pipeline import __version__
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import Recipe
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
@@ -63,7 +64,7 @@ def train(
     import tf_keras as keras
 
     keras.utils.set_random_seed(recipe.seed)
-    strategy = default_strategy()
+    strategy = default_strategy(recipe.train.batch_size)
     with strategy.scope():
         model = network(recipe)
     parent = None
@@ -72,7 +73,9 @@ def train(
         parent.restore(model.weights)
     run = Run(recipe, "train", recipe.train.steps, recipe.train.learning_rate, folder)
     run.parent, run.progress, run.tensorboard, run.strategy = parent, progress, tensorboard, strategy
-    return model, fit(model, run)
+    checkpoint = fit(model, run)
+    # A network of its own: the stages to come take no variables that are mirrored on several devices.
+    return restored(checkpoint), checkpoint
 
 
 def fine_tune(
@@ -132,5 +135,6 @@ def provenance(checkpoint: Checkpoint) -> dict[str, str]:
         "parent_sha256": info.parent_sha256 or "",
         "style_sha256": info.style_sha256,
         "steps": str(info.step),
-        **{name: version(name) for name in ("export-pipeline", "tensorflow", "coremltools")},
+        "export-pipeline": __version__,
+        **{name: version(name) for name in ("tensorflow", "coremltools")},
     }

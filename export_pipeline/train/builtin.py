@@ -43,7 +43,7 @@ BRISTLE = 4.0  # width of one bristle's mark, pixels of the canvas
 @lru_cache(maxsize=1)
 def _painting() -> Image.Image:
     """The whole painting, ``CANVAS`` pixels square. Its fourth channel is the thickness of the paint."""
-    random = np.random.default_rng(SEED)
+    random = np.random.Generator(np.random.PCG64(SEED))
     canvas = Image.new("RGBA", (CANVAS, CANVAS), (*NIGHT[0], 0))
     draw = ImageDraw.Draw(canvas)
     for layer, (count, width, length) in enumerate(LAYERS):
@@ -55,8 +55,8 @@ def _painting() -> Image.Image:
 def style_image(size: int = 512) -> np.ndarray:
     """The project's own painting: impasto strokes along a field of swirls, night blues and warm lights.
 
-    Only exact arithmetic (no sine, no exponential) places the strokes, so that every machine paints
-    the same picture.
+    Only arithmetic that is rounded the same everywhere (no sine, no exponential) places the strokes, from
+    plain random doubles, so that other machines and other releases of NumPy paint the same picture.
 
     Args:
         size: side in pixels.
@@ -64,15 +64,15 @@ def style_image(size: int = 512) -> np.ndarray:
     Returns:
         ``(size, size, 3)`` uint8 RGB, the same bytes each time.
     """
-    return np.array(
-        _painting().resize((size, size), Image.Resampling.BOX if size < CANVAS else Image.Resampling.BICUBIC)
-    )
+    way = Image.Resampling.BOX if size < CANVAS else Image.Resampling.BICUBIC
+    return np.array(_painting().resize((size, size), way))
 
 
 def _wave(phase: np.ndarray) -> np.ndarray:
     """A smooth wave of period 1 between -1 and 1, from parabolas."""
     part = phase - np.floor(phase)
-    return np.where(part < 0.5, 16 * part * (0.5 - part), 16 * (part - 0.5) * (part - 1))
+    wave: np.ndarray = np.where(part < 0.5, 16 * part * (0.5 - part), 16 * (part - 0.5) * (part - 1))
+    return wave
 
 
 def _horizon(x: np.ndarray) -> np.ndarray:
@@ -109,49 +109,49 @@ def _paths(x: np.ndarray, y: np.ndarray, length: float) -> tuple[np.ndarray, np.
 
 def _colors(random: np.random.Generator, x: np.ndarray, y: np.ndarray, layer: int) -> np.ndarray:
     """Paint for strokes that begin at ``(x, y)``: ``(N, 3)`` RGB."""
-    jitter = random.uniform(-0.16, 0.16, x.shape)
+    jitter = 0.32 * random.random(x.shape) - 0.16
     shade = 0.36 + 0.26 * _wave(2.2 * y + 0.9 * x + 0.2 * _wave(1.7 * x)) + 0.10 * _wave(6.1 * y - 2.3 * x)
     color = _pick(NIGHT, shade + jitter + 0.03 * layer)
     for cx, cy, radius, _ in LIGHTS:
         dx, dy = (x - cx) / radius, (y - cy) / radius
         distance = np.sqrt(dx * dx + dy * dy)
         # Rings of light: every other one lets the night through, ever more of it further out.
-        lit = 1.12 - 0.62 * distance + 0.30 * _wave(1.35 * distance + 0.25)
-        warm = random.uniform(0, 1, x.shape) < lit
-        color = np.where(warm[:, None], _pick(LAMP, 1.05 - 0.55 * distance + jitter), color)
-    field = 0.5 + 0.38 * _wave(5.0 * y + 1.2 * x) + 1.4 * jitter + 0.03 * layer
+        lit = 0.86 - 0.50 * distance + 0.42 * _wave(1.7 * distance + 0.25)
+        warm = random.random(x.shape) < lit
+        color = np.where(warm[:, None], _pick(LAMP, 1.02 - 0.62 * distance + 1.3 * jitter), color)
+    field = 0.46 + 0.40 * _wave(5.0 * y + 1.2 * x) + 1.4 * jitter + 0.03 * layer
     return np.where((y > _horizon(x))[:, None], _pick(FIELD, field), color)
 
 
 def _pick(paints: tuple[tuple[int, int, int], ...], shade: np.ndarray) -> np.ndarray:
     index = np.clip(np.floor(shade * len(paints)), 0, len(paints) - 1).astype(int)
-    return np.array(paints, float)[index]
+    colors: np.ndarray = np.array(paints, float)[index]
+    return colors
 
 
 def _bristles(
     random: np.random.Generator, count: int, width: int, length: int, layer: int
 ) -> Iterator[tuple[list[float], tuple[int, ...]]]:
     """Marks of one layer in painting order: points ``x0, y0, x1, y1, ..`` and RGBA."""
-    x, y = random.uniform(-0.06, 1.03, count), random.uniform(-0.03, 1.03, count)
+    x, y = 1.09 * random.random(count) - 0.06, 1.06 * random.random(count) - 0.03
     colors = _colors(random, x, y, layer)
     xs, ys = _paths(x, y, length / CANVAS)
     u, v = _flow(xs, ys)
     marks = max(2, round(1.25 * width / BRISTLE))
-    across = np.linspace(-0.5, 0.5, marks)
-    thick = random.uniform(0.35, 1.0, count)
-    for stroke in range(count):
-        order = random.permutation(marks)
-        tone = random.uniform(-15, 15, marks)
-        first, last = random.integers(0, 3, marks), random.integers(STEPS - 2, STEPS + 1, marks)
-        for mark in order:
-            offset = across[mark] * width / CANVAS
-            part = slice(first[mark], last[mark])
-            points = np.stack(
-                [xs[stroke, part] - v[stroke, part] * offset, ys[stroke, part] + u[stroke, part] * offset], 1
-            )
-            height = 255 * thick[stroke] * (0.55 + tone[mark] / 40) * (1 - 2.2 * across[mark] ** 2)
-            rgb = np.clip(colors[stroke] + tone[mark], 0, 255)
-            yield (points * CANVAS).ravel().tolist(), (*rgb.astype(int).tolist(), int(max(height, 0)))
+    # The bristles of a stroke lie beside each other, and touch the canvas in random order.
+    across = np.argsort(random.random((count, marks)), axis=1) / (marks - 1) - 0.5
+    aside = (across * width / CANVAS)[..., None]
+    points = CANVAS * np.stack([xs[:, None] - v[:, None] * aside, ys[:, None] + u[:, None] * aside], axis=-1)
+    tone = 30 * random.random((count, marks)) - 15
+    thick = (0.35 + 0.65 * random.random((count, 1))) * (0.55 + tone / 40) * (1 - 2.2 * across**2)
+    paint = np.concatenate([colors[:, None] + tone[..., None], 255 * thick[..., None]], axis=-1)
+    rgba = np.clip(paint, 0, 255).astype(int)
+    # Ragged ends: no two bristles begin and leave together.
+    first = (3 * random.random((count, marks))).astype(int)
+    last = STEPS - (3 * random.random((count, marks))).astype(int)
+    ragged = zip(points.reshape(-1, STEPS, 2), first.ravel(), last.ravel(), rgba.reshape(-1, 4).tolist(), strict=True)
+    for line, begin, end, color in ragged:
+        yield line[begin:end].ravel().tolist(), tuple(color)
 
 
 def _lit(canvas: Image.Image) -> Image.Image:
@@ -159,7 +159,7 @@ def _lit(canvas: Image.Image) -> Image.Image:
     pixels = np.asarray(canvas, np.float64)
     height = pixels[..., 3] / 255
     slope = 2 * height - np.roll(height, 3, 0) - np.roll(height, 3, 1)
-    lit = pixels[..., :3] * (1 + 0.22 * np.clip(slope, -1, 1))[..., None] + 16 * np.clip(slope - 0.15, 0, 1)[..., None]
+    lit = pixels[..., :3] * (1 + 0.30 * np.clip(slope, -1, 1))[..., None] + 30 * np.clip(slope - 0.15, 0, 1)[..., None]
     return Image.fromarray(np.clip(np.floor(lit + 0.5), 0, 255).astype(np.uint8))
 
 

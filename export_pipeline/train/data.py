@@ -21,8 +21,8 @@ from export_pipeline.errors import ImageError, UsageError
 from export_pipeline.images import list_images, load_image
 from export_pipeline.recipe import BUILTIN, Recipe
 
-SCALES = (1.0, 1.5)  # short side of the resized photograph, in crops
-CACHED_PHOTOGRAPHS = 512
+SCALES = (1.0, 2.0)  # short side of the resized photograph, in crops
+CACHE_BYTES = 2**30  # of decoded photographs
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def folder_photographs(folder: Path) -> Photographs:
         ImageError: no folder, no image in it, or none that can be read.
     """
     paths = list_images(folder)
-    good, bad = [], []
+    good, bad, largest = [], [], 0
     for path in paths:
         try:
-            load_image(path)
+            largest = max(largest, load_image(path).nbytes)
             good.append(path)
         except ImageError as error:
             bad.append(error)
@@ -66,7 +66,7 @@ def folder_photographs(folder: Path) -> Photographs:
         raise ImageError(f"none of the {len(paths)} images in {folder} can be read; the first: {bad[0]}")
     if bad:
         warnings.warn(f"skipped {len(bad)} of {len(paths)} images in {folder}; the first: {bad[0]}", stacklevel=2)
-    load = lru_cache(CACHED_PHOTOGRAPHS)(lambda index: load_image(good[index]))
+    load = lru_cache(max(1, CACHE_BYTES // largest))(lambda index: load_image(good[index]))
     return Photographs(tuple(path.name for path in good), load, len(bad))
 
 

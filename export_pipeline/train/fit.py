@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from export_pipeline.errors import TrainingError
+from export_pipeline.errors import OutputError, TrainingError
 from export_pipeline.recipe import Recipe
 from export_pipeline.train.checkpoint import (
     Checkpoint,
@@ -70,10 +70,15 @@ class Run:
         )
 
 
-def default_strategy() -> Any:
-    """``MirroredStrategy`` when there is more than one accelerator, else the strategy of one device."""
-    several = len(tf.config.list_physical_devices("GPU")) > 1
-    return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+def default_strategy(batch_size: int) -> Any:
+    """``MirroredStrategy`` over the accelerators when there are several, else the strategy of one device.
+
+    No more of them than a batch has images: a convolution cannot take none.
+    """
+    count = min(batch_size, len(tf.config.list_physical_devices("GPU")))
+    if count < 2:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(count)])
 
 
 def schedule(peak: float, steps: int) -> Any:
@@ -124,7 +129,7 @@ def _steps(
     first = latest.info.step
     data = run.strategy.experimental_distribute_dataset(crops(run.photographs, run.recipe, first, run.steps))
     train_step = _train_step(model, run, optimizer)
-    writer = tf.summary.create_file_writer(str(run.tensorboard)) if run.tensorboard else None
+    writer = _log_writer(run.tensorboard) if run.tensorboard else None
     recent: list[np.ndarray] = []
     begun = time.perf_counter()
     for step, batch in enumerate(data, first + 1):
@@ -172,10 +177,20 @@ def _named(values: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in zip(LOSSES, values, strict=True)}
 
 
+def _log_writer(folder: Path) -> Any:
+    try:
+        return tf.summary.create_file_writer(str(folder))
+    except tf.errors.OpError as error:
+        raise OutputError(f"cannot write TensorBoard logs to {folder}. Choose a folder that can be written.") from error
+
+
 def _log(writer: Any, step: int, losses: dict[str, float]) -> None:
+    """Scalars as TensorBoard shows them; ``tf.summary.scalar`` would ask for TensorBoard itself to write them."""
+    plugin = tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+    metadata = tf.compat.v1.SummaryMetadata(data_class="DATA_CLASS_SCALAR", plugin_data=plugin)
     with writer.as_default(step):
         for name, value in losses.items():
-            tf.summary.scalar(f"loss/{name}", value)
+            tf.summary.write(f"loss/{name}", value, metadata=metadata)
     writer.flush()
 
 

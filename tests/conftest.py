@@ -1,0 +1,76 @@
+"""What every test can use: golden files, and properties that try the same examples each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+import export_pipeline  # noqa: F401 - chooses Keras 2 before any test loads TensorFlow
+
+# A test that passes passes everywhere: fixed examples, and no deadline on a busy machine.
+hypothesis.settings.register_profile("project", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("project")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="record the golden files anew instead of comparing")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(name, text)`` requires that *text* is what ``golden/<name>`` beside the test holds.
+
+    ``make golden`` records it anew; the diff is then read before it is committed.
+    """
+    folder = Path(request.path).parent / "golden"
+
+    def check(name: str, text: str) -> None:
+        path = folder / name
+        if request.config.getoption("--update-golden"):
+            folder.mkdir(exist_ok=True)
+            path.write_bytes(text.encode())
+        assert path.is_file(), f"no golden file {path}; `make golden` records it"
+        assert text == path.read_bytes().decode()
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def vgg_arrays() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """VGG-19 with random weights (He et al., 2015), which need no download: kernel and bias by layer name."""
+    from models.vgg import kernel_shapes
+
+    random = np.random.default_rng(19)
+    return {
+        layer: (
+            random.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / np.prod(shape[:3]))),
+            random.standard_normal(shape[3], np.float32) * np.float32(0.1),
+        )
+        for layer, shape in kernel_shapes().items()
+    }
+
+
+@pytest.fixture(scope="session")
+def vgg_file(vgg_arrays: dict[str, tuple[np.ndarray, np.ndarray]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of ``vgg_arrays`` as an .npz, for ``train.vgg_weights`` of a recipe."""
+    from export_pipeline.train.weights import save_npz
+
+    path = tmp_path_factory.mktemp("vgg") / "random.npz"
+    save_npz(vgg_arrays, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def vgg_cached() -> None:
+    """VGG-19's own weights, fetched once; a test that needs them is skipped where they cannot be had."""
+    from export_pipeline.errors import WeightsError
+    from export_pipeline.train.weights import vgg19_weights
+
+    try:
+        vgg19_weights()
+    except WeightsError as error:
+        pytest.skip(f"VGG-19's weights: {error}")

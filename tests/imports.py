@@ -1,0 +1,69 @@
+"""Reads from the source which module imports which, without running any of it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("export_pipeline", "models")
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    """Every module of ours by its dotted name; a package has its own name."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def tree(module: str) -> ast.Module:
+    """The syntax tree of one of :func:`modules`."""
+    return ast.parse(modules()[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> set[str]:
+    """Dotted names that *module* imports anywhere: at its top, inside functions, or for type checkers only."""
+    return {name for node in ast.walk(tree(module)) for name in _names(module, node)}
+
+
+def _names(module: str, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        source = ".".join(filter(None, [_base(module, node.level), node.module]))
+        for alias in node.names:
+            whole = f"{source}.{alias.name}"
+            if alias.name != "__version__":  # a constant, which ties nobody to what else the package does
+                yield whole if whole in modules() else source
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")) and node.args:
+        name = node.args[0]
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            yield name.value
+
+
+def _base(module: str, level: int) -> str:
+    """The package that *level* dots mean inside *module*."""
+    if not level:
+        return ""
+    parts = module.split(".")
+    is_package = modules()[module].name == "__init__.py"
+    return ".".join(parts[: len(parts) - level + is_package])
+
+
+def room(name: str) -> str:
+    """Where in the house a module of ours lies: ``models``, ``errors``, ``train``, ..; ``""`` for the front door."""
+    package, *rest = name.split(".")
+    return package if package != "export_pipeline" else (rest[0] if rest else "")
+
+
+def third_party(module: str) -> set[str]:
+    """Top-level names that *module* imports and that are neither ours nor Python's own."""
+    known = sys.stdlib_module_names | set(PACKAGES)
+    return {name.split(".")[0] for name in imports(module)} - known

@@ -1,0 +1,143 @@
+"""The layers against NumPy, and what converters make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import models
+from models.layers import EPSILON, InstanceNormalization, MatchSize, Rescaling, ScaleSize
+
+import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
+
+SIDE = st.integers(1, 12)
+
+
+@settings(deadline=None, max_examples=40)
+@given(SIDE, SIDE, st.integers(1, 3), st.integers(1, 5), st.sampled_from([EPSILON, 1e-3]), st.integers(0, 2**31))
+def test_instance_normalization_is_what_the_paper_says(
+    height: int, width: int, batch: int, channels: int, epsilon: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    x = random.normal(3, 2, (batch, height, width, channels))
+    gamma, beta = random.normal(1, 0.5, channels), random.normal(0, 0.5, channels)
+    layer = InstanceNormalization(epsilon=epsilon)
+    layer.build(x.shape)
+    layer.set_weights([gamma, beta])
+    mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
+    wanted = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+    # A single pixel has variance zero: what is left of the float32 mean is divided by the root of epsilon.
+    np.testing.assert_allclose(layer(x.astype(np.float32)), wanted, atol=2e-3 if height * width == 1 else 2e-4)
+
+
+def test_instance_normalization_of_a_flat_image_is_beta() -> None:
+    layer = InstanceNormalization()
+    output = layer(np.full((1, 8, 8, 2), 7, np.float32)).numpy()
+    np.testing.assert_array_equal(output, 0)
+
+
+@pytest.mark.parametrize("epsilon", [0, -1e-5, float("nan")])
+def test_an_epsilon_that_is_not_above_zero_is_refused(epsilon: float) -> None:
+    with pytest.raises(ValueError, match="must be above 0"):
+        InstanceNormalization(epsilon=epsilon)
+
+
+@pytest.mark.parametrize("rho", [0, -1, 1.5, float("nan")])
+def test_a_rho_out_of_range_is_refused(rho: float) -> None:
+    with pytest.raises(ValueError, match="at most 1"):
+        ScaleSize(rho)
+
+
+@pytest.mark.parametrize(
+    "layer", [InstanceNormalization(epsilon=1e-3), Rescaling(0.25, -3), ScaleSize(0.7), MatchSize(resize=True)]
+)
+def test_a_layer_comes_back_from_its_config(layer: Any) -> None:
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    own = {key for key in vars(layer) if key in ("epsilon", "scale", "offset", "rho", "resize")}
+    assert own
+    assert own <= set(layer.get_config())
+
+
+def test_rescaling() -> None:
+    x = np.array([[-1.0, 0.0, 255.0]], np.float32)
+    np.testing.assert_array_equal(Rescaling(0.5, 2)(x), x * 0.5 + 2)
+    np.testing.assert_array_equal(Rescaling(1 / 128)(x), x / 128)
+
+
+@pytest.mark.parametrize("rho", [0.15, 0.3, 0.5, 0.7, 1 / 3])
+def test_a_size_is_rounded_alike_whether_it_is_known_or_not(rho: float) -> None:
+    """Else a network for any size and its export would compute on images of different sizes."""
+    free = keras.Sequential([keras.Input((None, None, 1)), ScaleSize(rho)])
+    for side in (1, 2, 45, 85, 95, 165, 175, 190, 195, 256):
+        fixed = ScaleSize(rho).compute_output_shape((1, side, 16, 1))
+        assert free(np.zeros((1, side, 16, 1), np.float32)).shape == tuple(fixed)
+
+
+@pytest.mark.parametrize("sides", [(4, 4), (6, 4), (4, 7)])
+def test_match_size_crops_or_resizes(sides: tuple[int, int]) -> None:
+    x = np.arange(8 * 8, dtype=np.float32).reshape(1, 8, 8, 1)
+    like = np.zeros((1, *sides, 3), np.float32)
+    np.testing.assert_array_equal(MatchSize()([x, like]), x[:, : sides[0], : sides[1]])
+    resized = MatchSize(resize=True)([x, like]).numpy()
+    assert resized.shape == (1, *sides, 1)
+    assert resized.mean() == pytest.approx(x.mean(), rel=0.1)
+
+
+# What coremltools makes of them
+
+
+@pytest.fixture(autouse=True)
+def _no_progress_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    model = models.small(alpha=1 / 16, blocks=1, height=16, width=16)
+    # Trained values: coremltools removes a gamma of one and a beta of zero before it looks for norms.
+    random = np.random.default_rng(3)
+    model.set_weights([random.normal(0.5, 1, weight.shape) for weight in model.weights])
+    return model
+
+
+def converted(model: Any, kind: str) -> Any:
+    """The Core ML specification of *model* for one image, in one of the two formats."""
+    import coremltools
+    import tensorflow as tf
+
+    shape = (1, *model.input_shape[1:])
+    function = tf.function(lambda image: model(image, training=False), input_signature=[tf.TensorSpec(shape)])
+    target = coremltools.target.iOS16 if kind == "mlprogram" else coremltools.target.iOS14
+    return coremltools.convert(
+        [function.get_concrete_function()],
+        source="tensorflow",
+        convert_to=kind,
+        inputs=[coremltools.TensorType(shape=shape)],
+        minimum_deployment_target=target,
+        skip_model_load=True,
+    ).get_spec()
+
+
+def norms(model: Any) -> int:
+    return sum(isinstance(layer, InstanceNormalization) for layer in model.layers)
+
+
+def test_each_instance_norm_becomes_one_operation_of_an_ml_program(network: Any) -> None:
+    block = converted(network, "mlprogram").mlProgram.functions["main"].block_specializations
+    found = [operation.type for operation in next(iter(block.values())).operations]
+    assert found.count("instance_norm") == norms(network) == 8
+    # Nothing of the formula is left over, and a multiple of four needs no crop.
+    assert not {"reduce_mean", "reduce_sum", "rsqrt", "square", "sub", "real_div", "slice_by_index"} & set(found)
+
+
+def test_each_instance_norm_becomes_one_layer_of_a_neural_network(network: Any) -> None:
+    layers = converted(network, "neuralnetwork").neuralNetwork.layers
+    fused = [layer for layer in layers if layer.WhichOneof("layer") == "batchnorm"]
+    assert len(fused) == norms(network) == 8
+    assert all(layer.batchnorm.computeMeanVar and layer.batchnorm.instanceNormalization for layer in fused)
+    assert not [layer for layer in layers if "reduce" in layer.WhichOneof("layer")]

@@ -1,0 +1,166 @@
+"""What every network in ``models.NETWORKS`` keeps to: a new one is tested by being listed there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import models
+from models.layers import InstanceNormalization
+
+import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
+
+NARROW = 1 / 16  # two filters in the narrowest layers: quick to build and to run
+ALL = pytest.mark.parametrize("build", models.NETWORKS.values(), ids=models.NETWORKS)
+
+
+def photo(height: int, width: int, batch: int = 1) -> np.ndarray:
+    return np.random.default_rng(height * 1000 + width).uniform(0, 255, (batch, height, width, 3)).astype(np.float32)
+
+
+def scrambled(model: Any) -> Any:
+    """*model* with weights that no initializer gives, norms included."""
+    random = np.random.default_rng(5)
+    model.set_weights(
+        [random.uniform(0.1, 1, w.shape).astype(np.float32) * random.choice((1, 1.5)) for w in model.weights]
+    )
+    return model
+
+
+def of_type(model: Any, kind: type) -> list[Any]:
+    return [layer for layer in model.layers if isinstance(layer, kind)]
+
+
+@pytest.mark.parametrize(
+    ("network", "alpha", "parameters"),
+    [("johnson", 1.0, 1_677_638), ("johnson", 0.5, 424_102), ("johnson", 0.25, 108_374), ("small", 0.3, 11_868)],
+)
+def test_published_parameter_counts(network: str, alpha: float, parameters: int) -> None:
+    model = models.NETWORKS[network](alpha=alpha)
+    assert model.count_params() == parameters
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == parameters
+
+
+@ALL
+@pytest.mark.parametrize("rho", [1.0, 0.6])
+def test_any_image_keeps_its_size_and_its_range(build: Callable[..., Any], rho: float) -> None:
+    model = scrambled(build(alpha=NARROW, rho=rho))
+    for height, width, batch in ((1, 1, 1), (2, 3, 1), (16, 16, 3), (17, 30, 1), (31, 64, 2), (65, 43, 1)):
+        output = model(photo(height, width, batch), training=False).numpy()
+        assert output.shape == (batch, height, width, 3)
+        assert output.dtype == np.float32
+        assert np.isfinite(output).all()
+        assert output.min() >= 0
+        assert output.max() <= 255
+
+
+@ALL
+def test_the_output_uses_the_whole_range(build: Callable[..., Any]) -> None:
+    output = build(alpha=NARROW)(photo(64, 64)).numpy()
+    assert output.min() < 64
+    assert output.max() > 192
+
+
+@ALL
+@pytest.mark.parametrize(("rho", "size"), [(1.0, (30, 33)), (0.35, (32, 48))])
+def test_a_fixed_size_computes_what_any_size_does(build: Callable[..., Any], rho: float, size: tuple[int, int]) -> None:
+    height, width = size
+    free = scrambled(build(alpha=NARROW, rho=rho))
+    fixed = build(alpha=NARROW, rho=rho, height=height, width=width)
+    fixed.set_weights(free.get_weights())
+    assert fixed.output_shape == (None, height, width, 3)
+    np.testing.assert_array_equal(fixed(photo(height, width)), free(photo(height, width)))
+
+
+@ALL
+def test_each_image_of_a_batch_is_on_its_own(build: Callable[..., Any]) -> None:
+    model, images = scrambled(build(alpha=NARROW)), photo(20, 24, 3)
+    whole = model(images).numpy()
+    for index in range(3):
+        np.testing.assert_allclose(whole[index], model(images[index : index + 1])[0], atol=2e-3)
+
+
+@ALL
+def test_alpha_scales_the_filters_of_every_layer(build: Callable[..., Any]) -> None:
+    full, half = (of_type(build(alpha=alpha), keras.layers.Conv2D) for alpha in (1, 0.5))
+    assert [layer.filters for layer in half[:-1]] == [layer.filters // 2 for layer in full[:-1]]
+    assert half[-1].filters == full[-1].filters == 3
+
+
+@ALL
+def test_filters_are_rounded_down(build: Callable[..., Any]) -> None:
+    narrowest = min(layer.filters for layer in of_type(build(alpha=0.3), keras.layers.Conv2D)[:-1])
+    assert narrowest == int(0.3 * 32) == 9
+
+
+@ALL
+def test_blocks_can_be_chosen(build: Callable[..., Any]) -> None:
+    assert len(of_type(build(alpha=NARROW, blocks=0), keras.layers.Add)) == 0
+    assert len(of_type(build(alpha=NARROW, blocks=2), keras.layers.Add)) == 2
+    assert len(of_type(build(alpha=NARROW), keras.layers.Add)) == {"johnson": 5, "small": 3}[build.__name__]
+
+
+@ALL
+@pytest.mark.parametrize("norm", models.NORMS)
+def test_one_norm_behind_each_convolution(build: Callable[..., Any], norm: str) -> None:
+    model = build(alpha=NARROW, norm=norm)
+    kinds = {"instance": InstanceNormalization, "batch": keras.layers.BatchNormalization}
+    convolutions = of_type(model, keras.layers.Conv2D)
+    assert not any(layer.use_bias for layer in convolutions)
+    for name, kind in kinds.items():
+        assert len(of_type(model, kind)) == (len(convolutions) if name == norm else 0)
+
+
+@ALL
+def test_rho_computes_on_a_smaller_image(build: Callable[..., Any]) -> None:
+    model = build(alpha=NARROW, rho=0.5, height=64, width=96)
+    assert model.get_layer("rescale").output_shape == (None, 32, 48, 3)
+    assert model.output_shape == (None, 64, 96, 3)
+    assert model.count_params() == build(alpha=NARROW).count_params()
+
+
+@ALL
+@pytest.mark.parametrize(("norm", "rho"), [("instance", 0.5), ("batch", 1.0)])
+def test_a_saved_network_comes_back_the_same(build: Callable[..., Any], norm: str, rho: float, tmp_path: Path) -> None:
+    model = scrambled(build(alpha=NARROW, norm=norm, rho=rho, blocks=1))
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert loaded.to_json() == model.to_json()
+    np.testing.assert_array_equal(loaded(photo(21, 33)), model(photo(21, 33)))
+
+
+@ALL
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"alpha": 0},
+        {"alpha": 0.03},
+        {"alpha": -1.0},
+        {"alpha": float("nan")},
+        {"alpha": float("inf")},
+        {"rho": 0},
+        {"rho": 1.01},
+        {"rho": -0.5},
+        {"rho": float("nan")},
+        {"blocks": -1},
+        {"norm": "layer"},
+        {"norm": ""},
+    ],
+    ids=repr,
+)
+def test_bad_arguments_are_value_errors_that_name_them(build: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    (name, value), *_ = arguments.items()
+    with pytest.raises(ValueError, match=rf"{name} is {value!r}"):
+        build(**{"alpha": NARROW, **arguments})
+
+
+@ALL
+def test_positional_and_unknown_arguments_are_refused(build: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError):
+        build(0.5)
+    with pytest.raises(TypeError):
+        build(aplha=0.5)

@@ -1,0 +1,179 @@
+"""Checkpoints: what they hold, and files that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from export_pipeline.errors import CheckpointError
+from export_pipeline.recipe import Recipe
+from export_pipeline.train import Checkpoint, CheckpointInfo, network, released, restored
+from export_pipeline.train.checkpoint import CheckpointFolder, pixels_sha256, require_same_run, save
+
+Make = Callable[..., Recipe]
+
+
+def info(recipe: Recipe, **other: Any) -> CheckpointInfo:
+    return CheckpointInfo(**{"stage": "train", "step": 3, "recipe": recipe, "style_sha256": "ab", **other})
+
+
+@pytest.fixture
+def model(recipe: Recipe) -> Any:
+    model = network(recipe)
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(size=weight.shape) for weight in model.weights])
+    return model
+
+
+@pytest.fixture
+def saved(recipe: Recipe, model: Any, tmp_path: Path) -> Checkpoint:
+    import tensorflow as tf
+
+    optimizer = [tf.Variable(7, dtype=tf.int64), tf.Variable([1.5, 2.5])]
+    return save(tmp_path / "c.safetensors", info(recipe, losses={"total": 1.25}), model.weights, optimizer)
+
+
+def test_it_says_what_it_is_and_gives_back_every_tensor(saved: Checkpoint, recipe: Recipe, model: Any) -> None:
+    import tensorflow as tf
+
+    found = Checkpoint.open(str(saved.path))
+    assert found == saved
+    assert found.info.recipe == recipe
+    assert found.info.losses == {"total": 1.25}
+    other, optimizer = network(recipe), [tf.Variable(0, dtype=tf.int64), tf.Variable([0.0, 0.0])]
+    found.restore(other.weights, optimizer)
+    for one, two in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert optimizer[0].numpy() == 7
+    np.testing.assert_array_equal(optimizer[1], [1.5, 2.5])
+
+
+def test_the_network_is_rebuilt_from_the_checkpoint_alone(saved: Checkpoint, model: Any) -> None:
+    photo = np.full((1, 20, 24, 3), 99, np.float32)
+    np.testing.assert_array_equal(restored(Checkpoint.open(saved.path))(photo), model(photo))
+
+
+def test_equal_contents_give_equal_bytes(saved: Checkpoint, recipe: Recipe, model: Any, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    optimizer = [tf.Variable(7, dtype=tf.int64), tf.Variable([1.5, 2.5])]
+    again = save(tmp_path / "again", info(recipe, losses={"total": 1.25}), model.weights, optimizer)
+    assert again.path.read_bytes() == saved.path.read_bytes()
+    assert again.sha256 == saved.sha256
+
+
+def test_a_released_checkpoint_has_no_optimizer_and_knows_its_parent(
+    saved: Checkpoint, make_recipe: Make, model: Any, tmp_path: Path
+) -> None:
+    pruned = make_recipe(compress={"schedule": "constant", "end_step": 1, "steps": 5})
+    trained = save(tmp_path / "t", info(pruned), model.weights)
+    made = released(tmp_path / "r", model, trained)
+    assert made == Checkpoint.open(tmp_path / "r")
+    assert (made.info.stage, made.info.step, made.info.parent_sha256) == ("compress", 8, trained.sha256)
+    assert made.path.stat().st_size < saved.path.stat().st_size
+    assert all(np.array_equal(a, b) for a, b in zip(restored(made).get_weights(), model.get_weights(), strict=True))
+    assert released(tmp_path / "r2", model, saved).info.step == 3
+
+
+def test_weights_of_another_network_are_refused_and_nothing_is_assigned(saved: Checkpoint, make_recipe: Make) -> None:
+    other = network(make_recipe(model={"alpha": 0.1}))
+    before = other.get_weights()
+    with pytest.raises(CheckpointError, match="its model tensors do not fit"):
+        saved.restore(other.weights)
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
+
+
+def test_another_optimizer_is_refused(saved: Checkpoint, model: Any) -> None:
+    with pytest.raises(CheckpointError, match="its optimizer tensors do not fit"):
+        saved.restore(model.weights, [])
+
+
+# Files that are no checkpoints
+
+
+def test_other_files_are_refused_by_name(saved: Checkpoint, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("a text file")
+    (tmp_path / "empty").touch()
+    save_file({"w": np.zeros(3)}, tmp_path / "foreign")
+    save_file({"w": np.zeros(3)}, tmp_path / "other_info", metadata={"checkpoint": '{"format": 1}'})
+    (tmp_path / "folder").mkdir()
+    for name in ("text", "empty", "foreign", "other_info", "folder", "missing"):
+        with pytest.raises(CheckpointError) as caught:
+            Checkpoint.open(tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value)
+        assert caught.value.exit_code == 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_truncated_file_is_a_checkpoint_error(saved: Checkpoint, share: float) -> None:
+    whole = saved.path.read_bytes()
+    saved.path.write_bytes(whole[: int(len(whole) * share)])
+    try:
+        with pytest.raises(CheckpointError, match="Name a whole checkpoint file"):
+            Checkpoint.open(saved.path)
+    finally:
+        saved.path.write_bytes(whole)
+
+
+# Folders of a run
+
+
+def test_the_newest_two_of_a_folder_are_kept(recipe: Recipe, model: Any, tmp_path: Path) -> None:
+    store = CheckpointFolder(tmp_path / "run")
+    assert store.latest() is None
+    for step in (0, 9, 10, 100_000_000):
+        made = store.save(info(recipe, step=step), model.weights[:1], [])
+        assert store.latest() == made
+        (tmp_path / "run/notes.txt").touch()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "notes.txt",
+        "step-00000010.safetensors",
+        "step-100000000.safetensors",
+    ]
+
+
+def test_a_run_is_the_same_whatever_does_not_change_its_result(saved: Checkpoint, make_recipe: Make) -> None:
+    same = make_recipe(
+        name="other",
+        train={"checkpoint_every": 1, "vgg_weights": "elsewhere.npz"},
+        compress={"schedule": "constant", "steps": 100},
+        export={"height": 64},
+    )
+    require_same_run(saved, info(same, step=0, losses={}))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"stage": "compress"}, "its stage is train, not compress"),
+        ({"style_sha256": "cd"}, "its style image is another one"),
+        ({"parent_sha256": "ef"}, "it started from another checkpoint"),
+    ],
+)
+def test_each_difference_is_named(saved: Checkpoint, recipe: Recipe, other: dict[str, str], said: str) -> None:
+    with pytest.raises(CheckpointError, match=said) as caught:
+        require_same_run(saved, info(recipe, **other))
+    assert "--fresh" in str(caught.value)
+
+
+def test_the_compress_stage_also_minds_its_own_table(make_recipe: Make, model: Any, tmp_path: Path) -> None:
+    table = {"schedule": "constant", "end_step": 1, "steps": 5, "final_sparsity": 0.5}
+    found = save(tmp_path / "c", info(make_recipe(compress=table), stage="compress"), model.weights)
+    other = make_recipe(compress={**table, "final_sparsity": 0.7}, train={"steps": 12})
+    with pytest.raises(CheckpointError, match=r"compress\.final_sparsity is 0\.5 there and 0\.7 here"):
+        require_same_run(found, info(other, stage="compress"))
+
+
+def test_pixels_are_hashed_with_their_shape() -> None:
+    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert pixels_sha256(image) == pixels_sha256(np.asfortranarray(image))
+    assert pixels_sha256(image) != pixels_sha256(image.reshape(4, 2, 3))
+    assert pixels_sha256(image) != pixels_sha256(image + 1)

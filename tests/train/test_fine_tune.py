@@ -1,0 +1,72 @@
+"""Fine-tuning while pruning: the two stages together, interrupted and not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline.compress import prune, sparsity
+from export_pipeline.recipe import Recipe
+from export_pipeline.train import Checkpoint, Progress, fine_tune, train
+
+Make = Callable[..., Recipe]
+COMPRESS = {"schedule": "polynomial_decay", "final_sparsity": 0.6, "end_step": 6, "frequency": 2, "steps": 8}
+
+
+class Interrupted(Exception):
+    """Stands for the end of a process."""
+
+
+@pytest.fixture(scope="module")
+def trained(make_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    recipe = make_recipe(model={"norm": "batch"}, train={"steps": 0, "checkpoint_every": 3}, compress=COMPRESS)
+    return train(recipe, tmp_path_factory.mktemp("trained"))[1]
+
+
+def pruned(trained: Checkpoint, folder: Path, until: int | None = None) -> tuple[Any, list[Progress], dict[str, float]]:
+    """Prune the trained network; stop in step *until*. Gives the network, the steps seen and its sparsity."""
+    from export_pipeline.train import restored
+
+    model, steps = restored(trained), list[Progress]()
+
+    def watch(progress: Progress) -> None:
+        steps.append(progress)
+        if progress.step == until:
+            raise Interrupted
+
+    def tune(wrapped: Any, before_step: Callable[[int], None]) -> None:
+        fine_tune(wrapped, trained.info.recipe, folder, trained, before_step, watch)
+
+    return model, steps, prune(model, trained.info.recipe, tune)
+
+
+def test_an_interrupted_pruning_ends_as_if_nothing_had_happened(trained: Checkpoint, tmp_path: Path) -> None:
+    model, steps, shares = pruned(trained, tmp_path / "whole")
+    assert [(progress.stage, progress.step) for progress in steps] == [("compress", step) for step in range(1, 9)]
+    for name, share in shares.items():
+        assert share == pytest.approx(0.6, abs=0.01), name
+    assert sparsity(model) == shares
+
+    with pytest.raises(Interrupted):
+        pruned(trained, tmp_path / "parts", until=5)
+    again, later, _ = pruned(trained, tmp_path / "parts")
+    assert [progress.losses for progress in later] == [progress.losses for progress in steps[3:]]
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "parts" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_pruning_changes_every_weight_that_it_keeps(trained: Checkpoint, tmp_path: Path) -> None:
+    """Fine-tuning trains norms and what is left of kernels: else it would be pruning after training."""
+    from export_pipeline.train import restored
+
+    model, _, _ = pruned(trained, tmp_path)
+    before = restored(trained)
+    for weight, old in zip(model.trainable_weights, before.trainable_weights, strict=True):
+        kept = weight.numpy()[weight.numpy() != 0]
+        assert not np.isin(kept, old.numpy()).all(), weight.name

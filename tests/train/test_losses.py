@@ -1,0 +1,94 @@
+"""The losses against the formulas of the reports, computed with NumPy in double precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import models
+from export_pipeline.recipe import TrainTable
+from export_pipeline.train.losses import LOSSES, STYLE_LAYERS, PerceptualLoss, gram, relative, total_variation
+
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+STYLE = np.random.default_rng(2).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+
+
+def images(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0, 255, (2, 40, 52, 3)).astype(np.float32)
+
+
+def features(arrays: Arrays, image: np.ndarray) -> list[np.ndarray]:
+    return [layer.numpy().astype(np.float64) for layer in models.vgg19(arrays, STYLE_LAYERS)(image)]
+
+
+def gram_of(feature: np.ndarray) -> np.ndarray:
+    height, width, channels = feature.shape
+    flat = feature.reshape(height * width, channels)
+    return np.asarray(flat.T @ flat / (height * width * channels))
+
+
+def distance(difference: np.ndarray, reference: np.ndarray) -> float:
+    return float(np.sqrt((difference**2).sum()) / np.sqrt((reference**2).sum()))
+
+
+@pytest.mark.parametrize("layer", ["relu3_1", "relu4_1"])
+def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any) -> None:
+    table = TrainTable(content_layer=layer, content_weight=0.7, style_weight=3.0, tv_weight=0.2, style_size=64)
+    photo, output = images(3), images(4)
+    found = {name: value.numpy() for name, value in PerceptualLoss(vgg_arrays, STYLE, table)(photo, output).items()}
+    assert tuple(found) == LOSSES
+
+    square = np.asarray(Image.fromarray(STYLE).resize((64, 64), Image.Resampling.LANCZOS), np.float32)
+    style = [gram_of(feature[0]) for feature in features(vgg_arrays, square[None])]
+    of_photo, of_output = features(vgg_arrays, photo), features(vgg_arrays, output)
+    for index in range(2):
+        wanted = of_photo[STYLE_LAYERS.index(layer)][index]
+        content = distance(of_output[STYLE_LAYERS.index(layer)][index] - wanted, wanted)
+        styles = [distance(gram_of(f[index]) - g, g) for f, g in zip(of_output, style, strict=True)]
+        image = output[index].astype(np.float64)
+        variation = (np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()) / 255
+        assert found["content"][index] == pytest.approx(content, rel=1e-4)
+        assert found["style"][index] == pytest.approx(np.mean(styles), rel=1e-4)
+        assert found["tv"][index] == pytest.approx(variation, rel=1e-4)
+        total = 0.7 * content + 3 * np.mean(styles) + 0.2 * variation
+        assert found["total"][index] == pytest.approx(total, rel=1e-4)
+
+
+def test_the_style_itself_has_no_style_distance_and_the_photo_no_content_distance(vgg_arrays: Arrays) -> None:
+    square = STYLE[:64, :64]
+    loss = PerceptualLoss(vgg_arrays, square, TrainTable(style_size=64))
+    found = loss(square[None].astype(np.float32), square[None].astype(np.float32))
+    assert found["style"].numpy() == pytest.approx(0, abs=1e-4)
+    assert found["content"].numpy() == pytest.approx(0, abs=1e-4)
+
+
+def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays) -> None:
+    square = STYLE[:64, :64]
+    loss, image = (
+        PerceptualLoss(vgg_arrays, square, TrainTable(style_size=64)),
+        tf.Variable(square[None], dtype=tf.float32),
+    )
+    with tf.GradientTape() as tape:
+        total = loss(tf.identity(image), image)["total"]
+    assert np.isfinite(tape.gradient(total, image).numpy()).all()
+
+
+def test_gram_matrices_of_any_size_are_comparable() -> None:
+    tile = np.random.default_rng(0).normal(size=(1, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(gram(np.tile(tile, (1, 2, 3, 1))), gram(tile), rtol=1e-5)
+    np.testing.assert_allclose(gram(tile)[0], gram_of(tile[0]), rtol=1e-5)
+
+
+def test_relative_is_a_ratio_for_each_item() -> None:
+    reference = np.array([[3.0, 4.0], [6.0, 8.0]], np.float32)
+    np.testing.assert_allclose(relative(reference / 2, reference), [0.5, 0.5], rtol=1e-6)
+
+
+def test_total_variation_of_a_flat_image_is_nothing_and_of_a_checkerboard_most() -> None:
+    assert total_variation(np.full((1, 8, 8, 3), 99, np.float32)).numpy() == 0
+    board = np.indices((8, 8)).sum(0)[None, ..., None] % 2 * np.float32(255) * np.ones(3, np.float32)
+    assert total_variation(board).numpy() == pytest.approx(2)
