@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,6 +24,15 @@ MODEL_HELP = "a .mlpackage, .mlmodel, .tflite, .onnx or .keras model"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code: 0 good, 1 a check failed, 2 wrong use or bad input."""
     options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        # Ours are for the user, in one line; what libraries say to each other is theirs.
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", module="export_pipeline")
+        warnings.showwarning = lambda message, *_: print(f"export-pipeline: warning: {message}", file=sys.stderr)
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         options.command(options)
         sys.stdout.flush()
@@ -35,6 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("export-pipeline: interrupted; the same command goes on where it was", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        if options.debug:
+            raise
+        print(
+            f"export-pipeline: this command needs {error.name}, which is not installed.\n"
+            "pip install 'export-pipeline[all]' brings everything.",
+            file=sys.stderr,
+        )
+        return EXIT_USAGE
     except BrokenPipeError:
         # The reader, `head` for one, has had enough; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

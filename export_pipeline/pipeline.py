@@ -74,7 +74,7 @@ class Pipeline:
             fine_tune(pruned, self.recipe, self.work / "compress", trained, before_step, self.on_step)
 
         prune(model, self.recipe, tune)
-        return model, released(self.work / CHECKPOINT, model, trained)
+        return model, released(self.work / CHECKPOINT, model, trained, self.recipe)
 
     @cached_property
     def exported(self) -> tuple[ExportedModel, ...]:

@@ -69,6 +69,7 @@ class TrainTable(_Table):
     content_weight: float = Field(1.0, ge=0)
     style_weight: float = Field(2.0, ge=0)
     tv_weight: float = Field(0.1, ge=0, description="of the total variation, mean absolute difference / 255")
+    edge_weight: float = Field(3.0, ge=0, description="of the jump at the edges of the image")
     checkpoint_every: int = Field(100, ge=1, description="steps between two checkpoints")
     warm_start: str | None = Field(None, description="a checkpoint file to start from")
     vgg_weights: str | None = Field(None, description="VGG-19 weights, .h5 of Keras or .npz; else cache or download")

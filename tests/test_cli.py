@@ -98,7 +98,7 @@ def bad_images(folder: Path) -> dict[str, Path]:
     truncated = folder / "truncated.png"
     truncated.write_bytes(PHOTO.read_bytes()[:2000])
     animated = folder / "animated.gif"
-    frames = [Image.new("P", (32, 32), color) for color in (1, 2)]
+    frames = [Image.new("RGB", (32, 32), color) for color in ("red", "blue")]
     frames[0].save(animated, save_all=True, append_images=frames[1:])
     return {"text": text, "truncated": truncated, "animated": animated, "missing": folder / "missing.png"}
 

@@ -113,9 +113,10 @@ def test_a_failure_passes_through_and_changes_nothing(tmp_path: Path, error: Bas
     path = tmp_path / "out"
     path.write_text("old") if kind == "file" else make_folder(path, a="old")
     before = tree(tmp_path)
-    with pytest.raises(type(error)) as caught, written_aside(path) as aside:
-        aside.write_text("half") if kind == "file" else make_folder(aside, a="half")
-        raise error
+    with pytest.raises(type(error)) as caught:  # noqa: PT012, SIM117 - both are needed to raise
+        with written_aside(path) as aside:
+            aside.write_text("half") if kind == "file" else make_folder(aside, a="half")
+            raise error
     assert caught.value is error
     assert tree(tmp_path) == before
 
@@ -128,9 +129,10 @@ def test_an_input_that_is_missing_is_not_blamed_on_the_output(tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 def test_a_disk_that_fails_is_an_output_error(tmp_path: Path, number: int) -> None:
-    with pytest.raises(OutputError) as caught, written_aside(tmp_path / "out.bin") as aside:
-        aside.write_bytes(b"half")
-        raise OSError(number, os.strerror(number))
+    with pytest.raises(OutputError) as caught:  # noqa: PT012, SIM117 - both are needed to raise
+        with written_aside(tmp_path / "out.bin") as aside:
+            aside.write_bytes(b"half")
+            raise OSError(number, os.strerror(number))
     assert str(tmp_path / "out.bin") in str(caught.value)
     assert os.strerror(number) in str(caught.value)
     assert caught.value.exit_code == 2

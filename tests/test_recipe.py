@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from pathlib import Path
@@ -162,14 +163,15 @@ def test_the_signature_has_the_size_of_the_export_table() -> None:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_shipped_recipe_loads_under_the_name_of_its_file(path: Path) -> None:
+def test_a_shipped_recipe_loads(path: Path) -> None:
     recipe = Recipe.load(path)
-    assert recipe.name == path.stem
     assert Recipe.model_validate_json(recipe.model_dump_json()).model_dump() == recipe.model_dump()
 
 
 def test_recipes_are_shipped() -> None:
     assert {path.stem for path in SHIPPED} >= {"demo", "starry_night_small"}
+    names = [Recipe.load(path).name for path in SHIPPED]
+    assert len(set(names)) == len(names)
 
 
 # Paths that a recipe names
@@ -280,7 +282,5 @@ def test_whatever_is_written_is_a_recipe_or_a_recipe_error(data: dict[str, Any])
         {"report": {"budgets": {"onnx-fp32": data}}},
         {"verify": {"min_psnr": data}},
     ):
-        try:
+        with contextlib.suppress(RecipeError):
             Recipe.parse(document)
-        except RecipeError as error:
-            assert str(error).startswith("recipe: ")

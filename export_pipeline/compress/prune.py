@@ -43,7 +43,10 @@ def wrap(model: keras.Model, table: CompressTable) -> keras.Model:
 
 
 def set_step(pruned: keras.Model, step: int) -> None:
-    """Tell the wrappers of *pruned* the step that comes; they update their masks when it is due."""
+    """Tell the wrappers of *pruned* how many steps were made; they update their masks when it is due.
+
+    They count the step that comes themselves, so the first step is step 1 of a schedule.
+    """
     for layer in _wrappers(pruned):
         layer.pruning_step.assign(step)
 
@@ -52,7 +55,7 @@ def settle(pruned: keras.Model, table: CompressTable) -> None:
     """Bring every convolution of *pruned* to the final sparsity of *table*, for good.
 
     The optimizer's last step has moved pruned weights, too: they go back to zero. The masks' last update lies
-    before ``end_step`` when ``frequency`` does not meet it or training ends there: the rest is made up for.
+    before ``end_step`` when ``frequency`` does not meet it: the rest is made up for.
     """
     for layer in _wrappers(pruned):
         layer.pruning_obj.weight_mask_op()

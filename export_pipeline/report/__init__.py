@@ -17,7 +17,7 @@ from export_pipeline.files import write_text
 from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import render
-from export_pipeline.report.budgets import file_budgets, machine_budgets
+from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept
 from export_pipeline.report.contents import contents_of
 from export_pipeline.report.inspection import inspect
 from export_pipeline.report.latency import benchmark, measure
@@ -165,15 +165,16 @@ def _record(
     provenance: dict[str, str],
 ) -> Record:
     files = tuple(_file_record(folder, model) for model in exported)
+    float_network = contents_of(yardstick, recipe.export.height, recipe.export.width)
     return Record(
         name=recipe.name,
         recipe=recipe,
         provenance=provenance,
         libraries=libraries(),
-        float_network=contents_of(yardstick, recipe.export.height, recipe.export.width),
+        float_network=float_network,
         files=files,
         parity=tuple(parity),
-        budgets=file_budgets(recipe, files, parity),
+        budgets=(*file_budgets(recipe, files, parity), *sparsity_kept(recipe, float_network, files)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import Recipe
-from export_pipeline.report.model import Benchmark, BudgetResult, FileRecord
+from export_pipeline.report.model import Benchmark, BudgetResult, Contents, FileRecord
 
 # Whether a value must be at most or at least its budget.
 RULES: dict[str, Literal["most", "least"]] = {
@@ -20,6 +20,7 @@ RULES: dict[str, Literal["most", "least"]] = {
     "ssim": "least",
     "fps_ratio": "least",
     "peak_memory_bytes": "most",
+    "nonzero_share": "most",
 }
 ON_FILES = ("bytes", "deflated_bytes", "style_distance", "content_distance", "ssim")
 ON_MACHINE = ("fps_ratio", "peak_memory_bytes")
@@ -51,6 +52,16 @@ def file_budgets(
         return Value(getattr(row, what), (row.reason if what == "ssim" else row.quality_reason) or "it is not a number")
 
     return _rows(recipe, ON_FILES, value)
+
+
+def sparsity_kept(recipe: Recipe, float_network: Contents, files: Sequence[FileRecord]) -> tuple[BudgetResult, ...]:
+    """Rows that demand of a pruned network's files to have the zeros of the network; 8 bits may add some."""
+    if recipe.compress.schedule == "none" or float_network.nonzero_share is None:
+        return ()
+    limit, missing = float_network.nonzero_share, "no convolution kernel was found in the file"
+    return tuple(
+        judge(file.target, "nonzero_share", limit, Value(file.contents.nonzero_share, missing)) for file in files
+    )
 
 
 def machine_budgets(recipe: Recipe, files: Sequence[FileRecord], benchmark: Benchmark) -> tuple[BudgetResult, ...]:

@@ -95,12 +95,12 @@ def fine_tune(
     return fit(model, run)
 
 
-def released(path: Path, model: Any, trained: Checkpoint) -> Checkpoint:
+def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe) -> Checkpoint:
     """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read."""
-    recipe = trained.info.recipe
     info = trained.info.model_copy(
         update={
             "stage": "compress",
+            "recipe": recipe,
             "step": trained.info.step + (recipe.compress.steps if recipe.compress.schedule != "none" else 0),
             "parent_sha256": trained.sha256,
         }

@@ -21,7 +21,7 @@ from export_pipeline.recipe import Recipe
 
 KEPT = 2
 # What may differ between a checkpoint and the recipe that resumes it: it changes no result.
-_FREE = {"train": {"checkpoint_every", "vgg_weights"}, "compress": set()}
+_FREE = {"checkpoint_every"}
 
 
 class CheckpointInfo(BaseModel):
@@ -34,6 +34,7 @@ class CheckpointInfo(BaseModel):
     step: int = Field(ge=0)
     recipe: Recipe
     style_sha256: str = Field(description="of the style image's pixels")
+    photographs_sha256: str | None = Field(None, description="of the names of the training photographs, in order")
     parent_sha256: str | None = Field(None, description="of the checkpoint that this run started from")
     losses: dict[str, float] = Field(default_factory=dict)
 
@@ -129,12 +130,14 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
         differences.append(f"its stage is {found.info.stage}, not {wanted.stage}")
     if found.info.style_sha256 != wanted.style_sha256:
         differences.append("its style image is another one")
+    if found.info.photographs_sha256 not in (None, wanted.photographs_sha256):
+        differences.append("its training photographs are others")
     if found.info.parent_sha256 != wanted.parent_sha256:
         differences.append("it started from another checkpoint")
     tables = ("model", "train", *(("compress",) if wanted.stage == "compress" else ()))
     for table in tables:
         old, new = (getattr(info.recipe, table).model_dump() for info in (found.info, wanted))
-        changed = [key for key in new if new[key] != old[key] and key not in _FREE.get(table, set())]
+        changed = [key for key in new if new[key] != old[key] and key not in _FREE]
         differences += [f"{table}.{key} is {old[key]!r} there and {new[key]!r} here" for key in changed]
     if found.info.recipe.seed != wanted.recipe.seed:
         differences.append(f"seed is {found.info.recipe.seed} there and {wanted.recipe.seed} here")
@@ -143,6 +146,11 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
             f"{found.path} was made by another recipe: {'; '.join(differences)}.\n"
             "Use that recipe, another output folder, or --fresh to start over."
         )
+
+
+def names_sha256(names: Sequence[str]) -> str:
+    """SHA-256 of file names in their order."""
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()
 
 
 def pixels_sha256(image: np.ndarray) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,11 @@ class Photographs:
         return Photographs(self.names[:first], self.load, self.skipped), held
 
 
+@cache
 def folder_photographs(folder: Path) -> Photographs:
     """The images in *folder*, in name order; unreadable ones are skipped with a warning that counts them.
+
+    Each image is read once to find out, and only once in a process: the folder is not looked at again.
 
     Raises:
         ImageError: no folder, no image in it, or none that can be read.

