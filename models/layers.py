@@ -15,21 +15,22 @@ class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each image to mean ``beta`` and deviation ``gamma``.
 
     Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
-    Input and output ``(N, H, W, C)``; weights ``gamma`` and ``beta`` of shape ``(C,)``.
+    Input and output ``(N, H, W, C)``; weights ``gamma``, at first ``initial_gamma``, and ``beta`` of shape ``(C,)``.
 
     Written with ``tf.nn.moments`` and ``tf.nn.batch_normalization``: coremltools recognises that pair
     and makes one ``instance_norm`` of it, where the same formula by hand becomes nine operations.
     """
 
-    def __init__(self, epsilon: float = EPSILON, **kwargs: Any) -> None:
+    def __init__(self, epsilon: float = EPSILON, initial_gamma: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not epsilon > 0:
             raise ValueError(f"epsilon is {epsilon}; it must be above 0")
-        self.epsilon = float(epsilon)
+        self.epsilon, self.initial_gamma = float(epsilon), float(initial_gamma)
 
     def build(self, input_shape: Any) -> None:
         channels = int(input_shape[-1])
-        self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer="ones")
+        initializer = keras.initializers.Constant(self.initial_gamma)
+        self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer=initializer)
         self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
         super().build(input_shape)
 
@@ -38,7 +39,7 @@ class InstanceNormalization(keras.layers.Layer):
         return tf.nn.batch_normalization(inputs, mean, variance, self.beta, self.gamma, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "epsilon": self.epsilon, "initial_gamma": self.initial_gamma}
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")

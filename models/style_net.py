@@ -17,6 +17,9 @@ from models.layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
 # A power of two, so that folding the scale into the first kernel loses no bit.
 INPUT_SCALE = 1 / 128
 NORMS = ("instance", "batch")
+# Deviation before the last tanh of an untrained network: outputs then have the contrast of a photograph. At 1
+# they are glaring, and training learns blobs that swallow the deviation before it learns to lower it.
+LAST_GAMMA = 0.4
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def style_net(
     for index, count in enumerate((filters[1], filters[0])):
         x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"up{index}_resize")(x)
         x = _conv(x, f"up{index}", count, 3, norm)
-    x = _conv(x, "out", 3, 9, norm, activation="tanh")
+    x = _conv(x, "out", 3, 9, norm, activation="tanh", initial_gamma=LAST_GAMMA)
     x = Rescaling(127.5, 127.5, name="to_image")(x)
     x = MatchSize(name="crop")([x, entry])
     if rho != 1:
@@ -103,15 +106,24 @@ def _filters(architecture: Architecture, alpha: float) -> tuple[int, int, int]:
 
 
 def _conv(
-    x: Any, name: str, filters: int, kernel: int, norm: str, *, stride: int = 1, activation: str | None = "relu"
+    x: Any,
+    name: str,
+    filters: int,
+    kernel: int,
+    norm: str,
+    *,
+    stride: int = 1,
+    activation: str | None = "relu",
+    initial_gamma: float = 1.0,
 ) -> Any:
     # No bias: the norm behind it would take it out again.
     conv = keras.layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")
     x = conv(x)
     if norm == "instance":
-        x = InstanceNormalization(name=f"{name}_norm")(x)
+        x = InstanceNormalization(initial_gamma=initial_gamma, name=f"{name}_norm")(x)
     else:
-        x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+        gamma = keras.initializers.Constant(initial_gamma)
+        x = keras.layers.BatchNormalization(gamma_initializer=gamma, name=f"{name}_norm")(x)
     return x if activation is None else keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
