@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format golden lock clean
+.PHONY: help setup demo test lint format golden speed lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ lint: $(STAMP)  ## check style, format and types
 format: $(STAMP)  ## mend style and format where that is mechanical
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+speed: $(STAMP)  ## measure training in images per second, variant by variant
+	$(BIN)/python -m tests.benchmarks.train_speed
 
 golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff before committing it
 	$(BIN)/python -m pytest --update-golden $(PYTEST_ARGS)

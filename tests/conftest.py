@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,3 +75,13 @@ def vgg_cached() -> None:
         vgg19_weights()
     except WeightsError as error:
         pytest.skip(f"VGG-19's weights: {error}")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Photographs, paintings and published models that the project is measured on but does not hold."""
+    beside = Path(__file__).parent.parent.parent / "shared" / "data"
+    folder = Path(os.environ.get("EXPORT_PIPELINE_DATA", beside))
+    if not (folder / "content").is_dir():
+        pytest.skip("no measuring data: EXPORT_PIPELINE_DATA names no folder with content/ and styles/")
+    return folder

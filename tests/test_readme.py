@@ -39,14 +39,19 @@ def test_every_command_is_known_here() -> None:
     assert len(OURS) >= 10
 
 
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def shell(command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the README with `export-pipeline` being this checkout's."""
     bin_ = folder / "bin"
     bin_.mkdir(exist_ok=True)
     script = bin_ / "export-pipeline"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m export_pipeline "$@"\n')
     script.chmod(0o755)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        **variables,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+    }
     return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -56,6 +61,14 @@ def test_commands_run_in_order(checkout: Path, vgg_cached: None) -> None:
         assert result.returncode == 0, f"{command}\n{result.stderr}"
         assert result.stdout or ">" in command, command
     assert (checkout / "stylized.png").stat().st_size > 10_000
+
+
+def test_the_comparison_runs(checkout: Path, vgg_cached: None, data: Path) -> None:
+    (command,) = (line for block in blocks("bash") for line in block.splitlines())
+    assert command.endswith("--last 20")
+    result = shell(command.removesuffix("20") + "1", checkout, EXPORT_PIPELINE_DATA=str(data))
+    assert result.returncode == 0, result.stderr
+    assert "fritz_starry_night_640x480_a025.tflite" in result.stdout
 
 
 def test_python_example_runs(checkout: Path) -> None:
