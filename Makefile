@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
+DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format golden speed lock clean
@@ -26,7 +27,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $@
 
 demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
-	$(BIN)/export-pipeline build export_pipeline/recipes/demo.toml -o artifacts/demo
+	$(BIN)/export-pipeline build export_pipeline/recipes/demo.toml -o artifacts/demo $(DEMO_ARGS)
 
 test: $(STAMP)  ## run the tests (PYTEST_ARGS="-k parity" and the like are passed on)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

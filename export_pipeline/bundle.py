@@ -43,15 +43,9 @@ class _Listing(BaseModel):
     files: dict[str, FileHash] = Field(description="by path relative to the bundle")
     digest: str = Field("", description="SHA-256 of this document with an empty digest")
 
-    def render(self) -> str:
-        """The one text that this document is written as; equal documents give equal bytes."""
-        text = json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
-        return text + "\n"
-
-    def sealed(self: L) -> L:
-        """This document with its digest."""
-        blank = self.model_copy(update={"digest": ""})
-        return self.model_copy(update={"digest": hashlib.sha256(blank.render().encode()).hexdigest()})
+    def sealed(self) -> str:
+        """The one text that this document is written as, with its digest; equal documents give equal bytes."""
+        return _sealed(self.model_dump(mode="json"))
 
 
 L = TypeVar("L", bound=_Listing)
@@ -100,10 +94,9 @@ class Bundle:
         for listing in (MANIFEST, MEASURED):  # of an earlier sealing
             hashes.pop(listing, None)
         own = {name: hashes.pop(name) for name in measured}
-        made = Manifest(files=hashes, **manifest).sealed()
-        write_text(path / MANIFEST, made.render())
-        write_text(path / MEASURED, Measured(files=own).sealed().render())
-        return cls(path, made)
+        write_text(path / MANIFEST, Manifest(files=hashes, **manifest).sealed())
+        write_text(path / MEASURED, Measured(files=own).sealed())
+        return cls.open(path)
 
     def check_files(self) -> int:
         """Compare every file with the listings.
@@ -132,6 +125,16 @@ class Bundle:
         return self.path / model.file
 
 
+def _sealed(document: dict[str, Any]) -> str:
+    """*document* in the one form that it is written in, its digest worked out."""
+    blank = _rendered({**document, "digest": ""})
+    return _rendered({**document, "digest": hashlib.sha256(blank.encode()).hexdigest()})
+
+
+def _rendered(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def _hash(file: Path) -> FileHash:
     return FileHash(bytes=file.stat().st_size, sha256=sha256(file))
 
@@ -142,6 +145,7 @@ def _read(path: Path, kind: type[L]) -> L:
         listing = kind.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError) as error:
         raise CheckFailed(f"{path} is damaged: {str(error).splitlines()[0]}") from error
-    if listing.sealed().render() != text:
+    # The text as it is, not as this version would write it: an older bundle lacks keys that are new.
+    if _sealed(json.loads(text)) != text:
         raise CheckFailed(f"{path} is not as it was written: its digest does not fit")
     return listing

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from export_pipeline import __version__
 from export_pipeline.console import Console
 from export_pipeline.errors import PipelineError, UsageError, near
+
+if TYPE_CHECKING:
+    from export_pipeline.bundle import Bundle
+    from export_pipeline.pipeline import Pipeline
+    from export_pipeline.report import Report
 
 EXIT_USAGE = 2
 SHIPPED = Path(__file__).parent / "recipes"
@@ -58,39 +64,46 @@ def _run(options: argparse.Namespace) -> int:
         # The reader, `head` for one, has had enough; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if options.debug:
+            raise
+        print(f"export-pipeline: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
+        return EXIT_USAGE
     except Exception as error:
         if options.debug:
             raise
         print(
-            f"export-pipeline: {type(error).__name__}: {error}\nThis is a fault of ours; --debug shows where.",
+            f"export-pipeline: {type(error).__name__}: {''.join(str(error).splitlines()[:1])}\n"
+            "This is a fault of ours; --debug shows where.",
             file=sys.stderr,
         )
         return EXIT_USAGE
 
 
-def build(options: argparse.Namespace) -> None:
-    """``build RECIPE``: everything, from training to a bundle."""
-    from export_pipeline.pipeline import build as build_bundle
+@contextlib.contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[Pipeline]:
+    """The pipeline of the recipe that the options name, with the console as its listener."""
+    from export_pipeline.pipeline import opened
 
     recipe, out = _recipe_and_out(options)
-    console = Console()
-    bundle = build_bundle(
-        recipe, out, fresh=options.fresh, say=console.say, on_step=console.step, tensorboard=options.tensorboard
-    )
-    _show_report(bundle.path, options.json)
+    listeners = {"fresh": options.fresh, "tensorboard": options.tensorboard}
+    with Console() as console, opened(recipe, out, say=console.say, on_step=console.step, **listeners) as pipeline:
+        yield pipeline
+
+
+def build(options: argparse.Namespace) -> None:
+    """``build RECIPE``: everything, from training to a bundle."""
+    with _opened(options) as pipeline:
+        _show_report(pipeline.report, options.json)
+        bundle = pipeline.bundle()
     if not options.json:
         print(f"\nbundle:  {bundle.path}\npicture: {bundle.path / 'picture.jpg'}")
 
 
 def stage(options: argparse.Namespace) -> None:
     """``train``, ``compress`` and ``export``: the build up to that stage."""
-    from export_pipeline.pipeline import opened
-
-    recipe, out = _recipe_and_out(options)
-    console = Console()
-    listeners = {"say": console.say, "on_step": console.step, "tensorboard": options.tensorboard}
     result: dict[str, Any]
-    with opened(recipe, out, fresh=options.fresh, **listeners) as pipeline:
+    with _opened(options) as pipeline:
         if options.verb == "export":
             result = {model.target: str(pipeline.work / "export" / model.file) for model in pipeline.exported}
         else:
@@ -101,19 +114,13 @@ def stage(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> None:
     """``verify BUNDLE`` re-checks one; ``verify RECIPE`` is the build up to the parity checks."""
-    from export_pipeline.verify.golden import require_passed
+    from export_pipeline.verify.golden import require_passed, verify_bundle
 
-    console = Console()
-    if _is_bundle(options.what):
-        from export_pipeline.bundle import Bundle
-        from export_pipeline.verify.golden import verify_bundle
-
-        rows = verify_bundle(Bundle.open(options.what), console.say)
+    bundle = _bundle(options)
+    if bundle:
+        rows = verify_bundle(bundle, Console().say)
     else:
-        from export_pipeline.pipeline import opened
-
-        recipe, out = _recipe_and_out(options)
-        with opened(recipe, out, fresh=options.fresh, say=console.say, on_step=console.step) as pipeline:
+        with _opened(options) as pipeline:
             rows = pipeline.parity
     _print([row.model_dump() for row in rows], options.json, lambda: _parity_table(rows))
     require_passed(rows)
@@ -121,22 +128,16 @@ def verify(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """``report BUNDLE`` shows the one it holds; ``report RECIPE`` is the build up to the report."""
-    if _is_bundle(options.what):
-        from export_pipeline.bundle import Bundle
+    from export_pipeline.report import check, read_report
 
-        bundle = Bundle.open(options.what)
+    bundle = _bundle(options)
+    if bundle:
         bundle.check_files()
-        _show_report(bundle.path, options.json)
+        _show_report(read_report(bundle.path), options.json)
         return
-    from export_pipeline.pipeline import opened
-    from export_pipeline.report import check
-
-    recipe, out = _recipe_and_out(options)
-    console = Console()
-    with opened(recipe, out, fresh=options.fresh, say=console.say, on_step=console.step) as pipeline:
-        made = pipeline.report
-        _show_report(pipeline.work / "export", options.json)
-        check(made, where=pipeline.work / "export")
+    with _opened(options) as pipeline:
+        _show_report(pipeline.report, options.json)
+        check(pipeline.report, where=pipeline.work / "export")
 
 
 def stylize(options: argparse.Namespace) -> None:
@@ -185,16 +186,16 @@ def benchmark(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """``compare MODEL... --style S --photographs FOLDER``: distances of model files on the same images."""
-    from export_pipeline.images import list_images, load_image
-    from export_pipeline.train.weights import vgg19_weights
-    from export_pipeline.verify import StyleJudge
-    from export_pipeline.verify.compare import compare as compare_models
+    from export_pipeline.images import list_images
+    from export_pipeline.pipeline import compare as compare_models
     from export_pipeline.verify.compare import comparison_text
 
-    paths = list_images(options.photographs)[-options.last :]
-    photographs = [load_image(path) for path in paths]
-    judge = StyleJudge(vgg19_weights(options.vgg_weights), load_image(options.style))
-    rows = compare_models(options.models, photographs, judge, Console().say)
+    paths = list_images(options.photographs)
+    if options.last is not None:
+        if options.last < 1:
+            raise UsageError(f"--last is {options.last}; it must be 1 or more")
+        paths = paths[-options.last :]
+    rows = compare_models(options.models, options.style, paths, options.vgg_weights, Console().say)
     _print([row.model_dump() for row in rows], options.json, lambda: comparison_text(rows))
 
 
@@ -220,15 +221,14 @@ def doctor(options: argparse.Namespace) -> None:
     _print(
         [row.model_dump() for row in rows],
         options.json,
-        lambda: "\n".join(f"{row.status:<8}{row.name:<28}{row.detail}" for row in rows),
+        lambda: "\n".join(f"{row.status:<8}{row.name:<31}{row.detail}" for row in rows),
     )
     require_healthy(rows)
 
 
-def _show_report(folder: Path, as_json: bool) -> None:
-    from export_pipeline.report import read_report, terminal
+def _show_report(found: Report, as_json: bool) -> None:
+    from export_pipeline.report import terminal
 
-    found = read_report(folder)
     _print(found.model_dump(mode="json"), as_json, lambda: terminal(found))
 
 
@@ -262,9 +262,15 @@ def _recipe_and_out(options: argparse.Namespace) -> tuple[Any, Path]:
     return recipe, options.output or Path("artifacts") / recipe.name
 
 
-def _is_bundle(what: str) -> bool:
-    """Whether *what* is a folder, and so can only be a bundle."""
-    return Path(what).is_dir()
+def _bundle(options: argparse.Namespace) -> Bundle | None:
+    """The bundle that was named: a folder can be nothing else. What only builds take is then refused."""
+    from export_pipeline.bundle import Bundle
+
+    if not Path(options.what).is_dir():
+        return None
+    if options.output or options.fresh or options.tensorboard:
+        raise UsageError("--output, --fresh and --tensorboard are for recipes; a bundle is only read. Leave them out.")
+    return Bundle.open(options.what)
 
 
 def _print(data: Any, as_json: bool, text: Callable[[], str]) -> None:
@@ -333,7 +339,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
     made.add_argument("--style", type=Path, required=True, metavar="IMAGE")
     made.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
-    made.add_argument("--last", type=int, default=0, metavar="N", help="only the last N photographs by name")
+    made.add_argument("--last", type=int, metavar="N", help="only the last N photographs by name")
     made.add_argument("--vgg-weights", metavar="FILE", help="VGG-19's weights (default: cache or download)")
     verb("list", list_, "list networks, targets and shipped recipes")
     verb("doctor", doctor, "check what this machine has")

@@ -21,6 +21,12 @@ class Console:
         self._next = 0.0
         self._open = False
 
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
     def say(self, line: str) -> None:
         """One line of what happens now."""
         self._end()

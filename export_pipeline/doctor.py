@@ -15,15 +15,26 @@ from export_pipeline.cache import WHEEL_FILE, WHEEL_SHA256, cache_folder
 from export_pipeline.errors import CheckFailed
 from export_pipeline.files import sha256
 
+# What pyproject.toml asks for: the base, `emulator` and `all`. A checkout that is not installed has no metadata of
+# its own to read them from, so they are listed; a test compares.
 LIBRARIES = (
-    "tensorflow",
-    "tf_keras",
-    "tensorflow-model-optimization",
+    "numpy",
+    "pillow",
+    "pydantic",
+    "typing_extensions",
+    *(("tomli",) if sys.version_info < (3, 11) else ()),
     "coremltools",
     "onnx",
     "onnxruntime",
+    "tensorflow",
+    "tf_keras",
+    "tensorflow-model-optimization",
+    "tf2onnx",
     "ai-edge-litert",
-    "numpy",
+    "scikit-image",
+    "scikit-learn",
+    "h5py",
+    "safetensors",
 )
 LEAST_FREE_BYTES = 2 * 1024**3
 

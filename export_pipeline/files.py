@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import shutil
@@ -72,12 +73,19 @@ def _disk_is_to_blame(error: Exception, aside: Path) -> bool:
 def _unwritable(path: Path, error: Exception) -> OutputError:
     number = getattr(error, "errno", None)  # the texts of libraries run over many lines
     reason = os.strerror(number) if number else "the disk is full"
-    return OutputError(f"cannot write {path}: {reason}. Free some space or choose another output path.")
+    advice = "Free some space or choose" if number in (None, errno.ENOSPC, errno.EDQUOT) else "Choose"
+    return OutputError(f"cannot write {path}: {reason}. {advice} another output path.")
 
 
-def remove_parts(folder: Path, pattern: str = "**/.*") -> None:
-    """Delete what killed processes have left in *folder*: ``.part`` folders whose path matches *pattern*."""
-    for part in sorted(folder.glob(f"{pattern}{PART}")):
+def remove_parts(folder: Path) -> None:
+    """Delete what killed processes have left anywhere in *folder*, which nobody else may be writing to."""
+    for part in sorted(folder.glob(f"**/.*{PART}")):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_parts_of(path: Path) -> None:
+    """Delete what killed processes have left beside *path* while writing it."""
+    for part in sorted(path.parent.glob(f".{glob.escape(path.name)}.????????{PART}")):
         shutil.rmtree(part, ignore_errors=True)
 
 

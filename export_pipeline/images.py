@@ -9,6 +9,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def load_image(path: Path | str) -> np.ndarray:
     are not. 16-bit values are scaled to 8 bits. Transparent pixels are laid on white. Of a JPEG with
     further pictures behind the first (MPO, as phones write it) the first is read.
 
+    CMYK, 16 bits and transparency are told in a UserWarning, once for each file.
+
     Raises:
         ImageError: the file is missing, not an image, damaged, animated or of a kind not read.
     """
@@ -41,9 +44,13 @@ def load_image(path: Path | str) -> np.ndarray:
         frames = getattr(opened, "n_frames", 1)
         if frames > 1 and opened.format != "MPO":
             raise ImageError(f"{path} is animated or has pages ({frames} frames). Give an image of one frame.")
+        scaled = ["16 bits a channel scaled to 8"] if _is_deep(opened) else []
         opened.load()
-        pixels: np.ndarray = np.array(_rgb(ImageOps.exif_transpose(opened), path))
-        return pixels
+        image, changes = _rgb(ImageOps.exif_transpose(opened), path)
+        pixels: np.ndarray = np.array(image)
+    if changes := scaled + changes:
+        _tell(path, ", ".join(changes))
+    return pixels
 
 
 def save_image(path: Path | str, image: np.ndarray) -> None:
@@ -116,17 +123,32 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(f"an image is (height, width, 3) uint8; got {image.shape} {image.dtype}")
 
 
-def _rgb(image: Image.Image, path: Path) -> Image.Image:
-    """Any mode to RGB: 16 bits to 8, transparency onto white."""
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the file holds more than 8 bits a channel; Pillow has scaled colour down once it is loaded."""
+    # A tile tells how its bytes are unpacked, such as RGB;16B. The 16 of a BMP is bits of all channels together.
+    coded = image.format in ("PNG", "TIFF") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    return coded or image.mode.startswith("I")
+
+
+@cache  # a training reads each photograph again and again
+def _tell(path: Path, changes: str) -> None:
+    warnings.warn(f"{path}: {changes}", UserWarning, stacklevel=1)
+
+
+def _rgb(image: Image.Image, path: Path) -> tuple[Image.Image, list[str]]:
+    """Any mode to RGB of 8 bits, and what that took from the image for its owner to know."""
+    changes = ["CMYK turned into RGB"] if image.mode == "CMYK" else []
     if image.mode.startswith("I"):
         image = _from_deep(image, path)
     elif image.mode == "F":
         raise ImageError(f"{path} holds floating-point pixels; {_ALLOWED}")
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
+        if np.asarray(image)[..., 3].min() < 255:
+            changes.append("transparency laid on white")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    return image.convert("RGB"), changes
 
 
 def _from_deep(image: Image.Image, path: Path) -> Image.Image:

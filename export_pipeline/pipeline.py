@@ -18,17 +18,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export_pipeline.bundle import CHECKPOINT, GOLDEN_OUTPUT, GOLDEN_PHOTO, Bundle
+from export_pipeline.bundle import CHECKPOINT, GOLDEN_OUTPUT, GOLDEN_PHOTO, MANIFEST, Bundle
 from export_pipeline.errors import OutputError, UsageError
 from export_pipeline.exported import ExportedModel
-from export_pipeline.files import remove_parts, written_aside
+from export_pipeline.files import remove_parts, remove_parts_of, written_aside
 from export_pipeline.parity import ParityResult
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import BUILTIN, Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from export_pipeline.report import Report
     from export_pipeline.train import Checkpoint
     from export_pipeline.train.fit import Progress
+    from export_pipeline.verify.compare import Comparison
 
 FLOAT_MODEL = "float.keras"
 SHOWN = ("astronaut", "china")  # built-in photographs of the picture; the first is the golden one
@@ -65,15 +68,16 @@ class Pipeline:
     def compressed(self) -> tuple[Any, Checkpoint]:
         """Compress: the network pruned, and its checkpoint without optimizer; the bundle holds it."""
         model, trained = self.trained
-        from export_pipeline.compress import prune
+        from export_pipeline.compress import prune, require_sparsity
         from export_pipeline.train import fine_tune, released
 
         self.say(f"compress: {self.recipe.compress.schedule}, {self.recipe.compress.steps} steps")
 
         def tune(pruned: Any, before_step: Callable[[int], None]) -> None:
-            fine_tune(pruned, self.recipe, self.work / "compress", trained, before_step, self.on_step)
+            folder = self.work / "compress"
+            fine_tune(pruned, self.recipe, folder, trained, before_step, self.on_step, self.tensorboard)
 
-        prune(model, self.recipe, tune)
+        require_sparsity(prune(model, self.recipe, tune), self.recipe)
         return model, released(self.work / CHECKPOINT, model, trained, self.recipe)
 
     @cached_property
@@ -156,12 +160,14 @@ class Pipeline:
         return Bundle.open(self.out)
 
     def _shown(self) -> list[Any]:
-        """Built-in photographs at the files' size: free to show, whatever the network was trained on."""
+        """Built-in photographs at the files' size, which are free to show; not those that were trained on."""
         from export_pipeline.images import fit
         from export_pipeline.train.builtin import photographs
 
         signature, found = self.recipe.signature, photographs()
-        return [fit(found[name], signature.height, signature.width) for name in SHOWN]
+        hold_out = self.recipe.train.hold_out
+        names = sorted(found)[-hold_out:][::-1] if self.recipe.train.content == BUILTIN and hold_out else SHOWN
+        return [fit(found[name], signature.height, signature.width) for name in names[: len(SHOWN)]]
 
     def _golden(self, folder: Path) -> None:
         """A photograph and what the float network makes of it, which any machine can check the files against."""
@@ -211,18 +217,43 @@ def build(
         return pipeline.bundle()
 
 
+def compare(
+    models: Sequence[Path],
+    style: Path,
+    photographs: Sequence[Path],
+    vgg_weights: str | None = None,
+    say: Callable[[str], None] = _silent,
+) -> tuple[Comparison, ...]:
+    """Style and content distance of model files, whoever made them, on the same images.
+
+    Args:
+        models, style, photographs: files.
+        vgg_weights: as ``train.vgg_weights`` of a recipe.
+        say: called with a line before each model.
+    """
+    from export_pipeline.images import load_image
+    from export_pipeline.train.weights import vgg19_weights
+    from export_pipeline.verify import StyleJudge
+    from export_pipeline.verify.compare import compare as judged
+
+    style_image, loaded = load_image(style), [load_image(path) for path in photographs]
+    return judged(models, loaded, StyleJudge(vgg19_weights(vgg_weights), style_image), say)
+
+
 @contextlib.contextmanager
 def opened(recipe: Recipe, out: Path | str, *, fresh: bool = False, **listeners: Any) -> Iterator[Pipeline]:
-    """A pipeline that has its work folder to itself.
+    """A pipeline that has its work folder to itself. What the recipe names is looked at before anything is made.
 
     Raises:
+        ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
-    import models  # noqa: F401 - every stage needs TensorFlow, and this loads it without what it prints
+    from export_pipeline.train import checked
 
-    pipeline = Pipeline(recipe, Path(out), **listeners)
-    if pipeline.out.exists() and not (pipeline.out / "manifest.json").is_file():
+    pipeline = Pipeline(checked(recipe), Path(out), **listeners)
+    foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
+    if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
         raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")
     try:
         pipeline.work.mkdir(parents=True, exist_ok=True)
@@ -237,7 +268,7 @@ def opened(recipe: Recipe, out: Path | str, *, fresh: bool = False, **listeners:
                 f"another build is at work in {pipeline.work}. Wait for it, or choose another output."
             ) from error
         remove_parts(pipeline.work)
-        remove_parts(pipeline.out.parent, f".{pipeline.out.name}.*")
+        remove_parts_of(pipeline.out)
         if fresh:
             for part in pipeline.work.iterdir():
                 if part.name != ".lock":

@@ -22,6 +22,7 @@ else:
 BUILTIN = "builtin"
 # Filters of the narrowest layer of any network at alpha 1.
 LEAST_FILTERS = 32
+LEAST_SIDE = 16
 TARGETS = (
     "mlpackage-int8",
     "mlpackage-fp16",
@@ -75,6 +76,14 @@ class TrainTable(_Table):
     vgg_weights: str | None = Field(None, description="VGG-19 weights, .h5 of Keras or .npz; else cache or download")
     hold_out: int = Field(0, ge=0, description="last files of the content folder, by name, kept for verification")
 
+    @model_validator(mode="after")
+    def _learns(self) -> Self:
+        if self.steps == 0 and self.warm_start is None:
+            raise ValueError("steps is 0 and there is no warm_start, which leaves a random network; give one of them")
+        if self.content_weight == self.style_weight == 0:
+            raise ValueError("content_weight and style_weight are both 0, which leaves nothing to learn")
+        return self
+
 
 class CompressTable(_Table):
     """``[compress]``: the pruning schedule. Steps count from the start of the fine-tuning while pruning."""
@@ -87,6 +96,13 @@ class CompressTable(_Table):
     frequency: int = Field(10, ge=1, description="steps between two updates of the masks")
     steps: int = Field(0, ge=0, description="optimizer steps of fine-tuning while pruning")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of the fine-tuning")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_an_effect(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data and "schedule" not in data and set(data) <= set(cls.model_fields):
+            raise ValueError("it has no effect without schedule; allowed: polynomial_decay, constant, none")
+        return data
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -188,6 +204,17 @@ class Recipe(_Table):
     export: ExportTable = ExportTable()
     verify: VerifyTable = VerifyTable()
     report: ReportTable = ReportTable()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for table, named in (("verify.min_psnr", self.verify.min_psnr), ("report.budgets", self.report.budgets)):
+            for target in named:
+                if target not in self.export.targets:
+                    raise ValueError(f"{table} names {target}, which export.targets does not make")
+        if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
+            raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
+        return self
+
     _folder: Path = PrivateAttr(default=Path())
 
     def path(self, written: str) -> Path:
@@ -254,6 +281,8 @@ def _sentence(error: dict[str, Any]) -> str:
         choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
         return f"{name} is {given!r}; {near(str(given), choices)}"
     message = error["msg"].removeprefix("Value error, ")
+    if not location:
+        return message
     return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from export_pipeline.cli import main
+from export_pipeline.files import files_of
 from tests.builds import COMMITTED, ROOT
 
 MODELS = sorted(path for path in COMMITTED.iterdir() if path.suffix in (".mlpackage", ".mlmodel", ".tflite", ".onnx"))
@@ -55,6 +56,13 @@ def test_stylize_says_when_it_resizes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "100x50 resized and cropped" in capsys.readouterr().err
 
 
+def test_stylize_says_what_it_takes_from_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "photo.tif"
+    Image.new("CMYK", (256, 256)).save(photo)
+    assert main(["stylize", str(MODELS[0]), str(photo), "-o", str(tmp_path / "out.png")]) == 0
+    assert f"export-pipeline: warning: {photo}: CMYK turned into RGB" in capsys.readouterr().err.splitlines()
+
+
 def test_benchmark_labels_what_it_measures(capsys: pytest.CaptureFixture[str]) -> None:
     tflite = [str(path) for path in MODELS if path.name.endswith("dynamic.tflite")]
     assert main(["benchmark", *tflite, "--threads", "1", "--json"]) == 0
@@ -71,7 +79,7 @@ def test_verify_passes_the_committed_bundle(capsys: pytest.CaptureFixture[str]) 
     assert [row["status"] for row in rows] == ["passed"] * len(MODELS)
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in COMMITTED.iterdir() if path.is_file()))
+@pytest.mark.parametrize("file", [path.relative_to(COMMITTED).as_posix() for path in files_of(COMMITTED)])
 def test_verify_fails_when_a_byte_of_any_file_flips(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,25 +121,55 @@ def test_bad_image_is_refused(kind: str, tmp_path: Path, capsys: pytest.CaptureF
     assert not (tmp_path / "out.png").exists()
 
 
-@pytest.mark.parametrize("suffix", [".mlmodel", ".tflite", ".onnx", ".keras"])
-@pytest.mark.parametrize("verb", ["inspect", "stylize"])
-def test_foreign_and_truncated_models_are_refused(
-    verb: str, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    foreign = tmp_path / f"foreign{suffix}"
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The message of a command that must end as bad input does."""
+    assert main(arguments) == 2, arguments
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    assert "fault of ours" not in message
+    assert len(message.splitlines()) <= 2, message
+    return message
+
+
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def bad_files(folder: Path, suffix: str) -> list[Path]:
+    """A foreign file, and half of one where the bundle has one."""
+    foreign = folder / f"foreign{suffix}"
     foreign.write_bytes(b"this is not a model" * 100)
     bad = [foreign]
     for whole in [path for path in MODELS if path.suffix == suffix][:1]:
-        truncated = tmp_path / f"truncated{suffix}"
-        truncated.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-        bad.append(truncated)
-    for model in bad:
-        rest = [str(PHOTO), "-o", str(tmp_path / "out.png")] if verb == "stylize" else []
-        assert main([verb, str(model), *rest]) == 2, model
-        message = capsys.readouterr().err
-        assert "Traceback" not in message
-        assert "fault of ours" not in message
-        assert len(message.splitlines()) <= 2, message
+        bad.append(Path(shutil.copy(whole, folder / f"truncated{suffix}")))
+        cut_in_half(bad[-1])
+    return bad
+
+
+def bad_packages(folder: Path) -> list[Path]:
+    """An empty package, a file in its place, and packages with parts that are cut or missing."""
+    empty, file = folder / "empty.mlpackage", folder / "file.mlpackage"
+    empty.mkdir()
+    file.write_bytes(b"this is not a model")
+    bad = [empty, file]
+    for whole in [path for path in MODELS if path.suffix == ".mlpackage"]:
+        for part in files_of(whole):
+            for damage in (cut_in_half, Path.unlink):
+                bad.append(folder / f"{damage.__name__}-{part.stem}-{whole.name}")
+                shutil.copytree(whole, bad[-1])
+                damage(bad[-1] / part.relative_to(whole))
+    return bad
+
+
+@pytest.mark.parametrize("suffix", [".mlpackage", ".mlmodel", ".tflite", ".onnx", ".keras"])
+@pytest.mark.parametrize("verb", ["inspect", "stylize"])
+def test_foreign_truncated_and_incomplete_models_are_refused(
+    verb: str, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = [str(PHOTO), "-o", str(tmp_path / "out.png")] if verb == "stylize" else []
+    for model in bad_packages(tmp_path) if suffix == ".mlpackage" else bad_files(tmp_path, suffix):
+        assert model.name in refused([verb, str(model), *rest], capsys)
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_output_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,6 +207,24 @@ def test_compare_judges_models_on_the_same_photographs(
     assert untouched["content_distance"] == 0
     assert ours["content_distance"] > 0
     assert ours["bytes"] == Path(model).stat().st_size
+
+
+@pytest.mark.parametrize("wrong", ["style", "no photographs", "no folder", "photographs", "model", "weights"])
+def test_compare_refuses_bad_input(
+    wrong: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographs, empty = tmp_path / "photographs", tmp_path / "empty"
+    for folder in (photographs, empty):
+        folder.mkdir()
+    shutil.copy(PHOTO, photographs)
+    if wrong == "photographs":
+        (photographs / "text.png").write_text("not a picture")
+    folder = {"no photographs": empty, "no folder": tmp_path / "missing"}.get(wrong, photographs)
+    style = tmp_path / "missing.png" if wrong == "style" else PHOTO
+    model = tmp_path / "missing.onnx" if wrong == "model" else MODELS[0]
+    weights = tmp_path / "missing.npz" if wrong == "weights" else vgg_file
+    options = ["--style", str(style), "--photographs", str(folder), "--vgg-weights", str(weights)]
+    assert str(tmp_path) in refused(["compare", str(model), *options], capsys)
 
 
 def test_doctor_finds_this_environment_healthy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from export_pipeline import doctor
 from export_pipeline.cache import WHEEL_FILE
 from export_pipeline.doctor import LIBRARIES, Row, examine, require_healthy
 from export_pipeline.errors import CheckFailed
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(doctor.__file__).parents[1]
 
@@ -30,6 +36,14 @@ def test_a_machine_that_runs_the_tests_is_healthy() -> None:
     assert [row.name for row in rows] == ["Python", *LIBRARIES, "processors", "disk", "VGG-19 weights"]
     for name in LIBRARIES:
         assert row(name).detail == importlib.metadata.version(name)
+
+
+def test_every_library_that_a_build_needs_is_looked_at() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    asked = [Requirement(line) for line in (*project["dependencies"], *extras["emulator"], *extras["all"])]
+    names = {one.name for one in asked if one.marker is None or one.marker.evaluate()} - {project["name"]}
+    assert sorted(LIBRARIES) == sorted(names)
 
 
 def test_it_looks_without_loading_anything_heavy() -> None:

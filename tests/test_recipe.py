@@ -53,6 +53,13 @@ BAD = [
     Bad('name = "../up"', ("name is '../up'",)),
     Bad("[model]\nalpha = 0", ("model.alpha is 0", "greater than 0")),
     Bad("[model]\nalpha = 0.03", ("model.alpha is 0.03", "without filters", "0.03125 or more")),
+    Bad("[model]\nrho = 0.05", ("model.rho leaves less than 16",)),
+    Bad("[train]\nsteps = 0", ("train", "leaves a random network")),
+    Bad("[train]\ncontent_weight = 0\nstyle_weight = 0", ("nothing to learn",)),
+    Bad(
+        '[export]\ntargets = ["onnx-fp32"]\n[report.budgets.mlmodel-int8]\nbytes = 10',
+        ("report.budgets names mlmodel-int8", "does not make"),
+    ),
     Bad("[model]\nrho = 1.5", ("model.rho is 1.5", "less than or equal to 1")),
     Bad("[model]\nblocks = -1", ("model.blocks is -1",)),
     Bad("[train]\ncrop = 16", ("train.crop is 16", "greater than or equal to 32")),
@@ -65,7 +72,8 @@ BAD = [
     Bad('[export]\ntargets = ["onnx-fp32", "onnx-fp32"]', ("export.targets", "each once")),
     Bad("[report]\nruns = 29", ("report.runs is 29", "greater than or equal to 30")),
     Bad("[report.budgets.onnx-fp32]\nssim = 1.5", ("ssim is 1.5",)),
-    Bad("[compress]\nfinal_sparsity = 1.0", ("compress.final_sparsity is 1.0",)),
+    Bad("[compress]\nfinal_sparsity = 0.5", ("compress", "no effect without schedule")),
+    Bad('[compress]\nschedule = "constant"\nfinal_sparsity = 1.0', ("compress.final_sparsity is 1.0",)),
     # values that contradict each other
     Bad(
         '[compress]\nschedule = "constant"\nbegin_step = 9\nend_step = 9\nsteps = 20',
@@ -218,7 +226,7 @@ def _valid() -> st.SearchStrategy[dict[str, Any]]:
         optional={
             "network": st.sampled_from(["johnson", "small"]),
             "alpha": st.floats(1 / LEAST_FILTERS, 4),
-            "rho": st.floats(0, 1, exclude_min=True),
+            "rho": st.floats(0.5, 1),
             "blocks": st.none() | st.integers(0, 16),
             "norm": st.sampled_from(["instance", "batch"]),
         },
@@ -228,7 +236,7 @@ def _valid() -> st.SearchStrategy[dict[str, Any]]:
         optional={
             "style": st.text(),
             "content": st.text(),
-            "steps": st.integers(0, 10_000_000),
+            "steps": st.integers(1, 10_000_000),
             "batch_size": st.integers(1, 256),
             "crop": st.integers(32, 2048),
             "learning_rate": st.floats(0, 1, exclude_min=True) | st.just(1),
@@ -248,7 +256,7 @@ def _valid() -> st.SearchStrategy[dict[str, Any]]:
     )
     export = part(
         {"targets": st.lists(TARGET, min_size=1, unique=True)},
-        optional={"height": st.integers(4, 1024).map(lambda side: side * 4)},
+        optional={"height": st.integers(8, 1024).map(lambda side: side * 4)},
     )
     budget = part({}, optional={"bytes": st.none() | st.integers(1), "ssim": st.floats(0, 1, exclude_min=True)})
     return part(
@@ -263,7 +271,16 @@ def _valid() -> st.SearchStrategy[dict[str, Any]]:
             "verify": part({"min_psnr": st.dictionaries(TARGET, FINITE)}),
             "report": part({"budgets": st.dictionaries(TARGET, budget)}),
         },
-    )
+    ).map(_consistent)
+
+
+def _consistent(data: dict[str, Any]) -> dict[str, Any]:
+    """*data* without tolerances and budgets of targets that it does not export."""
+    made = data.get("export", {}).get("targets", TARGETS)
+    for table, key in (("verify", "min_psnr"), ("report", "budgets")):
+        if table in data:
+            data[table] = {key: {target: value for target, value in data[table][key].items() if target in made}}
+    return data
 
 
 @given(_valid())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from export_pipeline.export import guard, state, static
 from export_pipeline.export.quiet import converter
 from export_pipeline.export.schemes import SCHEMES, Scheme, file_name
 from export_pipeline.exported import ExportedModel
-from export_pipeline.files import size, written_aside
+from export_pipeline.files import remove_parts_of, size, written_aside
 from export_pipeline.images import fit
 from export_pipeline.recipe import Recipe
 from export_pipeline.signature import ImageSignature
@@ -57,7 +56,12 @@ def export(
     fixed = static.at_size(model, signature)
     done = []
     for target in targets:
-        identity = {"target": target, "recipe": recipe.name, "checkpoint": checkpoint_sha256}
+        identity = {
+            "target": target,
+            "recipe": recipe.name,
+            "checkpoint": checkpoint_sha256,
+            "signature": signature.model_dump(),
+        }
         used = photographs if SCHEMES[target].calibrated else []
         key = state.made_from(fixed, used, identity)
         found = state.finished(folder, target, key) if resume else None
@@ -75,8 +79,7 @@ def _export_one(
     model: Any, signature: ImageSignature, target: str, path: Path, photographs: list[np.ndarray], checkpoint: str
 ) -> ExportedModel:
     scheme = SCHEMES[target]
-    for left in path.parent.glob(f".{path.name}.*.part"):  # of an export that was killed
-        shutil.rmtree(left)
+    remove_parts_of(path)
     with written_aside(path) as aside:
         with converter(target):
             notes, facts = _write_and_read(model, signature, scheme, aside, photographs, checkpoint)
@@ -87,7 +90,7 @@ def _export_one(
         signature=signature,
         sha256=state.hashes(path.parent, path.name),
         checkpoint_sha256=checkpoint,
-        notes=notes,
+        notes=(scheme.reason, *notes),
     )
 
 

@@ -9,13 +9,12 @@ the one in Chromium, leave out too, the record of the converter's versions, and 
 
 from __future__ import annotations
 
-import itertools
-import string
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from export_pipeline.errors import ExportError
+from export_pipeline.export.protobuf import replace, short_names
 
 # A value in the weight file costs 64 bytes of header and up to 63 of padding; below this many bytes it goes
 # into the program, where it costs about 20. Larger ones stay where they are mapped and not parsed.
@@ -105,7 +104,7 @@ def _merge_constants(block: Any) -> None:
             if same[name] != name:
                 continue
         operations.append(operation)
-    _replace(block.operations, operations)
+    replace(block.operations, operations)
 
 
 def _rename(block: Any, inputs: set[str], output_name: str) -> None:
@@ -128,15 +127,3 @@ def _bindings(operations: Iterable[Any]) -> Iterator[Any]:
     for operation in operations:
         for argument in operation.inputs.values():
             yield from (binding for binding in argument.arguments if binding.WhichOneof("binding") == "name")
-
-
-def _replace(repeated: Any, items: list[Any]) -> None:
-    copies = [type(item).FromString(item.SerializeToString()) for item in items]
-    del repeated[:]
-    repeated.extend(copies)
-
-
-def short_names() -> Iterator[str]:
-    """``a`` .. ``Z``, then two letters, and so on: the shortest identifiers, always in the same order."""
-    for length in itertools.count(1):
-        yield from map("".join, itertools.product(string.ascii_letters, repeat=length))

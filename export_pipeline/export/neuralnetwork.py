@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.export.mil import short_names
+from export_pipeline.export.protobuf import short_names
 
 # Layers that were there before iOS 13, in the meaning that they still have.
 BEFORE_IOS13 = frozenset({"convolution", "batchnorm", "activation", "add", "multiply", "upsample", "resizeBilinear"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.export.guard import Door, Facts
-from export_pipeline.export.mil import short_names
+from export_pipeline.export.protobuf import replace, short_names
 from export_pipeline.signature import ImageSignature
 
 # The newest set of operations that tf2onnx is tested with and that every runtime since early 2023 takes.
@@ -64,7 +64,7 @@ def _tidy(proto: Any, signature: ImageSignature) -> None:
     del graph.value_info[:]
     used = {node.domain for node in graph.node}
     kept = [entry for entry in proto.opset_import if entry.domain in used]
-    _replace(proto.opset_import, kept)
+    replace(proto.opset_import, kept)
     for key, value in sorted(signature.metadata().items()):
         proto.metadata_props.add(key=key, value=value)
 
@@ -87,8 +87,8 @@ def _put_in_order(graph: Any) -> None:
             nodes.setdefault(node.output[0], node)
             pending.pop()
     used = dict.fromkeys(name for node in nodes.values() for name in node.input if name in stored)
-    _replace(graph.node, list(nodes.values()))
-    _replace(graph.initializer, [stored[name] for name in used])
+    replace(graph.node, list(nodes.values()))
+    replace(graph.initializer, [stored[name] for name in used])
 
 
 def _modern_resize(node: Any) -> None:
@@ -110,12 +110,6 @@ def _rename(graph: Any, signature: ImageSignature) -> None:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names.get(name) or names.setdefault(name, next(fresh)) for name in node.output]
     graph.input[0].name, graph.output[0].name = signature.input_name, signature.output_name
-
-
-def _replace(repeated: Any, items: list[Any]) -> None:
-    copies = [type(item).FromString(item.SerializeToString()) for item in items]
-    del repeated[:]
-    repeated.extend(copies)
 
 
 def facts(path: Path) -> Facts:

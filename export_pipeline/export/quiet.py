@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 
 from export_pipeline.errors import ExportError, PipelineError
+from export_pipeline.quiet import muted
 
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
 @contextlib.contextmanager
 def converter(target: str) -> Iterator[None]:
-    """Run a converter in silence; a failure becomes an :class:`ExportError` that gives its reason.
-
-    Progress bars and notices come from Python and from C++, so both the streams and the file
-    descriptors behind them are pointed at nothing meanwhile.
-    """
+    """Run a converter in silence; a failure becomes an :class:`ExportError` that gives its reason."""
     try:
-        with _silence(), warnings.catch_warnings():
+        with muted(1, 2), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except (PipelineError, KeyboardInterrupt, MemoryError):
@@ -36,21 +30,3 @@ def converter(target: str) -> Iterator[None]:
             f"{target} could not be converted: {type(error).__name__}: {reason[:300]}. "
             "Leave the target out of [export] targets, or use a network of the table in models/."
         ) from error
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 1)
-        os.dup2(nothing, 2)
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        for number, descriptor in enumerate(saved, 1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
-        os.close(nothing)

@@ -18,7 +18,7 @@ class Scheme:
         weights: how every convolution kernel is stored; the file is read back and checked for it.
         interface: type of the image tensors at the door: ``image`` (Core ML), ``float32`` or ``uint8``.
         calibrated: whether photographs set the ranges of activations.
-        reason: why these settings, in a sentence that the report can print.
+        reason: why these settings; the first note of every file, which the report prints.
     """
 
     format: Format
@@ -40,8 +40,8 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "mlmodel-int8": Scheme(
         "mlmodel", "int8", "image", False,
-        "8-bit linear kernels with a scale and an offset for each output channel; norm parameters in fp16, "
-        "which on vectors this short takes fewer bytes than an 8-bit table",
+        "8-bit linear symmetric kernels with a scale for each output channel, so that pruned weights stay zero; norm "
+        "parameters in fp16, which on vectors this short takes fewer bytes than an 8-bit table",
     ),
     "tflite-fp16": Scheme(
         "tflite", "fp16", "float32", False,

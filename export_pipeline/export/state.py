@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from export_pipeline import files
+from export_pipeline import __version__, files
 from export_pipeline.exported import ExportedModel
 
 FOLDER = ".state"
-_CONVERTERS = ("coremltools", "tensorflow", "tf2onnx", "tf_keras")
+_LIBRARIES = ("coremltools", "numpy", "onnx", "tensorflow", "tf2onnx", "tf_keras")
+# Our own code that decides what a file holds, beside the version: a checkout changes without a new one.
+SOURCES = (Path(__file__).parent, Path(__file__).parents[2] / "models")
 
 
 class _State(BaseModel):
@@ -27,14 +29,21 @@ class _State(BaseModel):
 
 
 def made_from(model: Any, photographs: Sequence[np.ndarray], identity: dict[str, Any]) -> str:
-    """SHA-256 over all that decides what a file holds: weights, layers, photographs, settings, converters."""
+    """SHA-256 over all that decides what a file holds: weights, layers, photographs, settings, converters, our code."""
     digest = hashlib.sha256()
-    versions = {name: importlib.metadata.version(name) for name in _CONVERTERS}
-    digest.update(json.dumps([identity, versions, model.get_config()], sort_keys=True, default=str).encode())
+    about = [identity, _code(), model.get_config()]
+    digest.update(json.dumps(about, sort_keys=True, default=str).encode())
     for array in [*model.get_weights(), *photographs]:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _code() -> dict[str, str]:
+    """Versions of the libraries and of this package, and a SHA-256 of each of its files in :data:`SOURCES`."""
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    own = {f"{folder.name}/{file.name}": files.sha256(file) for folder in SOURCES for file in folder.glob("*.py")}
+    return {**versions, "export-pipeline": __version__, **own}
 
 
 def hashes(folder: Path, file: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.errors import ExportError, ModelError
+from export_pipeline.errors import ExportError
 from export_pipeline.export import flatbuffer, static
 from export_pipeline.export.guard import Door, Facts
 from export_pipeline.export.schemes import Scheme
@@ -98,20 +98,6 @@ def _full_integer(
         denylisted_ops=list(FLOAT_IN_FULL_INT8) if normed else None,
     )
     return bytes(data), (FLOAT_NOTE,) if normed else ()
-
-
-def tflite_metadata(path: Path | str) -> dict[str, str]:
-    """The text entries that the TFLite file at *path* holds in its metadata.
-
-    Raises:
-        ModelError: the file is missing or not a TFLite file.
-    """
-    try:
-        return flatbuffer.metadata(flatbuffer.read(Path(path).read_bytes()))
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    except ExportError as error:
-        raise ModelError(f"{path} is not a TFLite file") from error
 
 
 def facts(path: Path) -> Facts:

@@ -45,7 +45,6 @@ PICTURE_FILE = "picture.jpg"
 MEASURED_FILES = (BENCHMARK_FILE, "report.md", "report.html")
 # All that a report with photographs consists of.
 FILES = (RECORD_FILE, PICTURE_FILE, *MEASURED_FILES)
-FILES = (RECORD_FILE, PICTURE_FILE, *MEASURED_FILES)
 
 __all__ = [
     "BENCHMARK_FILE",
@@ -144,13 +143,15 @@ def read_report(folder: Path | str) -> Report:
 
 
 def check(report: Report, where: Path | str | None = None) -> None:
-    """Demand that every parity and budget row has not failed; *where* is named as the place of the report.
+    """Demand that every parity and budget row has passed; *where* is named as the place of the report.
+
+    A budget that could not be measured is as bad as one that is missed: it was asked for.
 
     Raises:
-        CheckFailed: rows failed; each is named, and by how much.
+        CheckFailed: rows failed or were skipped; each is named, and by how much.
     """
-    wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status == "failed"]
-    wrong += [f"{row.target} {row.what}: {row.reason}" for row in report.budgets if row.status == "failed"]
+    wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status != "passed"]
+    wrong += [f"{row.target} {row.what}: {row.reason}" for row in report.budgets if row.status != "passed"]
     if wrong:
         place = f" The report is in {where}." if where is not None else ""
         raise CheckFailed(f"{len(wrong)} checks failed: {'; '.join(wrong)}.{place}")

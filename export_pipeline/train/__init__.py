@@ -8,8 +8,8 @@ from typing import Any
 
 import models
 from export_pipeline import __version__
-from export_pipeline.errors import RecipeError
-from export_pipeline.recipe import Recipe
+from export_pipeline.errors import CheckpointError, RecipeError
+from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
 from export_pipeline.train.data import Photographs, photographs, style_image
 from export_pipeline.train.fit import Progress, Run, default_strategy, fit
@@ -19,6 +19,7 @@ __all__ = [
     "CheckpointInfo",
     "Photographs",
     "Progress",
+    "checked",
     "fine_tune",
     "network",
     "photographs",
@@ -48,6 +49,30 @@ def restored(checkpoint: Checkpoint) -> Any:
     model = network(checkpoint.info.recipe)
     checkpoint.restore(model.weights)
     return model
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """*recipe* with all that it names looked at; ``[model]`` is the warm start's where the recipe has none.
+
+    Raises:
+        ImageError: the style or the photographs cannot be read.
+        CheckpointError: the warm start cannot be read, or is of another network.
+    """
+    style_image(recipe)
+    photographs(recipe)
+    if recipe.train.warm_start is None:
+        return recipe
+    start = Checkpoint.open(recipe.path(recipe.train.warm_start))
+    its = start.info.recipe.model
+    if "model" not in recipe.model_fields_set:
+        return recipe.model_copy(update={"model": its})
+    if its != recipe.model:
+        old, new = its.model_dump(), recipe.model.model_dump()
+        changed = [f"{key} is {old[key]!r} there and {new[key]!r} in the recipe" for key in new if new[key] != old[key]]
+        raise CheckpointError(
+            f"{start.path} is of another network: {', '.join(changed)}.\nLeave [model] out to take the checkpoint's."
+        )
+    return recipe
 
 
 def train(
@@ -85,22 +110,30 @@ def fine_tune(
     parent: Checkpoint,
     before_step: Callable[[int], None],
     progress: Callable[[Progress], None] = lambda progress: None,
+    tensorboard: Path | None = None,
 ) -> Checkpoint:
     """Train *model*, already wrapped by the compress stage, for the steps of ``[compress]``.
 
     *before_step* is called with the number of each step, from 0; *parent* is what the weights came from.
+    It runs on one device: tfmot's masks are not mirrored.
     """
     run = Run(recipe, "compress", recipe.compress.steps, recipe.compress.learning_rate, folder)
     run.parent, run.progress, run.before_step = parent, progress, before_step
+    run.tensorboard = tensorboard / "compress" if tensorboard else None
     return fit(model, run)
 
 
 def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe) -> Checkpoint:
-    """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read."""
+    """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read.
+
+    Of the recipe it keeps what made the network. The hash of the checkpoint goes into every exported file, and
+    those must not change with a budget.
+    """
+    plain = {"export": ExportTable(), "verify": VerifyTable(), "report": ReportTable()}
     info = trained.info.model_copy(
         update={
             "stage": "compress",
-            "recipe": recipe,
+            "recipe": recipe.model_copy(update=plain),
             "step": trained.info.step + (recipe.compress.steps if recipe.compress.schedule != "none" else 0),
             "parent_sha256": trained.sha256,
         }

@@ -20,8 +20,9 @@ from export_pipeline.files import sha256, write_bytes
 from export_pipeline.recipe import Recipe
 
 KEPT = 2
-# What may differ between a checkpoint and the recipe that resumes it: it changes no result.
-_FREE = {"checkpoint_every"}
+# What may differ between a checkpoint and the recipe that resumes it: how often it is saved, and how long it trains;
+# a run made longer or shorter goes on with the learning rates of its new length.
+_FREE = {"checkpoint_every", "steps"}
 
 
 class CheckpointInfo(BaseModel):
@@ -102,7 +103,7 @@ def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """The checkpoints of one run: ``step-0000100.safetensors`` and so on, the newest :data:`KEPT` of them."""
+    """The checkpoints of one run: ``step-00000100.safetensors`` and so on, the newest :data:`KEPT` of them."""
 
     folder: Path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from export_pipeline.exported import ExportedModel
 from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import Recipe
 from export_pipeline.runtimes import open_model, resize_to
-from export_pipeline.verify.metrics import MOST_PSNR, max_abs, psnr, ssim
+from export_pipeline.verify.metrics import kept, max_abs, parity, psnr, ssim
 from export_pipeline.verify.quality import StyleJudge
-from export_pipeline.verify.tolerances import TOLERANCES, Tolerance, tolerance
+from export_pipeline.verify.tolerances import TOLERANCES, Tolerance, tolerance, verdict
 
 __all__ = ["TOLERANCES", "ParityResult", "StyleJudge", "Tolerance", "max_abs", "psnr", "ssim", "tolerance", "verify"]
 
@@ -99,19 +98,9 @@ def _check(
     if len(shapes) > 1 or not all(np.isfinite(output).all() for output in outputs):
         reason = f"its output has the wrong size: {sorted(shapes)}" if len(shapes) > 1 else "its output is not finite"
         return ParityResult(**about, status="failed", reason=reason, quality="skipped", quality_reason=reason)
-    measured = {**_parity(outputs, references), **_quality(outputs, references, judge)}
-    return ParityResult(**about, **measured, **_verdict(measured["psnr"], limit.min_psnr))
-
-
-def _parity(outputs: Sequence[np.ndarray], references: Sequence[_Reference]) -> dict[str, Any]:
-    pairs = list(zip(outputs, (reference.output for reference in references), strict=True))
-    ratios = [min(psnr(*pair), MOST_PSNR) for pair in pairs]
-    return {
-        "psnr": _kept(min(ratios) if not any(map(math.isnan, ratios)) else math.nan, 4),
-        "psnr_mean": _kept(float(np.mean(ratios)), 4),
-        "max_abs": _kept(max(max_abs(*pair) for pair in pairs), 4),
-        "ssim": _kept(float(np.mean([ssim(*pair) for pair in pairs])), 6),
-    }
+    numbers = parity([(output, reference.output) for output, reference in zip(outputs, references, strict=True)])
+    quality = _quality(outputs, references, judge)
+    return ParityResult(**about, **numbers, **quality, **verdict(numbers["psnr"], limit.min_psnr))
 
 
 def _quality(
@@ -124,21 +113,8 @@ def _quality(
     of_float = np.mean([reference.distances for reference in references if reference.distances], axis=0)
     return {
         "quality": "measured",
-        "content_distance": _kept(own[0], 6),
-        "style_distance": _kept(own[1], 6),
-        "float_content_distance": _kept(of_float[0], 6),
-        "float_style_distance": _kept(of_float[1], 6),
+        "content_distance": kept(own[0], 6),
+        "style_distance": kept(own[1], 6),
+        "float_content_distance": kept(of_float[0], 6),
+        "float_style_distance": kept(of_float[1], 6),
     }
-
-
-def _verdict(measured: float | None, least: float) -> dict[str, Any]:
-    if measured is None:
-        return {"status": "failed", "reason": "PSNR is not a number: the float network's output is not finite"}
-    if measured < least:
-        return {"status": "failed", "reason": f"PSNR {measured:.2f} dB is {least - measured:.2f} dB below {least:g} dB"}
-    return {"status": "passed", "reason": ""}
-
-
-def _kept(value: float, digits: int) -> float | None:
-    """A number as the record keeps it: without the noise of the last bits, ``None`` when not finite."""
-    return round(float(value), digits) if math.isfinite(value) else None

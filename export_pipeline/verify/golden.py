@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from export_pipeline.bundle import GOLDEN_OUTPUT, GOLDEN_PHOTO, Bundle
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
@@ -10,7 +11,8 @@ from export_pipeline.exported import ExportedModel
 from export_pipeline.images import load_image, to_uint8
 from export_pipeline.parity import ParityResult
 from export_pipeline.runtimes import open_model
-from export_pipeline.verify.metrics import MOST_PSNR, max_abs, psnr, ssim
+from export_pipeline.verify.metrics import parity
+from export_pipeline.verify.tolerances import verdict
 
 NO_JUDGE = "only parity is re-checked; the report holds the distances as measured when the bundle was built"
 
@@ -42,19 +44,11 @@ def require_passed(results: tuple[ParityResult, ...]) -> None:
 def _check(bundle: Bundle, model: ExportedModel) -> ParityResult:
     photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
     least = bundle.manifest.min_psnr[model.target]
-    row = {"target": model.target, "file": model.file, "images": 1, "min_psnr": least}
-    quality = {"quality": "skipped", "quality_reason": NO_JUDGE}
+    row: dict[str, Any] = {"target": model.target, "file": model.file, "images": 1, "min_psnr": least}
+    quality: dict[str, Any] = {"quality": "skipped", "quality_reason": NO_JUDGE}
     try:
         output = to_uint8(open_model(bundle.model_path(model)).stylize(photo))
     except (ModelError, EmulatorError) as error:
-        return ParityResult(**row, **quality, status="failed", reason=f"does not run: {error}")
-    reached = min(psnr(output, expected), MOST_PSNR)
-    measured = {
-        "psnr": round(reached, 4),
-        "psnr_mean": round(reached, 4),
-        "max_abs": round(max_abs(output, expected), 4),
-        "ssim": round(ssim(output, expected), 6),
-    }
-    passed = reached >= least
-    reason = "" if passed else f"PSNR {reached:.2f} dB is {least - reached:.2f} dB below {least:g} dB"
-    return ParityResult(**row, **quality, **measured, status="passed" if passed else "failed", reason=reason)
+        return ParityResult(**row, **quality, status="failed", reason=f"it does not run: {error}")
+    numbers = parity([(output, expected)])
+    return ParityResult(**row, **quality, **numbers, **verdict(numbers["psnr"], least))

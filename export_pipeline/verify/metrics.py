@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,3 +33,19 @@ def ssim(image: np.ndarray, reference: np.ndarray) -> float:
     structural_similarity: Any = metrics.structural_similarity
     first, second = image.astype(np.float64), reference.astype(np.float64)
     return float(structural_similarity(first, second, channel_axis=2, data_range=PEAK))
+
+
+def parity(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, float | None]:
+    """The numbers of a ``ParityResult`` over pairs of an image and its reference."""
+    ratios = [min(psnr(*pair), MOST_PSNR) for pair in pairs]
+    return {
+        "psnr": kept(min(ratios) if not any(map(math.isnan, ratios)) else math.nan, 4),
+        "psnr_mean": kept(float(np.mean(ratios)), 4),
+        "max_abs": kept(max(max_abs(*pair) for pair in pairs), 4),
+        "ssim": kept(float(np.mean([ssim(*pair) for pair in pairs])), 6),
+    }
+
+
+def kept(value: float, digits: int) -> float | None:
+    """A number as the record keeps it: without the noise of the last bits, ``None`` when not finite."""
+    return round(float(value), digits) if math.isfinite(value) else None

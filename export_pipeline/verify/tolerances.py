@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from export_pipeline.errors import UsageError, near
 from export_pipeline.recipe import Recipe
@@ -45,3 +46,12 @@ def tolerance(target: str, recipe: Recipe) -> Tolerance:
     if target in recipe.verify.min_psnr:
         return Tolerance(recipe.verify.min_psnr[target], "set in the recipe, verify.min_psnr")
     return TOLERANCES[target]
+
+
+def verdict(measured: float | None, least: float) -> dict[str, Any]:
+    """Status and reason of a row whose PSNR is *measured* dB, ``None`` when it is not finite."""
+    if measured is None:
+        return {"status": "failed", "reason": "PSNR is not a number: the float network's output is not finite"}
+    if measured < least:
+        return {"status": "failed", "reason": f"PSNR {measured:.2f} dB is {least - measured:.2f} dB below {least:g} dB"}
+    return {"status": "passed", "reason": ""}

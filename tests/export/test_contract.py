@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from export_pipeline.export import SCHEMES, export, file_name
-from export_pipeline.export.tflite import tflite_metadata
 from export_pipeline.files import size
 from export_pipeline.images import fit
 from export_pipeline.recipe import TARGETS
@@ -49,6 +48,7 @@ def test_a_record_names_its_file_and_its_hashes(exported: Any, target: str) -> N
     assert record.file == file_name(recipe.name, target)
     assert (folder / record.file).exists()
     assert record.checkpoint_sha256 == "0" * 64
+    assert record.notes[0] == SCHEMES[target].reason
     for path, digest in record.sha256.items():
         assert material.digest(folder / path) == digest
     assert type(record).model_validate_json(record.model_dump_json()) == record
@@ -73,9 +73,9 @@ def test_another_process_gives_the_same_bytes(exported: Any, tmp_path: Path) -> 
 def test_only_full_integer_with_instance_norm_keeps_floats(exported: Any) -> None:
     _, _, _, instance = exported("small")
     _, _, _, batch = exported("johnson_batch")
-    assert [target for target, record in instance.items() if record.notes] == ["tflite-int8"]
-    assert "instance norm" in instance["tflite-int8"].notes[0]
-    assert not any(record.notes for record in batch.values())
+    assert [target for target, record in instance.items() if record.notes[1:]] == ["tflite-int8"]
+    assert "instance norm" in instance["tflite-int8"].notes[1]
+    assert not any(record.notes[1:] for record in batch.values())
 
 
 def test_full_integer_takes_and_gives_bytes_that_mean_themselves(exported: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_tflite_file_keeps_its_signature_runner_and_metadata(exported: Any, ta
     runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
     assert list(runner.get_input_details()) == [signature.input_name]
     assert list(runner.get_output_details()) == [signature.output_name]
-    assert ImageSignature.from_metadata(tflite_metadata(path)) == signature
+    assert ImageSignature.from_metadata(open_model(path, threads=1).metadata) == signature
 
 
 def test_core_ml_files_are_small_and_ask_for_old_systems(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from export_pipeline.errors import ExportError, OutputError
-from export_pipeline.export import export
+from export_pipeline.export import export, state
 from tests.export import material
 
 
@@ -67,7 +68,7 @@ def test_an_interrupted_export_goes_on_where_it_was(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         export(model, recipe, tmp_path, (), progress=stop)
-    (tmp_path / ".tiny-fp32.onnx.killed.part").mkdir()  # as kill -9 leaves it
+    (tmp_path / ".tiny-fp32.onnx.abc_1234.part").mkdir()  # as kill -9 leaves it
     damaged = tmp_path / "tiny-fp16.mlpackage" / "Manifest.json"
     damaged.write_bytes(damaged.read_bytes()[:-1])
 
@@ -87,6 +88,43 @@ def test_another_network_or_checkpoint_is_never_taken_for_a_finished_one(tmp_pat
     model.set_weights([weight * 1.5 for weight in model.get_weights()])
     (third,) = export(model, recipe, tmp_path, (), checkpoint_sha256="2" * 64, resume=True)
     assert len({tuple(record.sha256.values()) for record in (first, second, third)}) == 3
+
+
+@pytest.mark.parametrize("upgrade", ["version", "library", "source", "removed"])
+def test_a_file_of_older_code_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upgrade: str) -> None:
+    source = tmp_path / "code" / "writer.py"
+    source.parent.mkdir()
+    source.write_text("old")
+    monkeypatch.setattr(state, "SOURCES", (*state.SOURCES, source.parent))
+    model, recipe = material.network("small"), material.recipe(("mlmodel-int8",))
+
+    def converted() -> bool:
+        lines: list[str] = []
+        export(model, recipe, tmp_path / "files", (), progress=lines.append, resume=True)
+        return "mlmodel-int8: converting" in lines
+
+    assert converted()
+    assert not converted()
+    if upgrade == "version":
+        monkeypatch.setattr(state, "__version__", "99.0")
+    elif upgrade == "library":
+        installed = importlib.metadata.version
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: installed(name) + "1" * (name == "numpy"))
+    elif upgrade == "source":
+        source.write_text("new")
+    else:
+        source.unlink()
+    assert converted()
+    assert not converted()
+
+
+def test_the_code_that_decides_what_a_file_holds_is_all_looked_at() -> None:
+    import models
+
+    exporting, networks = state.SOURCES
+    assert exporting == Path(state.__file__).parent
+    assert networks == Path(models.__file__).parent
+    assert not [path for folder in state.SOURCES for path in folder.glob("*/*.py")]  # only flat folders are
 
 
 def test_a_full_disk_is_an_output_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_the_keras_file_tells_the_network_itself() -> None:
     assert contents_of(exported().float_model).multiply_accumulates is None
 
 
-@pytest.mark.parametrize("target", ["mlpackage-int8", "mlpackage-fp16", "tflite-fp16", "tflite-int8", "onnx-fp32"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_sparsity_is_read_back_from_the_file(target: str) -> None:
     """A tenth of each kernel is zero. Rounding to 8 bits adds zeros and must take none away."""
     network = exported().network
