@@ -14,7 +14,8 @@ from .coremltools_quietly import coremltools, quiet
 from .guard import guarded
 from .registry import refuse_unknown
 
-FORMATS = ("mlProgram", "neuralNetwork")
+NETWORKS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
+FORMATS = ("mlProgram", *NETWORKS)
 _ALLOWED = "allowed: an .mlpackage directory or an .mlmodel file with an ML program or a neural network"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
@@ -35,7 +36,17 @@ class Source:
     @property
     def format(self) -> str:
         """``mlProgram`` or ``neuralNetwork``."""
+        return "neuralNetwork" if self.kind in NETWORKS else self.kind
+
+    @property
+    def kind(self) -> str:
+        """The name of the type in the protobuf, which tells classifiers and regressors."""
         return str(self.spec.WhichOneof("Type"))
+
+    @property
+    def network(self) -> Any:
+        """The protobuf of the layers of a neural network."""
+        return getattr(self.spec, self.kind)
 
     @property
     def label(self) -> str:
@@ -117,6 +128,17 @@ def program_function(spec: Any) -> Any:
         names = ", ".join(sorted(functions)) or "none"
         raise EmulatorError(f"the ML program has no function {name!r}; its functions: {names}")
     return functions[name]
+
+
+def choose(source: Source, function: str | None) -> Source:
+    """*source* with another function of a multifunction program as the one that runs."""
+    if function is None:
+        return source
+    spec = type(source.spec)()
+    spec.CopyFrom(source.spec)
+    spec.description.defaultFunctionName = function
+    program_function(spec)
+    return Source(spec, source.weights_dir, source.path)
 
 
 def walk_operations(function: Any) -> Iterator[Any]:
