@@ -42,7 +42,10 @@ def weights(path: str | Path) -> dict[str, WeightInfo]:
 
 def _weights(source: Source) -> list[WeightInfo]:
     with guarded(source.label):
-        return list(_program_weights(source) if source.format == "mlProgram" else _network_weights(source))
+        found: list[WeightInfo] = []
+        for stage in source.stages:
+            found += _program_weights(stage) if stage.format == "mlProgram" else _network_weights(stage)
+        return found
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -72,6 +75,8 @@ def describe(path: str | Path) -> dict[str, Any]:
 
 def _work(source: Source, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Multiply-accumulates of one run, or why they are not known."""
+    if source.format == "pipeline":
+        return {"multiply_accumulates": None, "unsupported": None}
     try:
         graph = lower_model(source, shapes, Options(rounding=False))
     except UnsupportedOperationError as error:
@@ -86,6 +91,9 @@ def _feature(feature: Any) -> dict[str, Any]:
 
 def _operations(source: Source) -> tuple[Counter[str], Counter[str]]:
     """Operations by type, and by the type of their first output; constants are no operations."""
+    if source.format == "pipeline":
+        counts = [_operations(stage) for stage in source.stages]
+        return sum((kinds for kinds, _ in counts), Counter()), sum((types for _, types in counts), Counter())
     if source.format == "neuralNetwork":
         kinds = Counter(str(layer.WhichOneof("layer")) for layer in source.network.layers)
         return kinds, Counter({"float32": sum(kinds.values())})

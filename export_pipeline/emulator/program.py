@@ -15,7 +15,8 @@ from .guard import guarded
 from .registry import refuse_unknown
 
 NETWORKS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
-FORMATS = ("mlProgram", *NETWORKS)
+PIPELINES = ("pipeline", "pipelineClassifier", "pipelineRegressor")
+FORMATS = ("mlProgram", *NETWORKS, *PIPELINES)
 _ALLOWED = "allowed: an .mlpackage directory or an .mlmodel file with an ML program or a neural network"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
@@ -35,8 +36,19 @@ class Source:
 
     @property
     def format(self) -> str:
-        """``mlProgram`` or ``neuralNetwork``."""
+        """``mlProgram``, ``neuralNetwork`` or ``pipeline``."""
+        if self.kind in PIPELINES:
+            return "pipeline"
         return "neuralNetwork" if self.kind in NETWORKS else self.kind
+
+    @property
+    def stages(self) -> list[Source]:
+        """The models of a pipeline, in their order; any other model is its own only stage."""
+        if self.format != "pipeline":
+            return [self]
+        holder = getattr(self.spec, self.kind)
+        models = holder.models if self.kind == "pipeline" else holder.pipeline.models
+        return [Source(model, self.weights_dir, self.path) for model in models]
 
     @property
     def kind(self) -> str:
@@ -70,6 +82,9 @@ def check(source: Source) -> Source:
         raise EmulatorError(f"{source.label} holds a Core ML model of type {kind!r}; {_ALLOWED}")
     if source.spec.isUpdatable:
         raise EmulatorError(f"{source.label} is an updatable model, which the emulator does not run; {_ALLOWED}")
+    if kind in PIPELINES:
+        for stage in source.stages:
+            check(stage)
     if kind == "mlProgram":
         check_blobs(source.spec.mlProgram, source.weights_dir, source.label)
     return source

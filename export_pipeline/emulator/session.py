@@ -77,13 +77,34 @@ class CoreMLModel:
         self.metadata: dict[str, str] = metadata(source)
         self.spec_version = int(source.spec.specificationVersion)
         self._plans: dict[tuple[tuple[int, ...], ...], Plan] = {}
+        self._stages: list[CoreMLModel] = []
+        if source.format == "pipeline":
+            self._stages = [self._stage(stage) for stage in source.stages]
+            return
         graph = self._lower(tuple(feature.shape for feature in self.inputs))
         self._plans[tuple(feature.shape for feature in self.inputs)] = Plan(graph)
         self._graph = graph
 
+    def _stage(self, source: Source) -> CoreMLModel:
+        stage, options = CoreMLModel.__new__(CoreMLModel), self._options
+        compute = AS_WRITTEN if options.rounding else FLOAT32
+        stage._open(source, compute, options.threads, options.memory_limit, options.loop_limit)
+        return stage
+
+    def _in_stages(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What a pipeline gives: each stage takes what it knows of the inputs and of what earlier stages gave."""
+        for stage in self._stages:
+            values.update(stage.run({f.name: values[f.name] for f in stage.inputs if f.name in values}))
+        missing = [feature.name for feature in self.outputs if feature.name not in values]
+        if missing:
+            raise EmulatorError(f"{self._source.label} is malformed: no stage makes its output {missing[0]!r}")
+        return {feature.name: values[feature.name] for feature in self.outputs}
+
     @property
     def onnx_model(self) -> Any:
         """The model as ONNX for its default sizes. Raises EmulatorError if parts of it run in NumPy."""
+        if self._stages:
+            raise EmulatorError(f"{self._source.label} is a pipeline of models, so it is no ONNX model")
         return self._graph.model()
 
     def make_state(self) -> dict[str, np.ndarray]:
@@ -108,6 +129,8 @@ class CoreMLModel:
         """
         self._check_names(inputs)
         arrays = {feature.name: self._array(feature, inputs) for feature in self.inputs}
+        if self._stages:
+            return self._in_stages(dict(arrays))
         shapes = tuple(array.shape for array in arrays.values())
         if shapes not in self._plans:
             if len(self._plans) >= _KEPT_PLANS:

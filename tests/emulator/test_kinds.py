@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export_pipeline.emulator import CoreMLModel, install
+from export_pipeline.emulator import CoreMLModel, describe, install
 from export_pipeline.emulator.coremltools_quietly import quiet
 from export_pipeline.errors import EmulatorError
 from tests.emulator.mil import ct, mb
@@ -51,6 +51,27 @@ def test_network_classifier() -> None:
 def test_network_regressor() -> None:
     found = CoreMLModel.from_spec(_network("regressor")).predict({"x": PROBABILITIES[0]})
     np.testing.assert_allclose(found["y"], 2 * PROBABILITIES[0])
+
+
+def test_pipeline(tmp_path: Path) -> None:
+    double, spec = _network("classifier"), ct.proto.Model_pb2.Model()
+    first = _network(None)
+    first.description.output[0].name = first.neuralNetwork.layers[0].output[0] = "z"
+    double.description.input[0].name = double.neuralNetworkClassifier.layers[0].input[0] = "z"
+    spec.specificationVersion = 4
+    spec.description.CopyFrom(double.description)
+    spec.description.input[0].name = "x"
+    spec.pipelineClassifier.pipeline.models.extend([first, double])
+    path = tmp_path / "stages.mlmodel"
+    path.write_bytes(spec.SerializeToString())
+    found = CoreMLModel(path).predict({"x": PROBABILITIES[0]})
+    assert found["classLabel"] == "dog"
+    assert describe(path)["operations"] == {"activation": 2}
+    probabilities = next(value for value in found.values() if isinstance(value, dict))
+    assert probabilities == pytest.approx(dict(zip(LABELS, 4 * PROBABILITIES[0], strict=True)))
+    spec.pipelineClassifier.pipeline.models[0].glmRegressor.offset.append(0)
+    with pytest.raises(EmulatorError, match="type 'glmRegressor'"):
+        CoreMLModel.from_spec(spec)
 
 
 def test_functions(save_program: Callable[..., Path], tmp_path: Path) -> None:
