@@ -19,7 +19,8 @@ def install() -> bool:
     """Make ``MLModel.predict`` run models here, through the emulator.
 
     Does nothing on macOS, where Core ML runs them, and nothing the second time. Returns whether the emulator is in
-    use. ``predict`` then takes what Apple's takes: a dictionary, or a list of them for a batch.
+    use. ``predict`` then takes what Apple's takes, a dictionary or a list of them for a batch, and raises RuntimeError
+    where a prediction fails, as Apple's does. A model that cannot be read or lowered is an EmulatorError.
     """
     if sys.platform == "darwin":
         return False
@@ -31,9 +32,13 @@ def install() -> bool:
     @functools.wraps(original)
     def predict(self: Any, data: Any, state: Any = None) -> Any:
         model = _emulated(self)
-        if isinstance(data, list):
-            return [model.predict(item) for item in data]
-        return model.predict(data, None if state is None else state.__proxy__.arrays)
+        try:
+            if isinstance(data, list):
+                return [model.predict(item) for item in data]
+            return model.predict(data, None if state is None else state.__proxy__.arrays)
+        except EmulatorError as error:
+            # What Core ML raises, for scripts that expect that.
+            raise RuntimeError(f"Unable to compute the prediction using ML Program: {error}") from error
 
     @functools.wraps(model_class.make_state)
     def make_state(self: Any) -> Any:
