@@ -95,6 +95,7 @@ def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph:
     function = load_pymil(source, shapes)
     env: Env = {}
     states = {}
+    _check_interface(function, shapes, source.label)
     for name, var in function.inputs.items():
         dtype, shape = declared_dtype(var), _static(var)
         given = graph.input(name, dtype, shape)
@@ -108,6 +109,14 @@ def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph:
         graph.output(var.name, graph.cast(block.result(var, graph, env), declared_dtype(var)))
     for name, var in states.items():
         graph.output(STATE + name, graph.cast(env[var], declared_dtype(var)))
+
+
+def _check_interface(function: Any, shapes: Mapping[str, tuple[int, ...]], label: str) -> None:
+    """The description of a model is apart from its program, so they may disagree."""
+    taken = {name: len(var.shape) for name, var in function.inputs.items() if not _is_state(var)}
+    described = {name: len(shape) for name, shape in shapes.items()}
+    if taken != described:
+        raise EmulatorError(f"{label} is malformed: its description and its program disagree about its inputs")
 
 
 def _is_state(var: Any) -> bool:
