@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays.recurrent import lstm
 from .graph import Graph, Tensor, ints
 
 Activation = tuple[str, "float | None", "float | None"]  # what ONNX calls it, and its numbers, if it has any
@@ -16,6 +17,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "linear": ("Affine", 1.0, 0.0), "hard_sigmoid": ("HardSigmoid", 0.2, 0.5),
     "sigmoid_hard": ("HardSigmoid", 0.2, 0.5), "scaled_tanh": ("ScaledTanh", 1.0, 1.0),
 }  # fmt: skip
+_NO_CLIP = 500.0  # what converters write for a cell that is not to be clipped
 # Gates in Core ML's order, and where ONNX wants each: i f o z to i o f c; r o z to z r h.
 _ORDERS = {"LSTM": [0, 2, 1, 3], "GRU": [2, 0, 1], "RNN": [0]}
 _PEEPHOLES = [0, 2, 1]  # i f o to i o f
@@ -75,8 +77,6 @@ def _attributes(cell: Cell) -> dict[str, Any]:
         attributes["activation_alpha"] = alphas
     if betas:
         attributes["activation_beta"] = betas
-    if cell.clip is not None and cell.clip < 1e30:
-        attributes["clip"] = float(cell.clip)
     if cell.kind == "GRU":
         attributes["linear_before_reset"] = 1
     if cell.kind == "LSTM" and cell.coupled:
@@ -84,8 +84,31 @@ def _attributes(cell: Cell) -> dict[str, Any]:
     return attributes
 
 
+def _clipped(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+    """A network with a clipped cell, in NumPy."""
+    count, hidden, limit = len(cell.directions), cell.directions[0].recurrent.shape[1], cell.clip
+    (steps, batch, _), turned = x.sizes, cell.direction == "reverse"
+
+    def compute(values: np.ndarray, *given: np.ndarray) -> list[np.ndarray]:
+        starts = given or (np.zeros((batch, count * hidden), np.float32),) * 2
+        parts = []
+        for index, one in enumerate(cell.directions):
+            backwards = turned or index == 1
+            before, kept = (state[:, index * hidden : (index + 1) * hidden] for state in starts)
+            ys, h, c = lstm(
+                values[::-1] if backwards else values, before, kept, one, cell.activations, float(limit or 0)
+            )
+            parts.append((ys[::-1] if backwards else ys, h, c))
+        return [np.concatenate(group, axis=-1) for group in zip(*parts, strict=True)]
+
+    shapes = [(steps, batch, count * hidden), *[(batch, count * hidden)] * 2]
+    return graph.host(compute, [x, *states], [(np.float32, shape) for shape in shapes])
+
+
 def run(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor | None]) -> list[Tensor]:
     """``x [T, B, I]`` and states ``[B, D*H]`` to ``[T, B, D*H]`` and the last states ``[B, D*H]``."""
+    if cell.kind == "LSTM" and cell.clip is not None and cell.clip < _NO_CLIP:
+        return _clipped(graph, cell, x, [state for state in states if state is not None])
     count, hidden = len(cell.directions), cell.directions[0].recurrent.shape[1]
     steps, batch = x.sizes[:2]
     order = _ORDERS[cell.kind]

@@ -25,6 +25,14 @@ _ACTIVATIONS = {
 }  # fmt: skip
 
 
+# What numbers that are not set stand for.
+_UNSET = {
+    "linear": {"alpha": 1.0, "beta": 0.0},
+    "sigmoidHard": {"alpha": 0.2, "beta": 0.5},
+    "scaledTanh": {"alpha": 1.0, "beta": 1.0},
+}
+
+
 def _activations(call: LayerCall, protos: Sequence[Any], defaults: Sequence[str]) -> list[Activation]:
     found: list[Activation] = []
     for index, default in enumerate(defaults):
@@ -37,6 +45,8 @@ def _activations(call: LayerCall, protos: Sequence[Any], defaults: Sequence[str]
             if proto is None
             else {f.name: float(getattr(getattr(proto, kind), f.name)) for f in _fields(proto, kind)}
         )
+        if not any(numbers.values()):
+            numbers = _UNSET.get(kind, numbers)
         found.append((_ACTIVATIONS[kind], numbers.get("alpha"), numbers.get("beta")))
     return found
 
