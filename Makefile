@@ -6,12 +6,14 @@ STAMP := $(VENV)/.set-up
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+CONFORMANCE_ARGS ?=
+FUZZ_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format golden speed lock clean
+.PHONY: help setup demo test lint format golden conformance fuzz speed trainspeed lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## create .venv with the locked packages (PYTHON=... picks the interpreter)
 
@@ -41,11 +43,20 @@ format: $(STAMP)  ## mend style and format where that is mechanical
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-speed: $(STAMP)  ## measure training in images per second, variant by variant
+trainspeed: $(STAMP)  ## measure training in images per second, variant by variant
 	$(BIN)/python -m tests.benchmarks.train_speed
 
 golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff before committing it
 	$(BIN)/python -m pytest --update-golden $(PYTEST_ARGS)
+
+conformance: $(STAMP)  ## run Apple's operation tests out of the coremltools wheel; writes SUPPORT.md (CONFORMANCE_ARGS="iOS17 -k conv": only some)
+	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
+
+fuzz: $(STAMP)  ## damage Core ML models at random, 200,000 times or for 30 minutes (FUZZ_ARGS="--seconds 60")
+	$(BIN)/python -m tests.emulator.fuzz $(FUZZ_ARGS)
+
+speed: $(STAMP)  ## time the emulator against the same networks exported by tf2onnx
+	$(BIN)/python -m tests.emulator.speed
 
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --upgrade \

@@ -282,7 +282,7 @@ def _sentence(error: dict[str, Any]) -> str:
         return f"{name} is {given!r}; {near(str(given), choices)}"
     message = error["msg"].removeprefix("Value error, ")
     if not location:
-        return message
+        return str(message)
     return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
 
 

@@ -36,7 +36,7 @@ FLOORS = (
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 # The emulator could be a package of its own: nothing of style transfer in it, and no TensorFlow.
-EMULATOR_USES = {"emulator", "errors", "files"}
+EMULATOR_USES = {"emulator", "errors", "files", "quiet"}
 MOST_LINES = 400
 HEAVY = {
     "tensorflow",
@@ -198,7 +198,9 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
 def test_emulator_extra_is_enough_for_the_emulator() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["emulator"])
     names = {
-        name for module in [*of_room("emulator"), *of_room("errors"), *of_room("files")] for name in third_party(module)
+        name
+        for module in [*of_room("emulator"), *of_room("errors"), *of_room("files"), *of_room("quiet")]
+        for name in third_party(module)
     }
     assert imported_distributions(names) <= declared
 

@@ -8,14 +8,22 @@ import numpy as np
 
 from ..errors import UnsupportedOperationError
 from .graph import Graph, Tensor, carrier
+from .guard import DependsOnData
+
+_JOINT = {
+    "constexpr_blockwise_shift_scale": ("data", "scale", "offset"),
+    "constexpr_lut_to_dense": ("indices", "lut", "vector_axis"),
+    "constexpr_lut_to_sparse": ("indices_mask", "indices_nonzero_data", "lut", "vector_axis"),
+    "constexpr_sparse_blockwise_shift_scale": ("data_mask", "nonzero_data", "scale", "offset"),
+    "constexpr_sparse_to_dense": ("nonzero_data", "mask"),
+}
 
 
-class Constants:
-    """Constant values of a program, each decompressed once and stored once."""
+class Weights:
+    """Constant values of a program, each decompressed once."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._tensors: dict[int, Tensor] = {}
+    def __init__(self) -> None:
+        self._values: dict[int, Any] = {}
         self._keep: list[Any] = []  # ids of live objects stay unique
 
     def value(self, var: Any) -> Any:
@@ -23,27 +31,47 @@ class Constants:
         if var.val is not None:
             return var.val
         operation = var.op
-        if operation is not None and operation.op_type.startswith("constexpr_"):
-            values = operation.materialized_val_inference()
-            return values[operation.outputs.index(var)] if isinstance(values, tuple) else values
-        return None
+        if operation is None or not operation.op_type.startswith("constexpr_"):
+            return None
+        if id(var) not in self._values:
+            values = self._decompressed(operation)
+            self._values[id(var)] = values[operation.outputs.index(var)] if isinstance(values, tuple) else values
+            self._keep.append(var)
+        return self._values[id(var)]
+
+    def _decompressed(self, operation: Any) -> Any:
+        """By coremltools' own definitions, which leave out some of the ways to nest these operations."""
+        given = {name: var for name, var in operation.inputs.items() if var is not None}
+        names = _JOINT.get(operation.op_type, ())
+        if all(var.val is not None for var in given.values()) or not set(given) <= set(names):
+            return operation.materialized_val_inference()
+        return operation.decompress(*(self.value(given[name]) if name in given else None for name in names))
+
+
+class Constants:
+    """The same as constants of one graph, each stored once."""
+
+    def __init__(self, graph: Graph, weights: Weights) -> None:
+        self._graph = graph
+        self._weights = weights
+        self._tensors: dict[int, Tensor] = {}
 
     def tensor(self, var: Any) -> Tensor:
-        """The same as a graph constant."""
+        """A constant variable in the graph."""
         if id(var) not in self._tensors:
-            value = np.asarray(self.value(var))
+            value = np.asarray(self._weights.value(var))
             self._tensors[id(var)] = self._graph.constant(value, carrier(value.dtype))
-            self._keep.append(var)
         return self._tensors[id(var)]
 
 
 class Call:
     """One operation of an ML program while it is lowered."""
 
-    def __init__(self, operation: Any, graph: Graph, env: dict[Any, Tensor], constants: Constants) -> None:
+    def __init__(self, operation: Any, graph: Graph, env: dict[Any, Tensor], constants: Constants, owner: Any) -> None:
         self.operation = operation
         self.graph = graph
-        self._env = env
+        self.env = env
+        self.owner = owner
         self._constants = constants
 
     def has(self, name: str) -> bool:
@@ -64,16 +92,26 @@ class Call:
 
     def known(self, name: str, default: Any = None) -> Any:
         """The argument's value if it is known before the program runs, *default* if it is not given, else None."""
-        return self._constants.value(self.operation.inputs[name]) if self.has(name) else default
+        if not self.has(name):
+            return default
+        var = self.operation.inputs[name]
+        if isinstance(var, (list, tuple)):
+            return [self._known(element) for element in var]
+        return self._known(var)
+
+    def _known(self, var: Any) -> Any:
+        found = self.owner.weights.value(var)
+        return self.graph.value_of(self.env[var]) if found is None and var in self.env else found
 
     def value(self, name: str, default: Any = None) -> Any:
         """The argument's value, which must be known before the program runs.
 
-        Raises UnsupportedOperationError if it depends on data.
+        Raises DependsOnData otherwise: the operation is then lowered again when it is reached.
         """
         found = self.known(name, default)
         if found is None and self.has(name):
-            raise self.unsupported(f"argument {name!r} must be constant")
+            var = self.operation.inputs[name]
+            raise DependsOnData(f"argument {name!r} of {self.operation.op_type!r} depends on data", var)
         return found
 
     def axes(self, name: str, rank: int) -> list[int]:
@@ -91,7 +129,7 @@ class Call:
     def out_shape(self) -> tuple[int, ...]:
         """The static shape of the first output."""
         shape = self.operation.outputs[0].shape
-        if not all(isinstance(size, (int, np.integer)) or float(size).is_integer() for size in shape):
+        if not all(isinstance(size, (int, np.integer)) for size in shape):
             raise self.unsupported("its shape depends on data")
         return tuple(int(size) for size in shape)
 
@@ -101,12 +139,19 @@ class Call:
         return UnsupportedOperationError(f"the emulator does not run operation {what}: {reason}")
 
     def _tensor(self, var: Any) -> Tensor:
-        return self._env[var] if var in self._env else self._constants.tensor(var)
+        return self.env[var] if var in self.env else self._constants.tensor(var)
 
 
 def declared_dtype(var: Any) -> np.dtype[Any]:
     """The NumPy type of a PyMIL variable."""
     from coremltools.converters.mil.mil import types
 
-    found: np.dtype[Any] = np.dtype(types.nptype_from_builtin(var.dtype))
+    if types.is_dict(var.sym_type) or (types.is_scalar(var.sym_type) and var.dtype is types.str):
+        return np.dtype(np.object_)
+    kind = var.dtype if types.is_scalar(var.sym_type) or types.is_tensor(var.sym_type) else None
+    if types.is_list(var.sym_type):
+        kind = var.elem_type.get_primitive()
+    elif types.is_state(var.sym_type):
+        kind = var.sym_type.wrapped_type().get_primitive()
+    found: np.dtype[Any] = np.dtype(types.nptype_from_builtin(kind))
     return found

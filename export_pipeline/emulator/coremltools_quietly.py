@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from ..quiet import muted
 
 
 @contextlib.contextmanager
@@ -27,25 +27,12 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-@contextlib.contextmanager
-def _native_stderr_closed() -> Iterator[None]:
-    # coremltools imports tensorflow if it is installed, whose C++ side writes to the file descriptor itself.
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as sink:
-            os.dup2(sink.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
 @functools.cache
 def coremltools() -> Any:
     """The coremltools module, imported quietly on first use."""
     if "coremltools" in sys.modules:
         return sys.modules["coremltools"]
-    with quiet(), _native_stderr_closed():
+    # It imports tensorflow if that is installed, whose C++ side writes to the file descriptor itself.
+    with quiet(), muted(2):
         import coremltools as module
     return module

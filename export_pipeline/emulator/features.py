@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EmulatorError
-from .lower_network import array_dtype
+from .network_io import array_dtype
 from .program import Source, program_function
 
 # FeatureTypes.proto, ImageFeatureType.ColorSpace
@@ -54,16 +54,30 @@ def _times(shape: tuple[int, ...]) -> str:
 
 def features(source: Source) -> tuple[list[Feature], list[Feature]]:
     """The inputs and outputs of a model. Raises EmulatorError for a type that the emulator does not pass on."""
-    description = source.spec.description
-    inputs, outputs = description.input, description.output
-    if source.format == "mlProgram" and description.functions:
-        name = description.defaultFunctionName or "main"
-        chosen = next((f for f in description.functions if f.name == name), description.functions[0])
-        inputs, outputs = chosen.input, chosen.output
+    chosen = _interface(source)
+    inputs, outputs = chosen.input, chosen.output
     declared: dict[str, tuple[int, ...]] = {}
     if source.format == "mlProgram":
         declared = {value.name: _proto_shape(value.type) for value in program_function(source.spec).inputs}
     return [_feature(f, declared.get(f.name)) for f in inputs], [_feature(f, None) for f in outputs]
+
+
+def states(source: Source) -> list[Feature]:
+    """What a stateful model remembers, as tensors."""
+    found = []
+    for proto in getattr(_interface(source), "state", ()):
+        array = proto.type.stateType.arrayType
+        found.append(Feature(proto.name, "tensor", tuple(int(n) for n in array.shape), str(array_dtype(array))))
+    return found
+
+
+def _interface(source: Source) -> Any:
+    """The description of the model, or of the function of it that runs."""
+    description = source.spec.description
+    if source.format != "mlProgram" or not description.functions:
+        return description
+    name = description.defaultFunctionName or "main"
+    return next((f for f in description.functions if f.name == name), description.functions[0])
 
 
 def _feature(proto: Any, declared: tuple[int, ...] | None) -> Feature:
@@ -73,7 +87,10 @@ def _feature(proto: Any, declared: tuple[int, ...] | None) -> Feature:
         return _image(proto.name, proto.type.imageType, optional)
     if kind == "multiArrayType":
         return _array(proto.name, proto.type.multiArrayType, optional, declared)
-    raise EmulatorError(f"{proto.name!r} is of type {kind!r}; the emulator passes images and multi-arrays only")
+    simple = {"int64Type": "int64", "doubleType": "float64", "stringType": "string", "dictionaryType": "dictionary"}
+    if kind in simple:
+        return Feature(proto.name, "value", (), simple[kind], None, optional)
+    raise EmulatorError(f"{proto.name!r} is of type {kind!r}; the emulator passes images, arrays, numbers and labels")
 
 
 def _image(name: str, image: Any, optional: bool) -> Feature:

@@ -8,18 +8,21 @@ to float32, computes a whole chain of operations, and rounds once at the end, wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ..errors import EmulatorError
+from .tensors import HostStep, Options, Shape, Tensor, carrier, ints
+
+__all__ = ["Graph", "HostStep", "Options", "Shape", "Tensor", "carrier", "ints", "value_info"]
+
 OPSET = 21
 IR_VERSION = 10  # what every ONNX Runtime that knows the opset reads
-
-Shape = tuple["int | None", ...]
 
 _DTYPES: dict[Any, int] = {
     np.dtype(np.float32): TensorProto.FLOAT,
@@ -37,45 +40,13 @@ _DTYPES: dict[Any, int] = {
 _NUMPY = {code: dtype for dtype, code in _DTYPES.items()}
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """A named value in the graph. A dimension is ``None`` where it depends on data."""
-
-    name: str
-    dtype: np.dtype[Any]
-    shape: Shape | None
-
-    @property
-    def rank(self) -> int:
-        """Number of dimensions. Raises ValueError if even that depends on data."""
-        if self.shape is None:
-            raise ValueError(f"the rank of tensor {self.name!r} is not known")
-        return len(self.shape)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The shape, all of it known. Raises ValueError otherwise."""
-        if self.shape is None or any(size is None for size in self.shape):
-            raise ValueError(f"the shape of tensor {self.name!r} depends on data")
-        return tuple(int(size) for size in self.shape if size is not None)
-
-
-def carrier(dtype: Any) -> np.dtype[Any]:
-    """The type that holds values of *dtype* in the graph: float32, int32 or bool."""
-    kind = np.dtype(dtype).kind
-    return np.dtype({"f": np.float32, "b": np.bool_}.get(kind, np.int32))
-
-
-def ints(values: Any) -> np.ndarray:
-    """ONNX takes shapes, axes and pads as int64 vectors."""
-    return np.asarray(values, np.int64).reshape(-1)
-
-
 class Graph:
     """Nodes, constants, inputs and outputs of one ONNX model under construction."""
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.nodes: list[onnx.NodeProto | HostStep] = []
+        self.results: dict[str, str] = {}
         self.constants: dict[str, onnx.TensorProto] = {}
         self.tensors: dict[str, Tensor] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -88,6 +59,9 @@ class Graph:
 
     def _register(self, name: str, dtype: Any, shape: Shape | None) -> Tensor:
         tensor = Tensor(name, np.dtype(dtype), shape)
+        if shape and math.prod(size or 1 for size in shape) * tensor.dtype.itemsize > self.options.memory_limit:
+            allowed = f"allowed: {self.options.memory_limit} bytes; raise memory_limit to allow more"
+            raise EmulatorError(f"{self.options.label} makes a tensor of shape {shape}; {allowed}")
         self.tensors[name] = tensor
         return tensor
 
@@ -98,6 +72,9 @@ class Graph:
 
     def output(self, name: str, tensor: Tensor) -> None:
         """Make *tensor* available under *name* as a graph output."""
+        self.results[name] = name if tensor.dtype in _DTYPES else tensor.name
+        if tensor.dtype not in _DTYPES:
+            return  # a label or a dictionary, which a host step makes
         # An output needs a name of its own: it may equal an input's, or one tensor may be two outputs.
         self.nodes.append(helper.make_node("Identity", [tensor.name], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, _DTYPES[tensor.dtype], _dims(name, tensor.shape)))
@@ -127,6 +104,9 @@ class Graph:
         tensors = [self._operand(value, like) for value in inputs]
         if op_type == "Shape" and tensors[0] and tensors[0].shape and None not in tensors[0].shape:
             return [self.constant(ints(tensors[0].sizes))]
+        # ONNX Runtime leaves nodes alone that name an absent input at their end.
+        while tensors and tensors[-1] is None:
+            tensors.pop()
         names = [tensor.name if tensor else "" for tensor in tensors]
         outputs = [f"{self._name(op_type)}_{i}" for i in range(count)]
         node = helper.make_node(op_type, names, outputs, **attributes)
@@ -135,6 +115,24 @@ class Graph:
         types = self._infer(node, [tensor for tensor in tensors if tensor])
         self.nodes.append(node)
         return [self._register(name, *types[name]) for name in outputs]
+
+    def host(
+        self, function: Callable[..., Sequence[Any]], inputs: Sequence[Tensor], outputs: Sequence[tuple[Any, Any]]
+    ) -> list[Tensor]:
+        """Append a NumPy *function* from arrays to arrays. *outputs* are types and shapes (None: not known yet)."""
+        made = [self._register(self._name("host"), dtype, shape) for dtype, shape in outputs]
+        names = tuple(tensor.name for tensor in inputs), tuple(tensor.name for tensor in made)
+        self.nodes.append(HostStep(function, *names))
+        return made
+
+    def varying(self, tensor: Tensor) -> Tensor:
+        """*tensor* as one that no lowering takes for a constant."""
+        return self.host(lambda array: [array], [tensor], [(tensor.dtype, tensor.shape)])[0]
+
+    def value_of(self, tensor: Tensor) -> np.ndarray | None:
+        """The value of a constant, None for any other tensor."""
+        found = self.constants.get(tensor.name)
+        return None if found is None else numpy_helper.to_array(found)
 
     def _operand(self, value: Any, like: np.dtype[Any]) -> Tensor | None:
         if value is None or isinstance(value, Tensor):
@@ -160,8 +158,8 @@ class Graph:
         return {name: _read_type(found[name].tensor_type) for name in node.output if name in found}
 
     def cast(self, tensor: Tensor, dtype: Any) -> Tensor:
-        """*tensor* as *dtype*; the same tensor if it is already."""
-        if tensor.dtype == np.dtype(dtype):
+        """*tensor* as *dtype*; the same tensor if it is already, or is no array."""
+        if tensor.dtype == np.dtype(dtype) or tensor.dtype.kind == "O":
             return tensor
         return self.node("Cast", tensor, to=_DTYPES[np.dtype(dtype)])
 
@@ -170,11 +168,24 @@ class Graph:
         return self.cast(self.cast(tensor, np.float16), np.float32)
 
     def model(self) -> onnx.ModelProto:
-        """The finished model, checked by onnx."""
-        graph = helper.make_graph(
-            self.nodes, "coreml", self._inputs, self._outputs, initializer=list(self.constants.values())
-        )
+        """The whole as one ONNX model. Raises EmulatorError if parts of it run in NumPy."""
+        if any(isinstance(node, HostStep) for node in self.nodes):
+            raise EmulatorError(f"{self.options.label} has operations that ONNX cannot say, so it is no ONNX model")
+        return self.part(self.nodes, self._inputs, self._outputs, self.constants.values())
+
+    def described(self, name: str) -> onnx.ValueInfoProto:
+        """A tensor or an output as ONNX describes it."""
+        return next((value for value in self._outputs if value.name == name), None) or value_info(self.tensors[name])
+
+    def part(self, nodes: Any, inputs: Any, outputs: Any, constants: Any) -> onnx.ModelProto:
+        """An ONNX model of some of the nodes."""
+        graph = helper.make_graph(nodes, "coreml", inputs, outputs, initializer=list(constants))
         return helper.make_model(graph, opset_imports=self._opsets, ir_version=IR_VERSION, producer_name="coreml")
+
+
+def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
+    """*tensor* as an input or output of a model."""
+    return helper.make_tensor_value_info(tensor.name, _DTYPES[tensor.dtype], _dims(tensor.name, tensor.shape))
 
 
 def _dims(name: str, shape: Shape | None) -> list[int | str] | None:
@@ -183,7 +194,7 @@ def _dims(name: str, shape: Shape | None) -> list[int | str] | None:
 
 
 def _is_tiny(tensor: Tensor) -> bool:
-    return int(np.prod(tensor.sizes)) <= 64
+    return tensor.shape is not None and int(np.prod(tensor.sizes)) <= 64
 
 
 def _is_small(tensor: onnx.TensorProto) -> bool:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedOperationError
-from .calls import Constants, declared_dtype
+from .calls import Weights, declared_dtype
 from .features import features, metadata
-from .graph import Graph
+from .graph import Graph, HostStep, Options
 from .guard import guarded
-from .lower import FLOAT32, lower_model
+from .lower import lower_model
 from .network_weights import decode, stored, weight_fields
 from .program import Source, load_pymil, read
 
@@ -42,7 +42,10 @@ def weights(path: str | Path) -> dict[str, WeightInfo]:
 
 def _weights(source: Source) -> list[WeightInfo]:
     with guarded(source.label):
-        return list(_program_weights(source) if source.format == "mlProgram" else _network_weights(source))
+        found: list[WeightInfo] = []
+        for stage in source.stages:
+            found += _program_weights(stage) if stage.format == "mlProgram" else _network_weights(stage)
+        return found
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -72,8 +75,10 @@ def describe(path: str | Path) -> dict[str, Any]:
 
 def _work(source: Source, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Multiply-accumulates of one run, or why they are not known."""
+    if source.format == "pipeline":
+        return {"multiply_accumulates": None, "unsupported": None}
     try:
-        graph = lower_model(source, shapes, FLOAT32)
+        graph = lower_model(source, shapes, Options(rounding=False))
     except UnsupportedOperationError as error:
         return {"multiply_accumulates": None, "unsupported": str(error)}
     return {"multiply_accumulates": multiply_accumulates(graph), "unsupported": None}
@@ -86,8 +91,11 @@ def _feature(feature: Any) -> dict[str, Any]:
 
 def _operations(source: Source) -> tuple[Counter[str], Counter[str]]:
     """Operations by type, and by the type of their first output; constants are no operations."""
+    if source.format == "pipeline":
+        counts = [_operations(stage) for stage in source.stages]
+        return sum((kinds for kinds, _ in counts), Counter()), sum((types for _, types in counts), Counter())
     if source.format == "neuralNetwork":
-        kinds = Counter(str(layer.WhichOneof("layer")) for layer in source.spec.neuralNetwork.layers)
+        kinds = Counter(str(layer.WhichOneof("layer")) for layer in source.network.layers)
         return kinds, Counter({"float32": sum(kinds.values())})
     operations = [op for op in load_pymil(source).operations if not _is_constant(op)]
     types = Counter(str(declared_dtype(op.outputs[0])) for op in operations)
@@ -99,7 +107,7 @@ def _is_constant(operation: Any) -> bool:
 
 
 def _program_weights(source: Source) -> Iterator[WeightInfo]:
-    constants = Constants(Graph())
+    constants = Weights()
     for operation in load_pymil(source).operations:
         var = operation.outputs[-1]  # sparse constants give their mask first
         used = [op for op in var.child_ops if not op.op_type.startswith("constexpr_")]
@@ -149,7 +157,7 @@ def _part_bytes(var: Any) -> int:
 
 
 def _network_weights(source: Source) -> Iterator[WeightInfo]:
-    for layer in source.spec.neuralNetwork.layers:
+    for layer in source.network.layers:
         kind = str(layer.WhichOneof("layer"))
         params = getattr(layer, kind)
         for name, weight in weight_fields(params):
@@ -191,7 +199,7 @@ def multiply_accumulates(graph: Graph) -> int:
     """Multiplications of all convolutions and matrix products in *graph*, where their shapes are known."""
     total = 0
     for node in graph.nodes:
-        if node.op_type not in ("Conv", "ConvTranspose", "MatMul"):
+        if isinstance(node, HostStep) or node.op_type not in ("Conv", "ConvTranspose", "MatMul"):
             continue
         first, second = (graph.tensors[name].sizes for name in node.input[:2])
         out = graph.tensors[node.output[0]].sizes

@@ -2,54 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import EmulatorError
-from .calls import Call, Constants, declared_dtype
-from .graph import Graph, Tensor, carrier
+from .block import Block, Env, Routine
+from .calls import Call, Constants, Weights, declared_dtype
+from .graph import Graph, Options, Tensor, carrier
 from .guard import guarded
 from .lower_network import lower_network
 from .program import Source, load_pymil, program_function, walk_operations
-from .registry import Lowering, operations, refuse_unknown
+from .registry import operations, refuse_unknown
 
 AS_WRITTEN = "as_written"
 FLOAT32 = "float32"
+STATE = "state:"  # before the name of a graph output that is the new value of a state
 
 
-def lower_model(source: Source, shapes: Mapping[str, tuple[int, ...]], compute: str = AS_WRITTEN) -> Graph:
+def lower_model(source: Source, shapes: Mapping[str, tuple[int, ...]], options: Options | None = None) -> Graph:
     """Lower *source* for input *shapes* (by input name).
 
-    ``compute="float32"`` leaves out every rounding to half precision. Raises UnsupportedOperationError naming every
-    unknown operation at once, EmulatorError for a malformed program.
+    ``options.rounding=False`` leaves out every rounding to half precision. Raises UnsupportedOperationError naming
+    every unknown operation at once, EmulatorError for a malformed program.
     """
+    graph = Graph(options)
     with guarded(source.label):
         if source.format == "mlProgram":
-            return _lower_program(source, shapes, rounding=compute == AS_WRITTEN)
-        return lower_network(source, shapes)
-
-
-def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], rounding: bool) -> Graph:
-    table = operations()
-    used = [operation.type for operation in walk_operations(program_function(source.spec))]
-    refuse_unknown(used, table, "operations")
-    function = load_pymil(source, shapes)
-    graph, env = Graph(), {}
-    constants = Constants(graph)
-    for name, var in function.inputs.items():
-        dtype = declared_dtype(var)
-        env[var] = graph.cast(graph.input(name, dtype, _static(var)), carrier(dtype))
-    for operation in function.operations:
-        if all(constants_known(var) for var in operation.outputs):
-            continue
-        results = _lower_operation(Call(operation, graph, env, constants), table, rounding)
-        env.update(zip(operation.outputs, results, strict=True))
-    for var in function.outputs:
-        tensor = env[var] if var in env else constants.tensor(var)
-        graph.output(var.name, graph.cast(tensor, declared_dtype(var)))
+            _lower_program(source, shapes, graph)
+        else:
+            lower_network(source, shapes, graph)
     return graph
+
+
+class ProgramBlock(Block):
+    """Operations of an ML program."""
+
+    def __init__(self, items: Sequence[Any], gives: Sequence[Any], weights: Weights, depth: int = 0) -> None:
+        super().__init__(items, gives, depth)
+        self.weights = weights
+        self._constants: tuple[Graph, Constants] | None = None
+
+    def rest(self, items: Sequence[Any]) -> ProgramBlock:
+        """What is left of the block."""
+        return ProgramBlock(items, self.gives, self.weights, self.depth + 1)
+
+    def uses(self, item: Any) -> Iterable[Hashable]:
+        """Arguments, and what nested blocks read or give."""
+        yield from item.get_flattened_inputs()
+        for block in item.blocks:
+            for operation in block.operations:
+                yield from self.uses(operation)
+            yield from block.outputs
+
+    def carrier_of(self, key: Any) -> np.dtype[Any]:
+        """By the declared type of a variable."""
+        return carrier(declared_dtype(key))
+
+    def result(self, key: Any, graph: Graph, env: Env) -> Tensor:
+        """A variable, which may be a constant."""
+        return env[key] if key in env else self._stored(graph).tensor(key)
+
+    def routine(self, block: Any, graph: Graph, env: Env) -> Routine:
+        """A nested block as a function of its inputs and then of what it captures."""
+        inside = ProgramBlock(list(block.operations), list(block.outputs), self.weights, self.depth + 1)
+        return Routine(inside, graph, env, list(block.inputs))
+
+    def _stored(self, graph: Graph) -> Constants:
+        if self._constants is None or self._constants[0] is not graph:
+            self._constants = (graph, Constants(graph, self.weights))
+        return self._constants[1]
+
+    def lower_item(self, item: Any, graph: Graph, env: Env) -> None:
+        """Lower one operation and round its results as their types say."""
+        if all(constants_known(var) for var in item.outputs) and item.op_type != "coreml_update_state":
+            return
+        lowering = operations()[item.op_type]
+        with guarded(f"operation {item.op_type!r} ({item.outputs[0].name!r})"):
+            results = lowering.function(Call(item, graph, env, self._stored(graph), self))
+        tensors = [results] if isinstance(results, Tensor) else list(results)
+        for var, tensor in zip(item.outputs, tensors, strict=True):
+            dtype = declared_dtype(var)
+            tensor = graph.cast(tensor, carrier(dtype))
+            half = dtype == np.float16 and not lowering.exact
+            env[var] = graph.round_half(tensor) if half and graph.options.rounding else tensor
+
+
+def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph: Graph) -> None:
+    used = [operation.type for operation in walk_operations(program_function(source.spec))]
+    refuse_unknown([name for name in used if name != "write_state"], operations(), "operations")
+    function = load_pymil(source, shapes)
+    env: Env = {}
+    states = {}
+    _check_interface(function, shapes, source.label)
+    for name, var in function.inputs.items():
+        dtype, shape = declared_dtype(var), _static(var)
+        given = graph.input(name, dtype, shape)
+        env[var] = graph.cast(given, carrier(dtype))
+        if _is_state(var):
+            states[name] = var
+    gives = [*function.outputs, *states.values()]
+    block = ProgramBlock(list(function.operations), gives, Weights())
+    block.lower(graph, env)
+    for var in function.outputs:
+        graph.output(var.name, graph.cast(block.result(var, graph, env), declared_dtype(var)))
+    for name, var in states.items():
+        graph.output(STATE + name, graph.cast(env[var], declared_dtype(var)))
+
+
+def _check_interface(function: Any, shapes: Mapping[str, tuple[int, ...]], label: str) -> None:
+    """The description of a model is apart from its program, so they may disagree."""
+    taken = {name: len(var.shape) for name, var in function.inputs.items() if not _is_state(var)}
+    described = {name: len(shape) for name, shape in shapes.items()}
+    if taken != described:
+        raise EmulatorError(f"{label} is malformed: its description and its program disagree about its inputs")
+
+
+def _is_state(var: Any) -> bool:
+    from coremltools.converters.mil.mil import types
+
+    return bool(types.is_state(var.sym_type))
 
 
 def constants_known(var: Any) -> bool:
@@ -57,22 +130,9 @@ def constants_known(var: Any) -> bool:
     return var.val is not None or (var.op is not None and var.op.op_type.startswith("constexpr_"))
 
 
-def _lower_operation(call: Call, table: Mapping[str, Lowering], rounding: bool) -> list[Tensor]:
-    lowering = table[call.operation.op_type]
-    with guarded(f"operation {call.operation.op_type!r} ({call.operation.outputs[0].name!r})"):
-        results = lowering.function(call)
-    tensors = [results] if isinstance(results, Tensor) else list(results)
-    graph = call.graph
-    for index, (var, tensor) in enumerate(zip(call.operation.outputs, tensors, strict=True)):
-        dtype = declared_dtype(var)
-        tensor = graph.cast(tensor, carrier(dtype))
-        half = dtype == np.float16 and not lowering.exact
-        tensors[index] = graph.round_half(tensor) if half and rounding else tensor
-    return tensors
-
-
 def _static(var: Any) -> tuple[int, ...]:
+    shape = var.sym_type.wrapped_type().get_shape() if _is_state(var) else var.shape
     try:
-        return tuple(int(size) for size in var.shape)
+        return tuple(int(size) for size in shape)
     except TypeError:
         raise EmulatorError(f"the size of input {var.name!r} is not known; pass an input of the wanted size") from None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import EmulatorError, UnsupportedOperationError
-from .graph import Graph, Tensor, carrier
-from .guard import guarded
+from .block import Block, Env
+from .classifiers import class_labels, classifier_outputs, classify, probabilities_of
+from .graph import Graph, Tensor
+from .guard import DependsOnData, guarded
 from .moves import reshape
+from .network_io import network_input, network_output
 from .network_weights import decode
 from .program import Source
 from .registry import layers, refuse_unknown
@@ -19,27 +22,48 @@ from .registry import layers, refuse_unknown
 class LayerCall:
     """One layer of a neural network while it is lowered."""
 
-    def __init__(self, proto: Any, graph: Graph, inputs: list[Tensor]) -> None:
+    def __init__(self, proto: Any, graph: Graph, env: Env, owner: NetworkBlock) -> None:
         self.proto = proto
         self.kind = str(proto.WhichOneof("layer"))
         self.params = getattr(proto, self.kind)
         self.graph = graph
-        self.inputs = inputs
+        self.env = env
+        self.owner = owner
+        self.inputs = [env[name] for name in proto.input]
 
     @property
     def x(self) -> Tensor:
         """The first input."""
         return self.inputs[0]
 
+    def value(self, index: int) -> np.ndarray:
+        """The value of an input that must be known. Raises DependsOnData: the layer is lowered when it is reached."""
+        found = self.graph.value_of(self.inputs[index])
+        if found is None:
+            raise DependsOnData(f"input {index} of layer {self.proto.name!r} depends on data", self.proto.input[index])
+        return found
+
+    def ints(self, index: int) -> list[int]:
+        """The same as a list of whole numbers: shapes and axes are floats here too."""
+        return [int(number) for number in self.value(index).reshape(-1)]
+
     def weights(self, field: str, shape: Any, channel_axis: int = 0) -> np.ndarray:
         """The weights in *field*, as float32 of *shape*."""
+        return self.decoded(getattr(self.params, field), shape, channel_axis)
+
+    def decoded(self, params: Any, shape: Any, channel_axis: int = 0) -> np.ndarray:
+        """Any weights of the layer, as float32 of *shape*."""
         sizes = tuple(int(size) for size in shape)
-        return decode(getattr(self.params, field), sizes, f"layer {self.proto.name!r}", channel_axis)
+        return decode(params, sizes, f"layer {self.proto.name!r}", channel_axis)
 
     def pair(self, field: str, default: int) -> list[int]:
         """A ``[H, W]`` field, or the default for both."""
         values = [int(value) for value in getattr(self.params, field)]
         return values if len(values) == 2 else [default, default]
+
+    def host(self, function: Any, inputs: list[Tensor], *shapes: Any) -> list[Tensor]:
+        """A NumPy step with one float32 output for each of *shapes* (None: not known yet)."""
+        return self.graph.host(function, inputs, [(np.float32, shape) for shape in shapes])
 
     def unsupported(self, reason: str) -> UnsupportedOperationError:
         """The error to raise when a variant of the layer is not lowered."""
@@ -48,86 +72,84 @@ class LayerCall:
         )
 
 
-def lower_network(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
-    """Lower a neural network for input *shapes* (as declared: ``[C, H, W]``, or any for arrays)."""
-    network = source.spec.neuralNetwork
-    table = layers()
-    refuse_unknown([str(layer.WhichOneof("layer")) for layer in network.layers], table, "layers")
-    graph = Graph()
-    env = {f.name: _input(graph, network, f, shapes[f.name]) for f in source.spec.description.input}
-    for proto in network.layers:
-        missing = [name for name in proto.input if name not in env]
+class NetworkBlock(Block):
+    """Layers of a neural network; values go by their names."""
+
+    def rest(self, items: Sequence[Any]) -> NetworkBlock:
+        """What is left of the block."""
+        return NetworkBlock(items, self.gives, self.depth + 1)
+
+    def uses(self, item: Any) -> Iterable[Hashable]:
+        """Inputs, and what nested networks read or write: they share the names around them."""
+        yield from item.input
+        for network in nested(item):
+            for layer in network.layers:
+                yield from self.uses(layer)
+                yield from layer.output
+
+    def carrier_of(self, key: Any) -> np.dtype[Any]:
+        """The format has one type."""
+        return np.dtype(np.float32)
+
+    def lower_item(self, item: Any, graph: Graph, env: Env) -> None:
+        """Lower one layer."""
+        missing = [name for name in item.input if name not in env]
         if missing:
-            raise EmulatorError(
-                f"{source.label} is malformed: nothing makes input {missing[0]!r} of layer {proto.name!r}"
-            )
-        results = _lower_layer(LayerCall(proto, graph, [env[name] for name in proto.input]), table)
-        env.update(zip(proto.output, results, strict=True))
-    for feature in source.spec.description.output:
-        if feature.name not in env:
-            raise EmulatorError(f"{source.label} is malformed: no layer makes its output {feature.name!r}")
-        graph.output(feature.name, _output(graph, feature, env[feature.name]))
-    return graph
+            label = graph.options.label
+            raise EmulatorError(f"{label} is malformed: nothing makes input {missing[0]!r} of layer {item.name!r}")
+        call = LayerCall(item, graph, env, self)
+        with guarded(f"layer {item.name!r} of type {call.kind!r}"):
+            result = layers()[call.kind].function(call)
+        tensors = [result] if isinstance(result, Tensor) else list(result)
+        floats = [graph.cast(tensor, np.float32) for tensor in tensors]
+        # The format has no scalars: what would be one has the shape [1].
+        flat = [reshape(graph, tensor, [1]) if tensor.shape == () else tensor for tensor in floats]
+        env.update(zip(written(item), flat, strict=True))
 
 
-def _lower_layer(call: LayerCall, table: Mapping[str, Any]) -> list[Tensor]:
-    with guarded(f"layer {call.proto.name!r} of type {call.kind!r}"):
-        result = table[call.kind].function(call)
-    tensors = [result] if isinstance(result, Tensor) else list(result)
-    floats = [call.graph.cast(tensor, np.float32) for tensor in tensors]
-    # The format has no scalars: what would be one has the shape [1].
-    return [reshape(call.graph, tensor, [1]) if tensor.shape == () else tensor for tensor in floats]
+def nested(proto: Any) -> list[Any]:
+    """The networks inside a layer."""
+    kind = proto.WhichOneof("layer")
+    if kind == "branch":
+        return [proto.branch.ifBranch, proto.branch.elseBranch]
+    if kind == "loop":
+        return [proto.loop.conditionNetwork, proto.loop.bodyNetwork]
+    return []
 
 
-def _input(graph: Graph, network: Any, feature: Any, shape: tuple[int, ...]) -> Tensor:
-    if feature.type.WhichOneof("Type") == "imageType":
-        tensor = _preprocess(graph, network, feature, graph.input(feature.name, np.float32, shape))
-        return tensor if network.imageInputShapeMapping else reshape(graph, tensor, (1, *shape))
-    dtype = array_dtype(feature.type.multiArrayType)
-    tensor = graph.cast(graph.cast(graph.input(feature.name, dtype, shape), carrier(dtype)), np.float32)
-    if network.arrayInputShapeMapping:
-        return tensor
-    # Without a mapping every tensor is [sequence, batch, channel, height, width].
-    full = {1: (1, 1, *shape, 1, 1), 3: (1, 1, *shape), 5: shape}.get(len(shape))
-    if full is None:
-        raise EmulatorError(f"input {feature.name!r} has {len(shape)} dimensions; this older model takes 1, 3 or 5")
-    return reshape(graph, tensor, full)
+def written(proto: Any) -> list[str]:
+    """The names that a layer gives values to. A branch or a loop writes what the layers inside write."""
+    inside = [name for network in nested(proto) for layer in network.layers for name in written(layer)]
+    return list(dict.fromkeys([*proto.output, *inside]))
 
 
-def _preprocess(graph: Graph, network: Any, feature: Any, x: Tensor) -> Tensor:
-    for step in network.preprocessing:
-        # A lone preprocessing step may leave out which input it is for.
-        if step.featureName != feature.name and (step.featureName or len(network.preprocessing) > 1):
-            continue
-        if step.WhichOneof("preprocessor") == "scaler":
-            s, order = step.scaler, feature.type.imageType.colorSpace
-            # 10 is grayscale, 20 is RGB, 30 is BGR in FeatureTypes.proto.
-            bias = {10: [s.grayBias], 20: [s.redBias, s.greenBias, s.blueBias]}.get(
-                order, [s.blueBias, s.greenBias, s.redBias]
-            )
-            scaled = graph.node("Mul", x, float(s.channelScale))
-            x = graph.node("Add", scaled, np.array(bias, np.float32).reshape(-1, 1, 1))
-        else:
-            mean = np.array(step.meanImage.meanImage, np.float32).reshape(x.sizes[1:])
-            x = graph.node("Sub", x, mean)
-    return x
+def network_kinds(network: Any, depth: int = 0) -> Iterator[str]:
+    """The types of all layers, those of nested networks too."""
+    if depth > 64:
+        raise EmulatorError("the model nests networks more than 64 deep")
+    for layer in network.layers:
+        yield str(layer.WhichOneof("layer"))
+        for inner in nested(layer):
+            yield from network_kinds(inner, depth + 1)
 
 
-def _output(graph: Graph, feature: Any, tensor: Tensor) -> Tensor:
-    kind = feature.type.WhichOneof("Type")
-    if kind == "imageType":
-        return reshape(graph, tensor, (1, *tensor.sizes[-3:]))
-    array = feature.type.multiArrayType
-    declared = tuple(int(size) for size in array.shape)
-    if declared and None not in (tensor.shape or (None,)) and np.prod(declared) == np.prod(tensor.sizes):
-        tensor = reshape(graph, tensor, declared)
-    return graph.cast(tensor, array_dtype(array))
-
-
-def array_dtype(array: Any) -> np.dtype[Any]:
-    """The NumPy type of a multi-array feature (float32 where none is given)."""
-    code = int(array.dataType)
-    # ArrayFeatureType: the low byte is the bits of a value, 0x20000 marks integers.
-    integers = {0x20000 | 32: np.int32, 0x20000 | 8: np.int8}
-    floats = {0x10000 | 64: np.float64, 0x10000 | 32: np.float32, 0x10000 | 16: np.float16}
-    return np.dtype({**integers, **floats}.get(code, np.float32))
+def lower_network(source: Source, shapes: Mapping[str, tuple[int, ...]], graph: Graph) -> None:
+    """Lower a neural network for input *shapes* (as declared: ``[C, H, W]``, or any for arrays)."""
+    network = source.network
+    refuse_unknown(network_kinds(network), layers(), "layers")
+    env: Env = {f.name: network_input(graph, network, f, shapes[f.name]) for f in source.spec.description.input}
+    outputs = list(source.spec.description.output)
+    labels = classifier_outputs(source)
+    wanted = [feature.name for feature in outputs if feature.name not in labels]
+    if labels:
+        wanted.append(probabilities_of(network))
+    made = {name for layer in network.layers for name in written(layer)} | set(env)
+    for name in wanted:
+        if name not in made:
+            raise EmulatorError(f"{source.label} is malformed: no layer makes its output {name!r}")
+    NetworkBlock(network.layers, wanted).lower(graph, env)
+    for feature in outputs:
+        if feature.name not in labels:
+            graph.output(feature.name, network_output(graph, feature, env[feature.name]))
+    if labels:
+        classify(graph, env[wanted[-1]], class_labels(network), labels)

@@ -14,7 +14,9 @@ from .coremltools_quietly import coremltools, quiet
 from .guard import guarded
 from .registry import refuse_unknown
 
-FORMATS = ("mlProgram", "neuralNetwork")
+NETWORKS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
+PIPELINES = ("pipeline", "pipelineClassifier", "pipelineRegressor")
+FORMATS = ("mlProgram", *NETWORKS, *PIPELINES)
 _ALLOWED = "allowed: an .mlpackage directory or an .mlmodel file with an ML program or a neural network"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
@@ -34,8 +36,29 @@ class Source:
 
     @property
     def format(self) -> str:
-        """``mlProgram`` or ``neuralNetwork``."""
+        """``mlProgram``, ``neuralNetwork`` or ``pipeline``."""
+        if self.kind in PIPELINES:
+            return "pipeline"
+        return "neuralNetwork" if self.kind in NETWORKS else self.kind
+
+    @property
+    def stages(self) -> list[Source]:
+        """The models of a pipeline, in their order; any other model is its own only stage."""
+        if self.format != "pipeline":
+            return [self]
+        holder = getattr(self.spec, self.kind)
+        models = holder.models if self.kind == "pipeline" else holder.pipeline.models
+        return [Source(model, self.weights_dir, self.path) for model in models]
+
+    @property
+    def kind(self) -> str:
+        """The name of the type in the protobuf, which tells classifiers and regressors."""
         return str(self.spec.WhichOneof("Type"))
+
+    @property
+    def network(self) -> Any:
+        """The protobuf of the layers of a neural network."""
+        return getattr(self.spec, self.kind)
 
     @property
     def label(self) -> str:
@@ -59,6 +82,9 @@ def check(source: Source) -> Source:
         raise EmulatorError(f"{source.label} holds a Core ML model of type {kind!r}; {_ALLOWED}")
     if source.spec.isUpdatable:
         raise EmulatorError(f"{source.label} is an updatable model, which the emulator does not run; {_ALLOWED}")
+    if kind in PIPELINES:
+        for stage in source.stages:
+            check(stage)
     if kind == "mlProgram":
         check_blobs(source.spec.mlProgram, source.weights_dir, source.label)
     return source
@@ -117,6 +143,17 @@ def program_function(spec: Any) -> Any:
         names = ", ".join(sorted(functions)) or "none"
         raise EmulatorError(f"the ML program has no function {name!r}; its functions: {names}")
     return functions[name]
+
+
+def choose(source: Source, function: str | None) -> Source:
+    """*source* with another function of a multifunction program as the one that runs."""
+    if function is None:
+        return source
+    spec = type(source.spec)()
+    spec.CopyFrom(source.spec)
+    spec.description.defaultFunctionName = function
+    program_function(spec)
+    return Source(spec, source.weights_dir, source.path)
 
 
 def walk_operations(function: Any) -> Iterator[Any]:

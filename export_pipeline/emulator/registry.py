@@ -23,33 +23,47 @@ class Lowering:
     """How one kind of operation is lowered.
 
     ``exact`` says that the operation only moves or selects values, so that a result is representable in half
-    precision whenever its inputs are, and needs no rounding.
+    precision whenever its inputs are, and needs no rounding. ``host`` says that it runs in NumPy.
     """
 
     function: Callable[..., Any]
     exact: bool = False
+    host: bool = False
 
+
+# What is refused, and why; SUPPORT.md lists it.
+REFUSED_OPERATIONS = {
+    "_const_symbolic": "exists while a model is converted, never in a file",
+    "conv_quantized": "exists while a model is converted; a file has `conv` with compressed weights",
+}
+REFUSED_LAYERS = {
+    "custom": "its code is in an app, not in the file",
+    "loopBreak": "no converter writes it",
+    "loopContinue": "no converter writes it",
+}
 
 OPERATIONS: dict[str, Lowering] = {}
 LAYERS: dict[str, Lowering] = {}
 
 
-def lower(*names: str, exact: bool = False) -> Callable[[Function], Function]:
+def lower(*names: str, exact: bool = False, host: bool = False) -> Callable[[Function], Function]:
     """Register a function for the ML-program operations *names*."""
-    return _register(OPERATIONS, names, exact)
+    return _register(OPERATIONS, names, exact, host)
 
 
-def layer(*names: str) -> Callable[[Function], Function]:
+def layer(*names: str, host: bool = False) -> Callable[[Function], Function]:
     """Register a function for the neural-network layers *names* (the names of the protobuf ``oneof``)."""
-    return _register(LAYERS, names, exact=False)
+    return _register(LAYERS, names, False, host)
 
 
-def _register(table: dict[str, Lowering], names: tuple[str, ...], exact: bool) -> Callable[[Function], Function]:
+def _register(
+    table: dict[str, Lowering], names: tuple[str, ...], exact: bool, host: bool
+) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         for name in names:
             if name in table:
                 raise ValueError(f"{name!r} is registered twice")
-            table[name] = Lowering(function, exact)
+            table[name] = Lowering(function, exact, host)
         return function
 
     return decorate

@@ -1,4 +1,4 @@
-"""Images per second of one training step, variant by variant, interleaved: ``make speed``.
+"""Images per second of one training step, variant by variant, interleaved: ``make trainspeed``.
 
 Each variant leaves out one thing that the train stage does for speed. The network is ``small`` at alpha 0.3, the
 crops are 256x256, the loss network is VGG-19 to relu4_1.

@@ -177,9 +177,9 @@ def test_unsupported_operations_are_named_at_once(package: Path) -> None:
 def test_unsupported_layers_are_named_at_once(tmp_path: Path) -> None:
     spec = ct.proto.Model_pb2.Model()
     spec.specificationVersion = 1
-    for name in ("custom", "gru"):
+    for name in ("custom", "loopBreak"):
         getattr(spec.neuralNetwork.layers.add(), name).SetInParent()
     path = tmp_path / "m.mlmodel"
     path.write_bytes(spec.SerializeToString())
-    with pytest.raises(UnsupportedOperationError, match="layers custom, gru;"):
+    with pytest.raises(UnsupportedOperationError, match="layers custom, loopBreak;"):
         CoreMLModel(path)

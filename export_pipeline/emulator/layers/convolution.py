@@ -110,10 +110,12 @@ def batched_matmul(call: LayerCall) -> Tensor:
     """A product of two inputs, or of one with a stored matrix."""
     p, sides = call.params, list(call.inputs)
     if len(sides) == 1:
-        shape = [p.weightMatrixFirstDimension, p.weightMatrixSecondDimension]
-        sides.append(call.graph.constant(call.weights("weights", shape, channel_axis=1)))
+        # Stored column by column.
+        shape = [p.weightMatrixSecondDimension, p.weightMatrixFirstDimension]
+        sides.append(call.graph.constant(call.weights("weights", shape).T))
     for index, wanted in enumerate((p.transposeA, p.transposeB)):
-        if wanted:
+        # With a stored matrix the converter has transposed both sides already, and sets the flags nevertheless.
+        if wanted and len(call.inputs) == 2:
             order = list(range(sides[index].rank))
             order[-2:] = order[-1], order[-2]
             sides[index] = call.graph.node("Transpose", sides[index], perm=order)

@@ -37,7 +37,7 @@ _COMPARISONS = {
     "equal": "Equal", "lessThan": "Less", "lessEqual": "LessOrEqual", "greaterThan": "Greater",
     "greaterEqual": "GreaterOrEqual",
 }  # fmt: skip
-_UNARY = {0: "Sqrt", 4: "Exp", 5: "Log", 6: "Abs"}
+_UNARY = {0: "Sqrt", 4: "Exp", 6: "Abs"}
 
 
 @layer("activation")
@@ -55,11 +55,9 @@ def activation(call: LayerCall) -> Tensor:
 
 
 def _per_channel(call: LayerCall, weights: Any) -> np.ndarray:
-    from ..network_weights import decode
-
     single = len(weights.floatValue) == 1
     channels = 1 if single else call.x.sizes[-3]
-    return decode(weights, (channels,), f"layer {call.proto.name!r}").reshape(-1, 1, 1)
+    return call.decoded(weights, (channels,)).reshape(-1, 1, 1)
 
 
 @layer("clampedReLU")
@@ -106,6 +104,8 @@ def unary(call: LayerCall) -> Tensor:
         return graph.node("Reciprocal", graph.node("Sqrt", graph.node("Add", x, epsilon)))
     if p.type == 2:
         return graph.node("Reciprocal", graph.node("Add", x, epsilon))
+    if p.type == 5:
+        return graph.node("Log", graph.node("Add", x, float(p.epsilon)))
     return graph.node("Pow" if p.type == 3 else "Max", x, float(p.alpha))
 
 

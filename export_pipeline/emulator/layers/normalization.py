@@ -6,7 +6,7 @@ import numpy as np
 
 from ..graph import Tensor, ints
 from ..lower_network import LayerCall
-from ..ops.normalization import standardize
+from ..ops.normalization import neighbours, standardize
 from ..registry import layer
 from .convolution import as_images, like_input
 
@@ -73,8 +73,8 @@ def l2_normalize(call: LayerCall) -> Tensor:
 def lrn(call: LayerCall) -> Tensor:
     """Local response normalization across channels."""
     p = call.params
-    values = {"alpha": float(p.alpha), "beta": float(p.beta), "bias": float(p.k) or 1.0, "size": int(p.localSize)}
-    return like_input(call, call.graph.node("LRN", as_images(call, call.x), **values))
+    numbers = float(p.alpha), float(p.beta), float(p.k) or 1.0
+    return like_input(call, neighbours(call.graph, as_images(call, call.x), int(p.localSize), *numbers))
 
 
 @layer("softmax")

@@ -11,7 +11,7 @@ from ..registry import layer
 from ..sampling import linear_2d, nearest_2d
 from .convolution import as_images, like_input
 
-_SAMPLING = ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS", "DEFAULT", "OFFSET_CORNERS")
+SAMPLING = ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS", "DEFAULT", "OFFSET_CORNERS")
 _UPSAMPLING = ("DEFAULT", "STRICT_ALIGN_CORNERS", "UNALIGN_CORNERS")
 
 
@@ -30,7 +30,7 @@ def upsample(call: LayerCall) -> Tensor:
 def resize_bilinear(call: LayerCall) -> Tensor:
     """Bilinear to a size."""
     height, width = call.pair("targetSize", 1)
-    return linear_2d(call.graph, call.x, height, width, _SAMPLING[call.params.mode.samplingMethod])
+    return linear_2d(call.graph, call.x, height, width, SAMPLING[call.params.mode.samplingMethod])
 
 
 @layer("padding")
@@ -116,8 +116,9 @@ def lower_slice(call: LayerCall) -> Tensor:
     extra = [graph.cast(tensor, np.int64) for tensor in call.inputs[1:]]
     begin = extra[0] if extra else graph.constant(ints(p.beginIds))
     end = extra[1] if len(extra) > 1 else graph.constant(ints(p.endIds))
-    masks = [np.array(list(given) or [False] * rank) for given in (p.beginMasks, p.endMasks, p.squeezeMasks)]
-    return masked_slice(graph, call.x, begin, end, ints(list(p.strides) or [1] * rank), *masks)
+    # The converter writes five masks for any rank.
+    masks = [np.array(list(given)[:rank] or [False] * rank) for given in (p.beginMasks, p.endMasks, p.squeezeMasks)]
+    return masked_slice(graph, call.x, begin, end, ints(list(p.strides)[:rank] or [1] * rank), *masks)
 
 
 @layer("transpose")
@@ -187,7 +188,7 @@ def expand_dims(call: LayerCall) -> Tensor:
 @layer("tile")
 def tile(call: LayerCall) -> Tensor:
     """Repeat along every axis."""
-    reps = list(call.params.reps)
+    reps = call.ints(1) if len(call.inputs) > 1 else list(call.params.reps)
     return call.graph.node("Tile", call.x, ints([1] * (call.x.rank - len(reps)) + reps))
 
 

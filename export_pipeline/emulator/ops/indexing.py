@@ -5,16 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from ..calls import Call
-from ..graph import Tensor
+from ..graph import Graph, Tensor, ints
 from ..registry import lower
 
 
 @lower("gather", exact=True)
 def gather(call: Call) -> Tensor:
     """``x[indices]`` along an axis."""
-    if int(call.value("batch_dims", 0)):
-        raise call.unsupported("batch_dims other than 0")
-    return call.graph.node("Gather", call.tensor("x"), call.tensor("indices"), axis=int(call.value("axis")))
+    x, indices = call.tensor("x"), call.tensor("indices")
+    axis, batch = int(call.value("axis")), int(call.value("batch_dims", 0))
+    if not batch:
+        return call.graph.node("Gather", x, indices, axis=axis)
+    return batched_gather(call.graph, x, indices, axis % x.rank, batch)
+
+
+def batched_gather(graph: Graph, x: Tensor, indices: Tensor, axis: int, batch: int) -> Tensor:
+    """``x[b.., .., indices[b..], ..]``: the first *batch* axes of both go together."""
+    # The axis comes first behind the batch, there GatherND does it, and the axes before it go back to the front.
+    front = list(range(batch))
+    between = list(range(batch, axis))
+    behind = list(range(axis + 1, x.rank))
+    moved = graph.node("Transpose", x, perm=[*front, axis, *between, *behind])
+    vectors = graph.node("Unsqueeze", graph.cast(indices, np.int64), ints([-1]))
+    found = graph.node("GatherND", moved, vectors, batch_dims=batch)
+    taken = list(range(batch, indices.rank))
+    kept = list(range(indices.rank, indices.rank + len(between)))
+    rest = list(range(indices.rank + len(between), indices.rank + len(between) + len(behind)))
+    return graph.node("Transpose", found, perm=[*front, *kept, *taken, *rest])
 
 
 @lower("gather_along_axis", exact=True)

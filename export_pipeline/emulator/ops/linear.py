@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..calls import Call
-from ..graph import Tensor
+from ..graph import Graph, Tensor
 from ..registry import lower
 
 
@@ -16,12 +18,21 @@ def swap_last(call: Call, tensor: Tensor, wanted: bool) -> Tensor:
     return call.graph.node("Transpose", tensor, perm=order)
 
 
+def product(graph: Graph, x: Tensor, y: Tensor) -> Tensor:
+    """A matrix product, in floats if either side is."""
+    if x.dtype != y.dtype:
+        x, y = graph.cast(x, np.float32), graph.cast(y, np.float32)
+    return graph.node("MatMul", x, y)
+
+
 @lower("linear")
 def linear(call: Call) -> Tensor:
     """``x [*, I] @ weight [O, I].T + bias [O]``."""
     weight = swap_last(call, call.tensor("weight"), True)
-    product = call.graph.node("MatMul", call.tensor("x"), weight)
-    return call.graph.node("Add", product, call.tensor("bias")) if call.has("bias") else product
+    result = product(call.graph, call.tensor("x"), weight)
+    if not call.has("bias"):
+        return result
+    return call.graph.node("Add", result, call.graph.cast(call.tensor("bias"), result.dtype))
 
 
 @lower("matmul")
@@ -29,7 +40,7 @@ def matmul(call: Call) -> Tensor:
     """Batched product, either side transposed on request."""
     x = swap_last(call, call.tensor("x"), bool(call.value("transpose_x")))
     y = swap_last(call, call.tensor("y"), bool(call.value("transpose_y")))
-    return call.graph.node("MatMul", x, y)
+    return product(call.graph, x, y)
 
 
 @lower("einsum")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..calls import Call
 from ..graph import Graph, Tensor, ints
+from ..moves import reshape
 from ..registry import lower
 
 
@@ -23,6 +24,14 @@ def standardize(graph: Graph, x: Tensor, axes: list[int], epsilon: float) -> Ten
     centred = graph.node("Sub", x, graph.node("ReduceMean", x, ints(axes), keepdims=1))
     variance = graph.node("ReduceMean", graph.node("Mul", centred, centred), ints(axes), keepdims=1)
     return graph.node("Div", centred, graph.node("Sqrt", graph.node("Add", variance, epsilon)))
+
+
+def neighbours(graph: Graph, x: Tensor, size: int, alpha: float, beta: float, bias: float) -> Tensor:
+    """Local response normalization of ``[N, C, *D]``. An even window loses one channel, but is divided by its size."""
+    window = 2 * ((size - 1) // 2) + 1
+    flat = reshape(graph, x, [*x.sizes[:2], -1, 1])
+    result = graph.node("LRN", flat, size=window, alpha=alpha * window / size, beta=beta, bias=bias)
+    return reshape(graph, result, list(x.sizes))
 
 
 @lower("batch_norm")
@@ -67,6 +76,5 @@ def l2_norm(call: Call) -> Tensor:
 @lower("local_response_norm")
 def local_response_norm(call: Call) -> Tensor:
     """Each value over a power of the mean square of its neighbour channels."""
-    names = {"alpha": "alpha", "beta": "beta", "k": "bias"}
-    values = {onnx_name: float(call.value(name)) for name, onnx_name in names.items()}
-    return call.graph.node("LRN", call.tensor("x"), size=int(call.value("size")), **values)
+    numbers = [float(call.value(name)) for name in ("alpha", "beta", "k")]
+    return neighbours(call.graph, call.tensor("x"), int(call.value("size")), *numbers)

@@ -10,7 +10,7 @@ from ..registry import lower
 
 _SUMS = {
     "reduce_l1_norm": "ReduceL1", "reduce_l2_norm": "ReduceL2", "reduce_log_sum": "ReduceLogSum",
-    "reduce_log_sum_exp": "ReduceLogSumExp", "reduce_mean": "ReduceMean", "reduce_prod": "ReduceProd",
+    "reduce_log_sum_exp": "ReduceLogSumExp", "reduce_prod": "ReduceProd",
     "reduce_sum": "ReduceSum", "reduce_sum_square": "ReduceSumSquare",
 }  # fmt: skip
 _CHOICES = {"reduce_max": "ReduceMax", "reduce_min": "ReduceMin"}
@@ -21,6 +21,17 @@ def _reduce(call: Call, onnx_type: str) -> Tensor:
     x = call.tensor("x")
     axes = ints(call.axes("axes", x.rank))
     return call.graph.node(onnx_type, x, axes, keepdims=int(bool(call.value("keep_dims"))))
+
+
+@lower("reduce_mean")
+def reduce_mean(call: Call) -> Tensor:
+    """Means over axes. Those of images are pools, which ONNX Runtime computes in its own layout of channels."""
+    x = call.tensor("x")
+    axes, keep = sorted(call.axes("axes", x.rank)), bool(call.value("keep_dims"))
+    if x.rank != 4 or axes != [2, 3] or x.dtype.kind != "f":
+        return _reduce(call, "ReduceMean")
+    pooled = call.graph.node("GlobalAveragePool", x)
+    return pooled if keep else call.graph.node("Squeeze", pooled, ints(axes))
 
 
 @lower(*_SUMS)

@@ -7,7 +7,7 @@ import numpy as np
 from ..calls import Call
 from ..graph import Tensor, ints
 from ..registry import lower
-from ..sampling import grid, linear, linear_2d, nearest, nearest_2d
+from ..sampling import grid, linear, linear_2d, nearest_2d
 
 
 def _scaled(call: Call, x: Tensor) -> tuple[int, int]:
@@ -54,14 +54,10 @@ def resize(call: Call) -> Tensor:
     x, mode = call.tensor("x"), str(call.value("sampling_mode"))
     is_linear = str(call.value("interpolation_mode")) == "LINEAR"
     count = int(call.value("resized_dims"))
-    if not is_linear and mode != "DEFAULT":
-        raise call.unsupported(f"nearest neighbour with sampling mode {mode!r}")
     for axis, size in zip(range(-count, 0), np.asarray(call.value("shape"))[-count:], strict=True):
-        size = int(size) or x.sizes[axis]
-        if is_linear:
-            x = linear(call.graph, x, axis, grid(x.sizes[axis], size, mode))
-        else:
-            x = nearest(call.graph, x, axis, size)
+        points = grid(x.sizes[axis], int(size) or x.sizes[axis], mode)
+        # The nearest pixel is the one before where two are equally near.
+        x = linear(call.graph, x, axis, points if is_linear else np.ceil(points - 0.5))
     return x
 
 

@@ -13,16 +13,40 @@ from ..registry import lower
 @lower("reshape", exact=True)
 def lower_reshape(call: Call) -> Tensor:
     """A new shape; ``-1`` is worked out and ``0`` keeps a size."""
-    shape = call.known("shape")
+    x, shape = call.tensor("x"), call.known("shape")
     if shape is None:
-        return call.graph.node("Reshape", call.tensor("x"), call.graph.cast(call.tensor("shape"), np.int64))
-    return reshape(call.graph, call.tensor("x"), [int(size) for size in shape])
+        return call.graph.node("Reshape", x, call.graph.cast(call.tensor("shape"), np.int64))
+    sizes = [int(size) for size in shape]
+    if len(sizes) != x.rank and 0 in sizes:
+        sizes = list(call.out_shape)
+    return reshape(call.graph, x, sizes)
 
 
-@lower("reshape_like", "flatten2d", "squeeze", "expand_dims", exact=True)
-def to_output_shape(call: Call) -> Tensor:
-    """Changes of shape that the output's shape tells all about."""
+@lower("reshape_like", exact=True)
+def reshape_like(call: Call) -> Tensor:
+    """Ranges of axes of ``x`` replaced by ranges of axes of other tensors."""
     return reshape(call.graph, call.tensor("x"), list(call.out_shape))
+
+
+@lower("flatten2d", exact=True)
+def flatten2d(call: Call) -> Tensor:
+    """Two axes: what lies before ``axis``, and the rest."""
+    x = call.tensor("x")
+    axis = int(call.value("axis"))
+    return call.graph.node("Flatten", x, axis=axis % x.rank if axis < 0 else axis)
+
+
+@lower("squeeze", exact=True)
+def squeeze(call: Call) -> Tensor:
+    """Without axes of size 1."""
+    axes = call.value("axes")
+    return call.graph.node("Squeeze", call.tensor("x"), *([] if axes is None else [ints(axes)]))
+
+
+@lower("expand_dims", exact=True)
+def expand_dims(call: Call) -> Tensor:
+    """With new axes of size 1."""
+    return call.graph.node("Unsqueeze", call.tensor("x"), ints(call.value("axes")))
 
 
 @lower("transpose", exact=True)
@@ -62,10 +86,11 @@ def pad(call: Call) -> Tensor:
     """Pad the last axes: ``constant``, ``reflect`` or ``replicate``."""
     x = call.tensor("x")
     amounts = np.asarray(call.value("pad")).reshape(-1, 2)
-    axes = ints(range(x.rank - len(amounts), x.rank))
     mode = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}[str(call.value("mode"))]
     fill = call.graph.constant(call.value("constant_val"), x.dtype) if mode == "constant" else None
-    return call.graph.node("Pad", x, ints(amounts.T), fill, axes, mode=mode)
+    # Every axis, although ONNX lets some be named: a convolution behind takes over only such a padding.
+    every = np.concatenate([np.zeros((x.rank - len(amounts), 2), np.int64), amounts])
+    return call.graph.node("Pad", x, ints(every.T), fill, mode=mode)
 
 
 @lower("tile", exact=True)

@@ -1,0 +1,1 @@
+"""NumPy functions for what ONNX cannot say, shared by both model formats."""

@@ -1,0 +1,71 @@
+"""``make conformance``: run Apple's operation tests as they lie in the coremltools wheel, and keep what they find.
+
+``python -m tests.conformance`` runs all of them and writes ``results.json`` and ``SUPPORT.md``;
+``python -m tests.conformance iOS17/test_conv.py -k name`` runs some and only prints the table.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.summary import read, summarize
+
+ROOT = Path(__file__).parent.parent.parent
+_INSIDE = "converters/mil/mil/ops/tests"
+
+
+def suite() -> Path:
+    """The folder of Apple's tests in the installed wheel."""
+    spec = importlib.util.find_spec("coremltools")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("coremltools is not installed here")
+    return Path(spec.submodule_search_locations[0]) / _INSIDE
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    """Run the tests that pytest's *arguments* name, paths inside the suite, in a process of their own."""
+    base = suite()
+    named = [str(base / part) if (base / part.split("::")[0]).exists() else part for part in arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder) / "cases.jsonl"
+        record.touch()
+        environment = {**os.environ, "CONFORMANCE_RECORD": str(record), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        options = ["-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={base}"]
+        options += ["-q", "--tb=no", "-W", "ignore", "--continue-on-collection-errors", "--no-summary"]
+        command = [sys.executable, "-m", "pytest", *options, *(named or [str(base)])]
+        subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr)
+        return summarize(read(record))
+
+
+def table(results: dict[str, Any]) -> str:
+    """The counts by backend, for reading."""
+    names = list(next(iter(results["backends"].values())))
+    lines = [" | ".join(["backend", *names])]
+    lines += [" | ".join([name, *(str(n) for n in row.values())]) for name, row in results["backends"].items()]
+    lines += [f"{f['cases']} {f['backend']} {f['test']}: {f['cause']}" for f in results["failures"]]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Run, print, and keep the results of a full run. 1 if a part of the targets is missed."""
+    results = run(arguments)
+    print(table(results))
+    if not arguments:
+        from tests.conformance import support
+        from tests.conformance.record import PATH
+
+        PATH.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        support.write(results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

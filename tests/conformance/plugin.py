@@ -1,0 +1,122 @@
+"""A pytest plugin that lets Apple's own operation tests compare where Core ML is not.
+
+The tests lie inside the installed coremltools wheel and are run from there. Away from macOS they stop before they
+predict; with the two facts below changed and ``MLModel.predict`` done by the emulator they go on and compare, with
+their own tolerances.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export_pipeline.emulator import install
+from export_pipeline.emulator.coremltools_quietly import coremltools, quiet
+from export_pipeline.emulator.lower_network import network_kinds
+from export_pipeline.emulator.program import walk_operations
+
+MACOS = (15, 5)  # the release whose Core ML the tests in coremltools 9 are written for
+NO_TORCH = "PyTorch not found."  # what the tests themselves say where they check for it
+RECORD = "CONFORMANCE_RECORD"
+_USED = pytest.StashKey[list[str]]()
+_PREDICTED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """Before any test module is imported: they read the platform when they are."""
+    os.environ["TQDM_DISABLE"] = "1"
+    utils = coremltools().models.utils
+    utils._macos_version = lambda: MACOS
+    with quiet():
+        from coremltools.converters.mil import testing_utils
+    testing_utils._IS_MACOS = True
+    install()
+    # Some tests expect to fail with Core ML on Intel processors, which is not what runs here.
+    platform.machine = lambda: "arm64"
+    gc.freeze()  # ct.convert collects garbage each time
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note whether the test asks for a prediction: only then does it compare anything."""
+    model_class = coremltools().models.MLModel
+    predict = model_class.predict
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        item.stash[_PREDICTED] = True
+        item.stash[_USED] = sorted(set(kinds(args[0].get_spec())))
+        return predict(*args, **kwargs)
+
+    model_class.predict = noted
+    try:
+        with quiet():
+            yield
+    finally:
+        model_class.predict = predict
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Write one line for each case."""
+    report: Any = yield
+    if report.when == "call" or (report.outcome != "passed" and report.when == "setup"):
+        compared = item.stash.get(_PREDICTED, False)
+        reason = _reason(report, call)
+        outcome = "skipped" if reason == NO_TORCH else report.outcome
+        _record(item.nodeid, _backend(item), outcome, compared, reason, item.stash.get(_USED, []))
+    return report
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """A file that cannot be collected counts too, with why."""
+    if report.outcome != "passed" and report.nodeid.endswith(".py"):
+        reason = str(report.longrepr).strip().splitlines()[-1]
+        _record(report.nodeid, "none", "uncollected", False, NO_TORCH if "'torch'" in reason else reason)
+
+
+def kinds(spec: Any) -> Iterator[str]:
+    """The operations of a program, or the layers of a network."""
+    if spec.WhichOneof("Type") == "mlProgram":
+        for function in spec.mlProgram.functions.values():
+            yield from (operation.type for operation in walk_operations(function))
+    else:
+        yield from network_kinds(getattr(spec, spec.WhichOneof("Type")))
+
+
+def _record(name: str, backend: str, outcome: str, compared: bool, reason: str, used: list[str] | None = None) -> None:
+    line: dict[str, Any] = {
+        "name": name,
+        "backend": backend,
+        "outcome": outcome,
+        "compared": compared,
+        "reason": reason,
+    }
+    line["used"] = used or []
+    with Path(os.environ[RECORD]).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _backend(item: pytest.Item) -> str:
+    backend = getattr(item, "callspec", None) and item.callspec.params.get("backend")  # type: ignore[attr-defined]
+    if backend is None:
+        return "none"
+    return str(getattr(backend, "backend", None) or backend[0])
+
+
+def _reason(report: Any, call: pytest.CallInfo[None]) -> str:
+    if report.outcome == "skipped":
+        where = report.longrepr
+        return str(where[-1]).removeprefix("Skipped: ") if isinstance(where, tuple) else f"xfail: {report.wasxfail}"
+    if call.excinfo is None:
+        return ""
+    if "'torch'" in str(call.excinfo.value):
+        return NO_TORCH
+    lines = [line.strip() for line in str(call.excinfo.value).splitlines() if line.strip()]
+    return f"{call.excinfo.typename}: {' '.join(lines[:4])[:900]}"
