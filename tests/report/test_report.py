@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export_pipeline.errors import ModelError, OutputError, UsageError
+from export_pipeline.errors import CheckFailed, ModelError, OutputError, UsageError
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import (
     BENCHMARK_FILE,
@@ -28,6 +29,7 @@ from export_pipeline.report import (
     terminal,
 )
 from export_pipeline.report.machine import cores, libraries
+from export_pipeline.report.picture import IN_LINE
 from export_pipeline.report.schema import SCHEMAS, rendered, written
 from export_pipeline.verify import verify
 from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
@@ -59,7 +61,10 @@ def test_the_record_is_on_disk_and_round_trips() -> None:
     assert read_report(folder) == report
     assert Report.model_validate_json(report.model_dump_json()) == report
     assert {path.name for path in folder.iterdir()} >= set(FILES)
-    check(report)
+    with pytest.raises(CheckFailed, match="1 checks failed: onnx-fp32 style_distance: no loss network"):
+        check(report)  # a budget that could not be measured is none that was kept
+    kept = [row for row in report.record.budgets if row.status != "skipped"]
+    check(report.model_copy(update={"record": report.record.model_copy(update={"budgets": tuple(kept)})}))
 
 
 def test_the_schemas_are_current_and_the_files_follow_them() -> None:
@@ -112,7 +117,7 @@ def test_the_page_needs_no_other_file_and_escapes_what_it_shows() -> None:
     folder, _ = reported()
     text = (folder / "report.html").read_text()
     assert "of &lt;this&gt; test" in text
-    assert 'src="data:image/png;base64,' in text
+    assert 'src="data:image/jpeg;base64,' in text
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert PICTURE_FILE in (folder / "report.md").read_text()
 
@@ -124,13 +129,15 @@ def test_pages_are_drawn_anew_from_the_records_alone() -> None:
     assert before == {name: (folder / name).read_bytes() for name in before}
 
 
-def test_the_picture_has_a_column_for_each_file_and_a_row_for_each_photograph() -> None:
+def test_the_picture_has_an_image_for_each_file_and_a_block_for_each_photograph() -> None:
     folder, report = reported()
     picture = np.asarray(Image.open(folder / PICTURE_FILE))
     columns = 2 + len(report.record.files)
-    assert picture.shape[1] == 8 + columns * (WIDTH + 8)
-    assert picture.shape[0] == 8 + 40 + 2 * (HEIGHT + 8)
-    cells = [picture[48 : 48 + HEIGHT, 8 + c * (WIDTH + 8) :][:, :WIDTH].astype(float) for c in range(columns)]
+    lines = math.ceil(columns / IN_LINE)
+    assert picture.shape[1] == 8 + IN_LINE * (WIDTH + 8)
+    assert picture.shape[0] == 8 + 2 * lines * (HEIGHT + 40 + 8)
+    places = [(48 + c // IN_LINE * (HEIGHT + 48), 8 + c % IN_LINE * (WIDTH + 8)) for c in range(columns)]
+    cells = [picture[top : top + HEIGHT, left : left + WIDTH].astype(float) for top, left in places]
     assert np.abs(cells[1] - cells[0]).mean() > 10  # the photo is not the output
     assert all(np.abs(cell - cells[1]).mean() < 5 for cell in cells[2:])
 

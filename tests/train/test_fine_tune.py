@@ -23,7 +23,7 @@ class InterruptedRunError(Exception):
 
 @pytest.fixture(scope="module")
 def trained(make_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    recipe = make_recipe(model={"norm": "batch"}, train={"steps": 0, "checkpoint_every": 3}, compress=COMPRESS)
+    recipe = make_recipe(model={"norm": "batch"}, train={"steps": 1, "checkpoint_every": 3}, compress=COMPRESS)
     return train(recipe, tmp_path_factory.mktemp("trained"))[1]
 
 
