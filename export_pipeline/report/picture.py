@@ -18,7 +18,7 @@ from export_pipeline.signature import ImageSignature
 
 MOST_PHOTOGRAPHS = 3
 IN_LINE = 5  # images side by side, as many as a page shows without scrolling
-TILE_WIDTH = 240  # pixels at most; larger images are scaled down
+TILE_WIDTH = 200  # pixels at most; larger images are scaled down
 GAP = 8
 CAPTION = 40
 FONT_SIZE = 14
