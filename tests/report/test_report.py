@@ -134,7 +134,7 @@ def test_the_picture_has_an_image_for_each_file_and_a_block_for_each_photograph(
     picture = np.asarray(Image.open(folder / PICTURE_FILE))
     columns = 2 + len(report.record.files)
     lines = math.ceil(columns / IN_LINE)
-    assert picture.shape[1] == 8 + IN_LINE * (WIDTH + 8)
+    assert picture.shape[1] == 8 + min(columns, IN_LINE) * (WIDTH + 8)
     assert picture.shape[0] == 8 + 2 * lines * (HEIGHT + 40 + 8)
     places = [(48 + c // IN_LINE * (HEIGHT + 48), 8 + c % IN_LINE * (WIDTH + 8)) for c in range(columns)]
     cells = [picture[top : top + HEIGHT, left : left + WIDTH].astype(float) for top, left in places]
