@@ -19,6 +19,7 @@ import tensorflow as tf
 from export_pipeline.recipe import TrainTable
 from export_pipeline.train import losses
 from export_pipeline.train.weights import Weights, vgg19_weights
+from models.vgg import vgg19
 
 CROP, RUNS = 256, 9
 
@@ -29,7 +30,7 @@ def bfloat16_vgg(weights: Weights, outputs: tuple[str, ...]) -> Any:
     half = tf.bfloat16
     tf.nn.conv2d = lambda x, kernel, *rest: cast(conv2d(cast(x, half), cast(kernel, half), *rest), tf.float32)
     try:
-        return models.vgg19(weights, outputs)
+        return vgg19(weights, outputs)
     finally:
         tf.nn.conv2d = conv2d
 
