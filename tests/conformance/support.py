@@ -40,6 +40,8 @@ def _table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
 def _conformance(results: Mapping[str, Any]) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     yield f"## Conformance\n\n{versions}. Tolerances are Apple's. `none` are tests that name no backend.\n"
+    if note := results.get("note"):
+        yield f"{note}\n"
     names = list(results["backends"]["mlprogram"])
     rows = [[name, *(str(n) for n in counts.values())] for name, counts in results["backends"].items()]
     yield from _table(["backend", *names], rows)
