@@ -9,7 +9,6 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from export_pipeline.files import written_aside
 READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-_ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, 8 or 16 bits, one frame"
+_ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, RGB or gray, 8 bits a channel, opaque, one frame"
 # What Pillow's decoders raise on bytes that are not what they should be.
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
 
@@ -30,27 +29,27 @@ _DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, T
 def load_image(path: Path | str) -> np.ndarray:
     """Read an image file as ``(H, W, 3)`` RGB uint8.
 
-    The EXIF orientation is applied. Grayscale, palette and CMYK become RGB; embedded colour profiles
-    are not. 16-bit values are scaled to 8 bits. Transparent pixels are laid on white. Of a JPEG with
-    further pictures behind the first (MPO, as phones write it) the first is read.
-
-    CMYK, 16 bits and transparency are told in a UserWarning, once for each file.
+    The EXIF orientation is applied. Grayscale and palette become RGB; embedded colour profiles are not
+    applied. Of a JPEG with further pictures behind the first (MPO, as phones write it) the first is read.
 
     Raises:
-        ImageError: the file is missing, not an image, damaged, animated or of a kind not read.
+        ImageError: the file is missing, not an image, damaged, animated, CMYK, deeper than 8 bits a
+            channel, or transparent somewhere: what becomes of those is for their owner to decide.
     """
     path = Path(path)
     with _readable(path), Image.open(path, formats=_FORMATS) as opened:
         frames = getattr(opened, "n_frames", 1)
         if frames > 1 and opened.format != "MPO":
             raise ImageError(f"{path} is animated or has pages ({frames} frames). Give an image of one frame.")
-        scaled = ["16 bits a channel scaled to 8"] if _is_deep(opened) else []
+        deep = _is_deep(opened)
         opened.load()
-        image, changes = _rgb(ImageOps.exif_transpose(opened), path)
-        pixels: np.ndarray = np.array(image)
-    if changes := scaled + changes:
-        _tell(path, ", ".join(changes))
-    return pixels
+        if deep:
+            raise ImageError(f"{path} has more than 8 bits a channel. Save it with 8 bits; {_ALLOWED}")
+        if opened.mode == "CMYK":
+            raise ImageError(f"{path} is CMYK, made for print. Convert it to RGB; {_ALLOWED}")
+        if opened.has_transparency_data and np.asarray(opened.convert("RGBA"))[..., 3].min() < 255:
+            raise ImageError(f"{path} is transparent in places. Lay it on a background; {_ALLOWED}")
+        return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
 
 
 def save_image(path: Path | str, image: np.ndarray) -> None:
@@ -127,36 +126,7 @@ def _is_deep(image: Image.Image) -> bool:
     """Whether the file holds more than 8 bits a channel; Pillow has scaled colour down once it is loaded."""
     # A tile tells how its bytes are unpacked, such as RGB;16B. The 16 of a BMP is bits of all channels together.
     coded = image.format in ("PNG", "TIFF") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-    return coded or image.mode.startswith("I")
-
-
-@cache  # a training reads each photograph again and again
-def _tell(path: Path, changes: str) -> None:
-    warnings.warn(f"{path}: {changes}", UserWarning, stacklevel=1)
-
-
-def _rgb(image: Image.Image, path: Path) -> tuple[Image.Image, list[str]]:
-    """Any mode to RGB of 8 bits, and what that took from the image for its owner to know."""
-    changes = ["CMYK turned into RGB"] if image.mode == "CMYK" else []
-    if image.mode.startswith("I"):
-        image = _from_deep(image, path)
-    elif image.mode == "F":
-        raise ImageError(f"{path} holds floating-point pixels; {_ALLOWED}")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if np.asarray(image)[..., 3].min() < 255:
-            changes.append("transparency laid on white")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB"), changes
-
-
-def _from_deep(image: Image.Image, path: Path) -> Image.Image:
-    """A grayscale image of 16 bits a pixel as one of 8 bits."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ImageError(f"{path} has more than 16 bits a pixel; {_ALLOWED}")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    return coded or image.mode.startswith("I") or image.mode == "F"
 
 
 @contextmanager

@@ -56,13 +56,6 @@ def test_stylize_says_when_it_resizes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "100x50 resized and cropped" in capsys.readouterr().err
 
 
-def test_stylize_says_what_it_takes_from_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    photo = tmp_path / "photo.tif"
-    Image.new("CMYK", (256, 256)).save(photo)
-    assert main(["stylize", str(MODELS[0]), str(photo), "-o", str(tmp_path / "out.png")]) == 0
-    assert f"export-pipeline: warning: {photo}: CMYK turned into RGB" in capsys.readouterr().err.splitlines()
-
-
 def test_benchmark_labels_what_it_measures(capsys: pytest.CaptureFixture[str]) -> None:
     tflite = [str(path) for path in MODELS if path.name.endswith("dynamic.tflite")]
     assert main(["benchmark", *tflite, "--threads", "1", "--json"]) == 0
@@ -108,10 +101,15 @@ def bad_images(folder: Path) -> dict[str, Path]:
     animated = folder / "animated.gif"
     frames = [Image.new("RGB", (32, 32), color) for color in ("red", "blue")]
     frames[0].save(animated, save_all=True, append_images=frames[1:])
-    return {"text": text, "truncated": truncated, "animated": animated, "missing": folder / "missing.png"}
+    cmyk, deep, clear = folder / "cmyk.tif", folder / "deep.png", folder / "clear.png"
+    Image.new("CMYK", (32, 32)).save(cmyk)
+    Image.fromarray(np.full((32, 32), 40_000, np.uint16)).save(deep)
+    Image.new("RGBA", (32, 32), (9, 9, 9, 0)).save(clear)
+    found = {"text": text, "truncated": truncated, "animated": animated, "missing": folder / "missing.png"}
+    return {**found, "cmyk": cmyk, "deep": deep, "clear": clear}
 
 
-@pytest.mark.parametrize("kind", ["text", "truncated", "animated", "missing"])
+@pytest.mark.parametrize("kind", ["text", "truncated", "animated", "missing", "cmyk", "deep", "clear"])
 def test_bad_image_is_refused(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = bad_images(tmp_path)[kind]
     assert main(["stylize", str(MODELS[0]), str(image), "-o", str(tmp_path / "out.png")]) == 2

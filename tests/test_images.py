@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import io
-import re
 import struct
-import warnings
 import zlib
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,78 +23,59 @@ def saved(path: Path, image: Image.Image, **options: object) -> Path:
     return path
 
 
-def told(path: Path, what: str) -> pytest.WarningsRecorder:
-    """Demands one warning about *path*."""
-    return pytest.warns(UserWarning, match=f"^{re.escape(f'{path}: {what}')}$")
-
-
 def test_a_png_comes_back_as_it_was(tmp_path: Path) -> None:
     save_image(tmp_path / "a.png", gradient())
     assert np.array_equal(load_image(tmp_path / "a.png"), gradient())
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "YCbCr"])
+@pytest.mark.parametrize("mode", ["L", "P", "1", "YCbCr"])
 def test_other_modes_become_rgb(tmp_path: Path, mode: str) -> None:
-    path = saved(tmp_path / "a.tif", Image.new("RGB", (8, 6), (255, 255, 255)).convert(mode))
-    with told(path, "CMYK turned into RGB") if mode == "CMYK" else nullcontext():
-        loaded = load_image(path)
+    loaded = load_image(saved(tmp_path / "a.tif", Image.new("RGB", (8, 6), (255, 255, 255)).convert(mode)))
     assert loaded.shape == (6, 8, 3)
     assert loaded.dtype == np.uint8
     assert (loaded == 255).all()
 
 
-def test_a_cmyk_jpeg_keeps_its_colors(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.jpg", Image.new("RGB", (16, 16), (250, 10, 10)).convert("CMYK"), quality=95)
-    with told(path, "CMYK turned into RGB"):
-        assert np.abs(load_image(path).mean(axis=(0, 1)) - (250, 10, 10)).max() < 6
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_cmyk_is_refused(tmp_path: Path, name: str) -> None:
+    path = saved(tmp_path / name, Image.new("RGB", (16, 16), (250, 10, 10)).convert("CMYK"))
+    with pytest.raises(ImageError, match=r"is CMYK.*Convert it to RGB"):
+        load_image(path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path, name: str) -> None:
+def test_sixteen_bits_are_refused(tmp_path: Path, name: str) -> None:
     path = saved(tmp_path / name, Image.fromarray(np.array([[0, 257, 32896, 65535]], np.uint16)))
-    with told(path, "16 bits a channel scaled to 8"):
-        assert load_image(path)[0, :, 0].tolist() == [0, 1, 128, 255]
+    with pytest.raises(ImageError, match="more than 8 bits a channel"):
+        load_image(path)
 
 
-def test_sixteen_bit_color_is_scaled_to_eight(tmp_path: Path) -> None:
+def test_sixteen_bit_color_is_refused(tmp_path: Path) -> None:
     row = b"\0" + struct.pack(">6H", 65535, 0, 32896, 257, 257, 257)
     chunks = [(b"IHDR", struct.pack(">2I5B", 2, 1, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
     body = b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-    with told(tmp_path / "a.png", "16 bits a channel scaled to 8"):
-        assert load_image(tmp_path / "a.png").tolist() == [[[255, 0, 128], [1, 1, 1]]]
+    with pytest.raises(ImageError, match="more than 8 bits a channel"):
+        load_image(tmp_path / "a.png")
 
 
-def test_more_than_sixteen_bits_are_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.tif", Image.fromarray(np.full((4, 4), 70000, np.int32)))
-    with pytest.raises(ImageError, match="16 bits"):
-        load_image(path)
-    path = saved(tmp_path / "b.tif", Image.fromarray(np.full((4, 4), 0.5, np.float32)))
-    with pytest.raises(ImageError, match="floating-point"):
-        load_image(path)
+@pytest.mark.parametrize("values", [np.full((4, 4), 70000, np.int32), np.full((4, 4), 0.5, np.float32)])
+def test_wider_values_are_refused(tmp_path: Path, values: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="more than 8 bits a channel"):
+        load_image(saved(tmp_path / "a.tif", Image.fromarray(values)))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparency_is_laid_on_white(tmp_path: Path, mode: str) -> None:
+def test_transparency_is_refused(tmp_path: Path, mode: str) -> None:
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     image.paste((0, 0, 0, 255), (0, 0, 2, 4))
-    path = saved(tmp_path / "a.png", image.convert(mode))
-    with told(path, "transparency laid on white"):
-        assert load_image(path)[0, :, 0].tolist() == [0, 0, 255, 255]
+    with pytest.raises(ImageError, match="transparent in places"):
+        load_image(saved(tmp_path / "a.png", image.convert(mode)))
 
 
-def test_what_is_told_is_told_once_for_each_file(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png"):
-        path = saved(tmp_path / name, Image.new("RGBA", (4, 4), (0, 0, 0, 0)))
-        with told(path, "transparency laid on white"):
-            load_image(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            load_image(path)
-
-
-def test_an_alpha_channel_without_transparency_needs_no_word(tmp_path: Path) -> None:
-    load_image(saved(tmp_path / "a.png", Image.new("RGBA", (4, 4), (1, 2, 3, 255))))
+def test_an_opaque_alpha_channel_is_dropped(tmp_path: Path) -> None:
+    loaded = load_image(saved(tmp_path / "a.png", Image.new("RGBA", (4, 4), (1, 2, 3, 255))))
+    assert (loaded == (1, 2, 3)).all()
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
