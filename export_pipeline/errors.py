@@ -8,7 +8,7 @@
     ├── ImageError                       an image cannot be read, or a network cannot take its size
     ├── ModelError                       a model file is missing, truncated, foreign or unusable here
     ├── CheckpointError                  a checkpoint is damaged or belongs to another recipe
-    ├── WeightsError                     the loss network's weights cannot be had
+    ├── WeightsError                     a file of weights is missing, damaged, foreign or cannot be fetched
     ├── OutputError                      a result cannot be written (path, permission, disk full)
     ├── TrainingError                    training cannot go on (a loss that is not finite)
     ├── ExportError                      a converter failed, or silently did not do what was asked
@@ -53,7 +53,7 @@ class CheckpointError(PipelineError):
 
 
 class WeightsError(PipelineError):
-    """The loss network's weights are not there and cannot be fetched."""
+    """A file of weights is missing, damaged, foreign or cannot be fetched, or a tensor is not one that is stored."""
 
 
 class OutputError(PipelineError):

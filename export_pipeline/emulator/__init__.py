@@ -11,17 +11,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .features import Feature
     from .inspection import WeightInfo, describe, weights
+    from .listings import Listing, listing
     from .patch import install
     from .session import CoreMLModel
+    from .stress import Overflow, StressReport
 
-__all__ = ["CoreMLModel", "Feature", "WeightInfo", "describe", "install", "weights"]
+__all__ = [
+    "CoreMLModel",
+    "Feature",
+    "Listing",
+    "Overflow",
+    "StressReport",
+    "WeightInfo",
+    "describe",
+    "install",
+    "listing",
+    "weights",
+]
 
 _HOMES = {
     "CoreMLModel": "session",
     "Feature": "features",
+    "Listing": "listings",
+    "Overflow": "stress",
+    "StressReport": "stress",
     "WeightInfo": "inspection",
     "describe": "inspection",
     "install": "patch",
+    "listing": "listings",
     "weights": "inspection",
 }
 

@@ -51,8 +51,12 @@ def _resolve(name: str, weights_dir: Path | None, label: str) -> Path:
     if weights_dir is None:
         raise EmulatorError(f"{label} keeps its weights in a file of their own, so it must be an .mlpackage directory")
     path = weights_dir / parts[1]
-    if not path.is_file():
-        raise EmulatorError(f"{label} is damaged: its weight file weights/{parts[1]} is missing")
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # too long, a null character, half of a surrogate pair
+        raise EmulatorError(f"{label} names a weight file that cannot be: {parts[1][:80]!a}") from None
+    if not there:
+        raise EmulatorError(f"{label} is damaged: its weight file {f'weights/{parts[1]}'!r} is missing")
     # The package itself may be reached through a link; a weight file that is one leads somewhere else.
     if path.is_symlink() or weights_dir.is_symlink():
         raise EmulatorError(f"{label} is refused: its weight file weights/{parts[1]} is a link out of the package")
@@ -62,9 +66,12 @@ def _resolve(name: str, weights_dir: Path | None, label: str) -> Path:
 def _check_record(path: Path, offset: int, size: int, label: str) -> None:
     file_name = f"weights/{path.name}"
     damaged = EmulatorError(f"{label} is damaged: its weight file {file_name} is truncated or not a weight file")
-    with path.open("rb") as file:
-        file.seek(min(offset, size))
-        record = file.read(_RECORD.size)
+    try:
+        with path.open("rb") as file:
+            file.seek(min(offset, size))
+            record = file.read(_RECORD.size)
+    except OSError as error:
+        raise EmulatorError(f"{label}: its weight file {file_name} cannot be read: {error.strerror}") from None
     if len(record) < _RECORD.size:
         raise damaged
     sentinel, _, length, position = _RECORD.unpack(record)

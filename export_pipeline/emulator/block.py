@@ -97,7 +97,12 @@ class Routine:
     def add_to(self, graph: Graph, env: Env) -> list[Tensor]:
         """Append the routine as a step of *graph*."""
         outputs = [(self._block.carrier_of(key), None) for key in self._block.gives]
-        return graph.host(self, [env[key] for key in self._keys], outputs)
+        return graph.host(
+            self,
+            [env[key] for key in self._keys],
+            outputs,
+            "what comes after a shape or an argument that depends on data",
+        )
 
     def __call__(self, *arrays: Any) -> list[Any]:
         """What the block gives for the values of its arguments and captures."""
@@ -112,7 +117,7 @@ class Routine:
         return [found[f"out{index}"] for index in range(len(self._block.gives))]
 
     def _prepare(self, arrays: Sequence[Any]) -> Plan:
-        graph = Graph(self._outside.options)
+        graph = self._outside.fresh()
         env = {
             key: graph.constant(self._outside.value_of(tensor), tensor.dtype) for key, tensor in self._constants.items()
         }

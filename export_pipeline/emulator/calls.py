@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedOperationError
-from .graph import Graph, Tensor, carrier
+from .graph import Graph, Options, Tensor, carrier
 from .guard import DependsOnData
 
 _JOINT = {
@@ -20,9 +20,10 @@ _JOINT = {
 
 
 class Weights:
-    """Constant values of a program, each decompressed once."""
+    """Constant values of a program, each decompressed once and within the memory limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self._values: dict[int, Any] = {}
         self._keep: list[Any] = []  # ids of live objects stay unique
 
@@ -34,6 +35,7 @@ class Weights:
         if operation is None or not operation.op_type.startswith("constexpr_"):
             return None
         if id(var) not in self._values:
+            self._options.room(var.shape)
             values = self._decompressed(operation)
             self._values[id(var)] = values[operation.outputs.index(var)] if isinstance(values, tuple) else values
             self._keep.append(var)

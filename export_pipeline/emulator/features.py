@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ class Feature:
     """One input or output.
 
     ``shape`` is ``(1, C, H, W)`` for an image, and as declared for a tensor. ``sizes`` are further shapes that an
-    input may have, ``bounds`` the smallest and largest size of each dimension (largest -1: no limit).
+    input may have, ``bounds`` the smallest and largest size of each dimension (largest -1: no limit). ``default`` is
+    what fills an ``optional`` tensor that is left out; without one it must be given.
     """
 
     name: str
@@ -31,12 +32,16 @@ class Feature:
     optional: bool = False
     sizes: tuple[tuple[int, ...], ...] = field(default=(), compare=False)
     bounds: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    default: float | None = field(default=None, compare=False)
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Whether an input of *shape* may be given."""
         if shape == self.shape or shape in self.sizes:
             return True
-        return len(shape) == len(self.bounds) and all(
+        # Without bounds nothing else fits, a scalar neither: it has as many dimensions as there are bounds, none.
+        if not self.bounds or len(shape) != len(self.bounds):
+            return False
+        return all(
             low <= size and (high < 0 or size <= high) for size, (low, high) in zip(shape, self.bounds, strict=True)
         )
 
@@ -59,13 +64,21 @@ def features(source: Source) -> tuple[list[Feature], list[Feature]]:
     declared: dict[str, tuple[int, ...]] = {}
     if source.format == "mlProgram":
         declared = {value.name: _proto_shape(value.type) for value in program_function(source.spec).inputs}
-    return [_feature(f, declared.get(f.name)) for f in inputs], [_feature(f, None) for f in outputs]
+    found = [_feature(f, declared.get(f.name)) for f in inputs]
+    if source.format == "neuralNetwork":
+        # A neural network begins with zeros where nothing is said, as its recurrent layers do.
+        found = [
+            replace(f, default=0.0) if f.optional and f.default is None and f.kind == "tensor" else f for f in found
+        ]
+    return found, [_feature(f, None) for f in outputs]
 
 
 def states(source: Source) -> list[Feature]:
-    """What a stateful model remembers, as tensors."""
+    """What a stateful model remembers, as tensors. Raises EmulatorError for one of a kind that cannot remember."""
     found = []
     for proto in getattr(_interface(source), "state", ()):
+        if source.format != "mlProgram":
+            raise EmulatorError(f"{source.label} declares the state {proto.name!r}, which only an ML program can have")
         array = proto.type.stateType.arrayType
         found.append(Feature(proto.name, "tensor", tuple(int(n) for n in array.shape), str(array_dtype(array))))
     return found
@@ -123,7 +136,9 @@ def _array(name: str, array: Any, optional: bool, declared: tuple[int, ...] | No
         shape = shape or tuple(max(low, 1) for low, _ in bounds)
     if not shape and declared and -1 not in declared:
         shape = declared
-    return Feature(name, "tensor", shape, str(array_dtype(array)), None, optional, sizes, bounds)
+    given = array.WhichOneof("defaultOptionalValue")
+    default = float(getattr(array, given)) if given else None
+    return Feature(name, "tensor", shape, str(array_dtype(array)), None, optional, sizes, bounds, default)
 
 
 def _proto_shape(value_type: Any) -> tuple[int, ...]:

@@ -8,8 +8,10 @@ to float32, computes a whole chain of operations, and rounds once at the end, wh
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from .tensors import HostStep, Options, Shape, Tensor, carrier, ints
 __all__ = ["Graph", "HostStep", "Options", "Shape", "Tensor", "carrier", "ints", "value_info"]
 
 OPSET = 21
+_FOLDED = 1 << 16  # values; what tiny constants make beyond that is left to the run
 IR_VERSION = 10  # what every ONNX Runtime that knows the opset reads
 
 _DTYPES: dict[Any, int] = {
@@ -59,9 +62,7 @@ class Graph:
 
     def _register(self, name: str, dtype: Any, shape: Shape | None) -> Tensor:
         tensor = Tensor(name, np.dtype(dtype), shape)
-        if shape and math.prod(size or 1 for size in shape) * tensor.dtype.itemsize > self.options.memory_limit:
-            allowed = f"allowed: {self.options.memory_limit} bytes; raise memory_limit to allow more"
-            raise EmulatorError(f"{self.options.label} makes a tensor of shape {shape}; {allowed}")
+        self.options.room(shape or (), tensor.dtype.itemsize)
         self.tensors[name] = tensor
         return tensor
 
@@ -110,20 +111,52 @@ class Graph:
         names = [tensor.name if tensor else "" for tensor in tensors]
         outputs = [f"{self._name(op_type)}_{i}" for i in range(count)]
         node = helper.make_node(op_type, names, outputs, **attributes)
-        if all(tensor and tensor.name in self.constants and _is_tiny(tensor) for tensor in tensors) and tensors:
-            return self._fold(node)
         types = self._infer(node, [tensor for tensor in tensors if tensor])
+        foldable = all(tensor and tensor.name in self.constants and _is_tiny(tensor) for tensor in tensors)
+        if tensors and foldable and all(_count(types[name][1]) <= _FOLDED for name in outputs):
+            return self._fold(node)
+        made = [self._register(name, *types[name]) for name in outputs]
+        self.append(node, types)
+        return made
+
+    def append(self, node: onnx.NodeProto, types: Mapping[str, tuple[Any, Shape | None]]) -> None:
+        """Append a node whose outputs have *types*: NumPy types and shapes by name."""
         self.nodes.append(node)
-        return [self._register(name, *types[name]) for name in outputs]
+
+    def fresh(self) -> Graph:
+        """An empty graph of the same kind, for a part that is lowered later."""
+        return Graph(self.options)
+
+    def operation(self, name: str, kind: str, dtype: Any) -> AbstractContextManager[None]:
+        """What is added while it lasts computes *name* of *dtype*, the result of an operation of type *kind*."""
+        return contextlib.nullcontext()
+
+    def settle(self, tensor: Tensor, dtype: Any, exact: bool) -> Tensor:
+        """The result of an operation in the carrier of *dtype*, rounded to half precision unless it is *exact*."""
+        held = self.cast(tensor, carrier(dtype))
+        return self.round_half(held) if dtype == np.float16 and not exact and self.options.rounding else held
 
     def host(
-        self, function: Callable[..., Sequence[Any]], inputs: Sequence[Tensor], outputs: Sequence[tuple[Any, Any]]
+        self,
+        function: Callable[..., Sequence[Any]],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[tuple[Any, Any]],
+        work: int | str = 0,
     ) -> list[Tensor]:
-        """Append a NumPy *function* from arrays to arrays. *outputs* are types and shapes (None: not known yet)."""
+        """Append a NumPy *function* from arrays to arrays. *outputs* are types and shapes (None: not known yet).
+
+        *work* counts its multiply-accumulates, or says why they are not known.
+        """
         made = [self._register(self._name("host"), dtype, shape) for dtype, shape in outputs]
         names = tuple(tensor.name for tensor in inputs), tuple(tensor.name for tensor in made)
-        self.nodes.append(HostStep(function, *names))
+        self.nodes.append(HostStep(function, *names, work))
         return made
+
+    def shaped(self, tensor: Tensor, sizes: Sequence[int]) -> Tensor:
+        """*tensor* as one whose shape is known to be *sizes*."""
+        known = Tensor(tensor.name, tensor.dtype, tuple(sizes))
+        self.tensors[tensor.name] = known
+        return known
 
     def varying(self, tensor: Tensor) -> Tensor:
         """*tensor* as one that no lowering takes for a constant."""
@@ -195,6 +228,11 @@ def _dims(name: str, shape: Shape | None) -> list[int | str] | None:
 
 def _is_tiny(tensor: Tensor) -> bool:
     return tensor.shape is not None and int(np.prod(tensor.sizes)) <= 64
+
+
+def _count(shape: Shape | None) -> int:
+    """How many values a tensor has at least."""
+    return math.prod(size or 1 for size in shape or ())
 
 
 def _is_small(tensor: onnx.TensorProto) -> bool:

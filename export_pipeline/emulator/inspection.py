@@ -13,11 +13,12 @@ import numpy as np
 from ..errors import UnsupportedOperationError
 from .calls import Weights, declared_dtype
 from .features import features, metadata
-from .graph import Graph, HostStep, Options
+from .graph import Options
 from .guard import guarded
-from .lower import lower_model
 from .network_weights import decode, stored, weight_fields
 from .program import Source, load_pymil, read
+from .tensors import MEMORY_LIMIT
+from .work import work
 
 _PACKED_BITS = {2: 1, 4: 2, 16: 4, 64: 6, 256: 8}
 
@@ -35,26 +36,30 @@ class WeightInfo:
     values: np.ndarray = field(repr=False, compare=False)
 
 
-def weights(path: str | Path) -> dict[str, WeightInfo]:
+def weights(path: str | Path, memory_limit: int = MEMORY_LIMIT) -> dict[str, WeightInfo]:
     """Every stored tensor of more than one value, by name. Raises EmulatorError if the file cannot be read."""
-    return {info.name: info for info in _weights(read(path))}
-
-
-def _weights(source: Source) -> list[WeightInfo]:
-    with guarded(source.label):
-        found: list[WeightInfo] = []
-        for stage in source.stages:
-            found += _program_weights(stage) if stage.format == "mlProgram" else _network_weights(stage)
-        return found
-
-
-def describe(path: str | Path) -> dict[str, Any]:
-    """Format, interface, operations, weights and work of a model, ready for JSON."""
     source = read(path)
+    return {info.name: info for info in _weights(source, Options(memory_limit=memory_limit, label=source.label))}
+
+
+def _weights(source: Source, options: Options) -> list[WeightInfo]:
+    with guarded(source.label):
+        if source.format == "pipeline":
+            return [info for stage in source.stages for info in _weights(stage, options)]
+        return list(_program_weights(source, options) if source.format == "mlProgram" else _network_weights(source))
+
+
+def describe(path: str | Path, memory_limit: int = MEMORY_LIMIT) -> dict[str, Any]:
+    """Format, interface, operations, weights and work of a model, ready for JSON.
+
+    ``multiply_accumulates`` is None where a part of them is not known: ``uncounted`` says why, or ``unsupported``.
+    """
+    source = read(path)
+    options = Options(rounding=False, memory_limit=memory_limit, label=source.label)
     with guarded(source.label):
         inputs, outputs = features(source)
-    tensors = _weights(source)
-    operations, precisions = _operations(source)
+    tensors = _weights(source, options)
+    operations, precisions = _operations(source, options)
     described = [asdict(t) | {"shape": list(t.shape)} for t in tensors]
     for item in described:
         del item["values"]
@@ -69,19 +74,18 @@ def describe(path: str | Path) -> dict[str, Any]:
         "weights": described,
         "weight_bytes": sum(t.nbytes for t in tensors),
         "parameters": sum(int(np.prod(t.shape)) for t in tensors),
-        **_work(source, {f.name: f.shape for f in inputs}),
+        **_work(source, options),
     }
 
 
-def _work(source: Source, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def _work(source: Source, options: Options) -> dict[str, Any]:
     """Multiply-accumulates of one run, or why they are not known."""
-    if source.format == "pipeline":
-        return {"multiply_accumulates": None, "unsupported": None}
     try:
-        graph = lower_model(source, shapes, Options(rounding=False))
+        found = work(source, options)
     except UnsupportedOperationError as error:
-        return {"multiply_accumulates": None, "unsupported": str(error)}
-    return {"multiply_accumulates": multiply_accumulates(graph), "unsupported": None}
+        return {"multiply_accumulates": None, "uncounted": [], "unsupported": str(error)}
+    total = None if found.uncounted else found.counted
+    return {"multiply_accumulates": total, "uncounted": list(found.uncounted), "unsupported": None}
 
 
 def _feature(feature: Any) -> dict[str, Any]:
@@ -89,15 +93,15 @@ def _feature(feature: Any) -> dict[str, Any]:
     return {key: list(v) if key == "shape" else v for key, v in asdict(feature).items() if key in kept}
 
 
-def _operations(source: Source) -> tuple[Counter[str], Counter[str]]:
+def _operations(source: Source, options: Options) -> tuple[Counter[str], Counter[str]]:
     """Operations by type, and by the type of their first output; constants are no operations."""
     if source.format == "pipeline":
-        counts = [_operations(stage) for stage in source.stages]
+        counts = [_operations(stage, options) for stage in source.stages]
         return sum((kinds for kinds, _ in counts), Counter()), sum((types for _, types in counts), Counter())
     if source.format == "neuralNetwork":
         kinds = Counter(str(layer.WhichOneof("layer")) for layer in source.network.layers)
         return kinds, Counter({"float32": sum(kinds.values())})
-    operations = [op for op in load_pymil(source).operations if not _is_constant(op)]
+    operations = [op for op in load_pymil(source, options).operations if not _is_constant(op)]
     types = Counter(str(declared_dtype(op.outputs[0])) for op in operations)
     return Counter(op.op_type for op in operations), types
 
@@ -106,9 +110,9 @@ def _is_constant(operation: Any) -> bool:
     return operation.op_type == "const" or str(operation.op_type).startswith("constexpr_")
 
 
-def _program_weights(source: Source) -> Iterator[WeightInfo]:
-    constants = Weights()
-    for operation in load_pymil(source).operations:
+def _program_weights(source: Source, options: Options) -> Iterator[WeightInfo]:
+    constants = Weights(options)
+    for operation in load_pymil(source, options).operations:
         var = operation.outputs[-1]  # sparse constants give their mask first
         used = [op for op in var.child_ops if not op.op_type.startswith("constexpr_")]
         if not _is_constant(operation) or not used:
@@ -126,14 +130,28 @@ def _stored(operation: Any, value: np.ndarray) -> tuple[str, int, int]:
     if kind == "const":
         return str(value.dtype), value.dtype.itemsize * 8, value.nbytes
     parts = {name: var for name, var in operation.inputs.items() if var is not None}
-    nbytes = sum(_part_bytes(var) for var in parts.values())
+    nbytes = sum(_part_bytes(var) for var in _leaves(operation).values())
     if kind.startswith("lut"):
         bits = int(np.log2(parts["lut"].shape[-2 if len(parts["lut"].shape) > 1 else -1]))
         return f"lut-{bits}bit", bits, nbytes
     data = next((parts[n] for n in ("quantized_data", "data", "nonzero_data", "source_val") if n in parts), None)
-    inner, bits = _type_name(data, value)
     suffix = {"affine_dequantize": "-affine", "blockwise_shift_scale": "-blockwise", "cast": ""}.get(kind, "-sparse")
+    if data is not None and data.op is not None and data.op.op_type.startswith("constexpr_"):
+        inner, bits, _ = _stored(data.op, value)  # two ways of compression, one inside the other
+        return inner.removesuffix(suffix) + suffix, bits, nbytes
+    inner, bits = _type_name(data, value)
     return inner + suffix, bits, nbytes
+
+
+def _leaves(operation: Any) -> dict[str, Any]:
+    """The stored arguments of a compressed constant and of those that it is made from, each once, by name."""
+    found = {}
+    for var in (var for var in operation.inputs.values() if var is not None):
+        if var.op is not None and var.op.op_type.startswith("constexpr_"):
+            found.update(_leaves(var.op))
+        else:
+            found[var.name] = var
+    return found
 
 
 def _type_name(var: Any, value: np.ndarray) -> tuple[str, int]:
@@ -147,9 +165,7 @@ def _type_name(var: Any, value: np.ndarray) -> tuple[str, int]:
 
 
 def _part_bytes(var: Any) -> int:
-    """Bytes of one argument of a compressed constant, following compressed arguments down."""
-    if var.op is not None and var.op.op_type.startswith("constexpr_"):
-        return sum(_part_bytes(inner) for inner in var.op.inputs.values() if inner is not None)
+    """Bytes of one stored argument of a compressed constant."""
     if var.val is None or isinstance(var.val, str):
         return 0
     _, bits = _type_name(var, np.asarray(var.val))
@@ -186,25 +202,10 @@ def _network_shape(kind: str, params: Any, name: str) -> tuple[tuple[int, ...] |
 def _count(weight: Any, bits: int) -> int:
     if len(weight.floatValue):
         return len(weight.floatValue)
-    return len(weight.float16Value) // 2 or len(weight.rawValue) * 8 // max(bits, 1)
+    return len(weight.float16Value) // 2 or len(weight.int8RawValue) or len(weight.rawValue) * 8 // max(bits, 1)
 
 
 def _info(name: str, value: np.ndarray, dtype: str, bits: int, nbytes: int) -> WeightInfo:
     values = np.asarray(value, np.float32)
     share = float(np.count_nonzero(values) / values.size)
     return WeightInfo(name, tuple(values.shape), dtype, bits, int(nbytes), share, values)
-
-
-def multiply_accumulates(graph: Graph) -> int:
-    """Multiplications of all convolutions and matrix products in *graph*, where their shapes are known."""
-    total = 0
-    for node in graph.nodes:
-        if isinstance(node, HostStep) or node.op_type not in ("Conv", "ConvTranspose", "MatMul"):
-            continue
-        first, second = (graph.tensors[name].sizes for name in node.input[:2])
-        out = graph.tensors[node.output[0]].sizes
-        # Each output of a convolution meets one filter; each input of a transposed one does.
-        per = {"Conv": (out, second[1:]), "ConvTranspose": (first, second[1:]), "MatMul": (out, first[-1:])}
-        elements, work = per[node.op_type]
-        total += int(np.prod(elements)) * int(np.prod(work))
-    return total

@@ -10,7 +10,8 @@ import numpy as np
 from ..errors import EmulatorError
 from .block import Block, Env, Routine
 from .calls import Call, Constants, Weights, declared_dtype
-from .graph import Graph, Options, Tensor, carrier
+from .features import states as declared_states
+from .graph import Graph, Tensor, carrier
 from .guard import guarded
 from .lower_network import lower_network
 from .program import Source, load_pymil, program_function, walk_operations
@@ -21,13 +22,11 @@ FLOAT32 = "float32"
 STATE = "state:"  # before the name of a graph output that is the new value of a state
 
 
-def lower_model(source: Source, shapes: Mapping[str, tuple[int, ...]], options: Options | None = None) -> Graph:
-    """Lower *source* for input *shapes* (by input name).
+def lower_model(source: Source, shapes: Mapping[str, tuple[int, ...]], graph: Graph) -> Graph:
+    """Lower *source* for input *shapes* (by input name) into *graph*, which is empty, and return that.
 
-    ``options.rounding=False`` leaves out every rounding to half precision. Raises UnsupportedOperationError naming
-    every unknown operation at once, EmulatorError for a malformed program.
+    Raises UnsupportedOperationError naming every unknown operation at once, EmulatorError for a malformed program.
     """
-    graph = Graph(options)
     with guarded(source.label):
         if source.format == "mlProgram":
             _lower_program(source, shapes, graph)
@@ -64,10 +63,13 @@ class ProgramBlock(Block):
         """A variable, which may be a constant."""
         return env[key] if key in env else self._stored(graph).tensor(key)
 
-    def routine(self, block: Any, graph: Graph, env: Env) -> Routine:
-        """A nested block as a function of its inputs and then of what it captures."""
-        inside = ProgramBlock(list(block.operations), list(block.outputs), self.weights, self.depth + 1)
-        return Routine(inside, graph, env, list(block.inputs))
+    def routine(self, block: Any, graph: Graph, env: Env, states: Sequence[Any] = ()) -> Routine:
+        """A nested block as a function of its inputs, of *states* and then of what it captures.
+
+        It gives its outputs and then the new values of *states*.
+        """
+        inside = ProgramBlock(list(block.operations), [*block.outputs, *states], self.weights, self.depth + 1)
+        return Routine(inside, graph, env, [*block.inputs, *states])
 
     def _stored(self, graph: Graph) -> Constants:
         if self._constants is None or self._constants[0] is not graph:
@@ -76,26 +78,26 @@ class ProgramBlock(Block):
 
     def lower_item(self, item: Any, graph: Graph, env: Env) -> None:
         """Lower one operation and round its results as their types say."""
-        if all(constants_known(var) for var in item.outputs) and item.op_type != "coreml_update_state":
+        writes = item.op_type == "coreml_update_state" or item.blocks
+        if all(constants_known(var) for var in item.outputs) and not writes:
             return
         lowering = operations()[item.op_type]
-        with guarded(f"operation {item.op_type!r} ({item.outputs[0].name!r})"):
-            results = lowering.function(Call(item, graph, env, self._stored(graph), self))
-        tensors = [results] if isinstance(results, Tensor) else list(results)
-        for var, tensor in zip(item.outputs, tensors, strict=True):
-            dtype = declared_dtype(var)
-            tensor = graph.cast(tensor, carrier(dtype))
-            half = dtype == np.float16 and not lowering.exact
-            env[var] = graph.round_half(tensor) if half and graph.options.rounding else tensor
+        name = item.outputs[0].name
+        with graph.operation(name, item.op_type, declared_dtype(item.outputs[0])):
+            with guarded(f"operation {item.op_type!r} ({name!r})"):
+                results = lowering.function(Call(item, graph, env, self._stored(graph), self))
+            tensors = [results] if isinstance(results, Tensor) else list(results)
+            for var, tensor in zip(item.outputs, tensors, strict=True):
+                env[var] = graph.settle(tensor, declared_dtype(var), lowering.exact)
 
 
 def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph: Graph) -> None:
     used = [operation.type for operation in walk_operations(program_function(source.spec))]
     refuse_unknown([name for name in used if name != "write_state"], operations(), "operations")
-    function = load_pymil(source, shapes)
+    function = load_pymil(source, graph.options, shapes)
     env: Env = {}
     states = {}
-    _check_interface(function, shapes, source.label)
+    _check_interface(function, shapes, {feature.name for feature in declared_states(source)}, source.label)
     for name, var in function.inputs.items():
         dtype, shape = declared_dtype(var), _static(var)
         given = graph.input(name, dtype, shape)
@@ -103,7 +105,7 @@ def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph:
         if _is_state(var):
             states[name] = var
     gives = [*function.outputs, *states.values()]
-    block = ProgramBlock(list(function.operations), gives, Weights())
+    block = ProgramBlock(list(function.operations), gives, Weights(graph.options))
     block.lower(graph, env)
     for var in function.outputs:
         graph.output(var.name, graph.cast(block.result(var, graph, env), declared_dtype(var)))
@@ -111,12 +113,14 @@ def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph:
         graph.output(STATE + name, graph.cast(env[var], declared_dtype(var)))
 
 
-def _check_interface(function: Any, shapes: Mapping[str, tuple[int, ...]], label: str) -> None:
+def _check_interface(function: Any, shapes: Mapping[str, tuple[int, ...]], states: set[str], label: str) -> None:
     """The description of a model is apart from its program, so they may disagree."""
     taken = {name: len(var.shape) for name, var in function.inputs.items() if not _is_state(var)}
     described = {name: len(shape) for name, shape in shapes.items()}
-    if taken != described:
-        raise EmulatorError(f"{label} is malformed: its description and its program disagree about its inputs")
+    remembered = {name for name, var in function.inputs.items() if _is_state(var)}
+    for what, agree in (("inputs", taken == described), ("states", remembered == states)):
+        if not agree:
+            raise EmulatorError(f"{label} is malformed: its description and its program disagree about its {what}")
 
 
 def _is_state(var: Any) -> bool:

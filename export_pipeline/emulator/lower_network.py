@@ -98,10 +98,11 @@ class NetworkBlock(Block):
             label = graph.options.label
             raise EmulatorError(f"{label} is malformed: nothing makes input {missing[0]!r} of layer {item.name!r}")
         call = LayerCall(item, graph, env, self)
-        with guarded(f"layer {item.name!r} of type {call.kind!r}"):
-            result = layers()[call.kind].function(call)
-        tensors = [result] if isinstance(result, Tensor) else list(result)
-        floats = [graph.cast(tensor, np.float32) for tensor in tensors]
+        with graph.operation(next(iter(item.output), item.name), call.kind, np.float32):
+            with guarded(f"layer {item.name!r} of type {call.kind!r}"):
+                result = layers()[call.kind].function(call)
+            tensors = [result] if isinstance(result, Tensor) else list(result)
+            floats = [graph.settle(tensor, np.float32, exact=False) for tensor in tensors]
         # The format has no scalars: what would be one has the shape [1].
         flat = [reshape(graph, tensor, [1]) if tensor.shape == () else tensor for tensor in floats]
         env.update(zip(written(item), flat, strict=True))

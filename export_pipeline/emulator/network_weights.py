@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ def stored(params: Any) -> Stored:
     if kind == "lookupTableQuantization":
         return Stored(f"lut-{bits}bit", bits, raw + 4 * len(params.quantization.lookupTableQuantization.floatValue))
     linear = params.quantization.linearQuantization
+    if params.int8RawValue:
+        return Stored("int8-affine", 8, raw + 4 * len(linear.scale))
     return Stored(f"uint{bits}-affine", bits, raw + 4 * (len(linear.scale) + len(linear.bias)))
 
 
@@ -40,13 +43,16 @@ def decode(params: Any, shape: tuple[int, ...], what: str, channel_axis: int = 0
     Scales, where there is one for each output channel, run along *channel_axis*. Raises EmulatorError if the stored
     data do not fit the shape.
     """
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     if len(params.floatValue):
         values = np.array(params.floatValue, np.float32)
     elif params.float16Value:
         values = np.frombuffer(params.float16Value[: len(params.float16Value) // 2 * 2], "<f2").astype(np.float32)
     elif params.rawValue:
         values = _dequantize(params, count, shape, what, channel_axis)
+    elif params.int8RawValue:
+        signed = np.frombuffer(params.int8RawValue, np.int8).astype(np.float32)
+        values = signed * _along(params.quantization.linearQuantization.scale, (1,), 0, what)
     else:
         raise EmulatorError(f"the weights of {what} are missing or in a form that the emulator does not read")
     if values.size != count:

@@ -19,8 +19,11 @@ def install() -> bool:
     """Make ``MLModel.predict`` run models here, through the emulator.
 
     Does nothing on macOS, where Core ML runs them, and nothing the second time. Returns whether the emulator is in
-    use. ``predict`` then takes what Apple's takes, a dictionary or a list of them for a batch, and raises RuntimeError
-    where a prediction fails, as Apple's does. A model that cannot be read or lowered is an EmulatorError.
+    use. ``predict`` then takes what Apple's takes, a dictionary or a list of them for a batch, gives colour images in
+    mode RGBA as Apple's does, and raises RuntimeError where a prediction fails. A model that cannot be read or lowered
+    is an EmulatorError.
+
+    As on a Mac, a model runs as it was when it was opened: make a new MLModel to run an edited protobuf.
     """
     if sys.platform == "darwin":
         return False
@@ -31,11 +34,15 @@ def install() -> bool:
 
     @functools.wraps(original)
     def predict(self: Any, data: Any, state: Any = None) -> Any:
+        type(self)._check_predict_data(data)
+        held = _held(data, state)
         model = _emulated(self)
+        for item in data if isinstance(data, list) else [data]:
+            self._verify_input_dict(item)  # its own errors for wrong names and images
         try:
             if isinstance(data, list):
-                return [model.predict(item) for item in data]
-            return model.predict(data, None if state is None else state.__proxy__.arrays)
+                return [_as_apple(model.predict(item)) for item in data]
+            return _as_apple(model.predict(data, held))
         except EmulatorError as error:
             # What Core ML raises, for scripts that expect that.
             raise RuntimeError(f"Unable to compute the prediction using ML Program: {error}") from error
@@ -48,6 +55,11 @@ def install() -> bool:
     model_class.predict = predict
     model_class.make_state = make_state
     return True
+
+
+def _as_apple(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Colour images as Apple's binding hands them out: with an opaque fourth channel."""
+    return {name: v.convert("RGBA") if getattr(v, "mode", None) == "RGB" else v for name, v in outputs.items()}
 
 
 class _State:
@@ -74,14 +86,27 @@ class _State:
         return self.arrays[name]
 
 
+def _held(data: Any, state: Any) -> dict[str, np.ndarray] | None:
+    """The values behind an MLState. Raises TypeError where coremltools would not take it."""
+    if state is None:
+        return None
+    proxy = getattr(state, "__proxy__", None)
+    if not isinstance(proxy, _State):
+        raise TypeError(f"state takes what this model's make_state() gives, not {type(state).__name__}")
+    if isinstance(data, list):
+        raise TypeError("a state goes with one dictionary of inputs, not with a list of them")
+    return proxy.arrays
+
+
 def _emulated(model: Any) -> CoreMLModel:
-    """The emulated twin of an MLModel, made on first use and anew if its protobuf has changed since."""
-    spec = model.get_spec()
-    function = getattr(model, "function_name", None)
-    key = (spec.SerializeToString(deterministic=True), function)
+    """The emulated twin of an MLModel, made on first use: reading and comparing its weights each time would cost more
+    than running it.
+    """
+    spec, function = model._spec, getattr(model, "function_name", None)
     kept = getattr(model, _MARK, None)
-    if kept is None or kept[0] != key:
-        kept = (key, CoreMLModel.from_spec(spec, model.weights_dir, function=function))
+    if kept is None or kept[0] is not spec or kept[1] != function:
+        # The twin keeps a copy, so that an edited protobuf never runs in part.
+        kept = (spec, function, CoreMLModel.from_spec(model.get_spec(), model.weights_dir, function=function))
         setattr(model, _MARK, kept)
-    twin: CoreMLModel = kept[1]
+    twin: CoreMLModel = kept[2]
     return twin

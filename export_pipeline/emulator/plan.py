@@ -42,7 +42,8 @@ class _Host:
         self._dtypes = [graph.tensors[name].dtype for name in step.output]
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        with guarded(self._label, "could not be run"):
+        # Infinite values are values here, as they are to ONNX Runtime.
+        with guarded(self._label, "could not be run"), np.errstate(all="ignore"):
             results = self._step.function(*(values[name] for name in self._step.input))
             pairs = zip(results, self._dtypes, strict=True)
             arrays = [
@@ -58,6 +59,7 @@ class Plan:
         self._results = dict(graph.results)
         self._constants: dict[str, Any] = {}
         self._steps: list[_Session | _Host] = []
+        self._done: list[set[str]] = [set()]  # after each step, what no later one reads
         if not any(isinstance(node, HostStep) for node in graph.nodes):
             self._steps = [_Session(graph, graph.model())]
             return
@@ -70,12 +72,15 @@ class Plan:
             else:
                 later = _names(parts[index + 1 :]) | set(graph.results.values())
                 self._steps.append(_Session(graph, _model(graph, part, later)))
+        self._done = list(_last_reads([_names([part]) for part in parts], set(graph.results.values())))
 
     def run(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs by name, for inputs by name."""
         values = {**arrays, **self._constants}
-        for step in self._steps:
+        for step, done in zip(self._steps, self._done, strict=True):
             values.update(step(values))
+            for name in done:
+                values.pop(name, None)
         return {name: values[source] for name, source in self._results.items()}
 
 
@@ -98,6 +103,13 @@ def _names(parts: Iterable[Any]) -> set[str]:
     """Every tensor that *parts* read."""
     steps = [step for part in parts for step in ([part] if isinstance(part, HostStep) else part)]
     return {name for step in steps for name in step.input}
+
+
+def _last_reads(reads: list[set[str]], results: set[str]) -> Iterable[set[str]]:
+    """For each part, the tensors that are read there for the last time and are no *results*."""
+    last = {name: index for index, names in enumerate(reads) for name in names}
+    for index, names in enumerate(reads):
+        yield {name for name in names if last[name] == index} - results
 
 
 def _model(graph: Graph, nodes: list[Any], later: set[str]) -> onnx.ModelProto:

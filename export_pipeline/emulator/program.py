@@ -11,11 +11,14 @@ from typing import Any
 from ..errors import EmulatorError
 from .blobs import check_blobs
 from .coremltools_quietly import coremltools, quiet
+from .folding import bounded_values
 from .guard import guarded
 from .registry import refuse_unknown
+from .tensors import Options
 
 NETWORKS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
 PIPELINES = ("pipeline", "pipelineClassifier", "pipelineRegressor")
+_DEEPEST = 16  # pipelines in pipelines
 FORMATS = ("mlProgram", *NETWORKS, *PIPELINES)
 _ALLOWED = "allowed: an .mlpackage directory or an .mlmodel file with an ML program or a neural network"
 _FOREIGN = {
@@ -75,8 +78,10 @@ def read(path: str | Path) -> Source:
     return check(Source(_parse(model, path), weights, path))
 
 
-def check(source: Source) -> Source:
+def check(source: Source, depth: int = 0) -> Source:
     """Refuse a model of another type, or one whose weight files are not whole."""
+    if depth > _DEEPEST:
+        raise EmulatorError(f"{source.label} nests pipelines more than {_DEEPEST} deep")
     kind = source.spec.WhichOneof("Type")
     if kind not in FORMATS:
         raise EmulatorError(f"{source.label} holds a Core ML model of type {kind!r}; {_ALLOWED}")
@@ -84,7 +89,7 @@ def check(source: Source) -> Source:
         raise EmulatorError(f"{source.label} is an updatable model, which the emulator does not run; {_ALLOWED}")
     if kind in PIPELINES:
         for stage in source.stages:
-            check(stage)
+            check(stage, depth + 1)
     if kind == "mlProgram":
         check_blobs(source.spec.mlProgram, source.weights_dir, source.label)
     return source
@@ -103,10 +108,14 @@ def _open_package(package: Path) -> tuple[Path, Path]:
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise EmulatorError(f"{manifest} is damaged: it does not name the model file ({error!r})") from None
     model = package / "Data" / Path(*relative.parts)
-    if relative.is_absolute() or not _inside(model, package):
+    try:
+        inside, there = not relative.is_absolute() and _inside(model, package), model.is_file()
+    except (OSError, ValueError):  # too long, a null character, half of a surrogate pair
+        raise EmulatorError(f"{manifest} names a model file that cannot be: {entry[:80]!a}") from None
+    if not inside:
         raise EmulatorError(f"{manifest} names a model file outside the package: {entry!r}")
-    if not model.is_file():
-        raise EmulatorError(f"{package} is damaged: its model file Data/{entry} is missing")
+    if not there:
+        raise EmulatorError(f"{package} is damaged: its model file {f'Data/{entry}'!r} is missing")
     return model, model.parent / "weights"
 
 
@@ -149,6 +158,9 @@ def choose(source: Source, function: str | None) -> Source:
     """*source* with another function of a multifunction program as the one that runs."""
     if function is None:
         return source
+    if source.format != "mlProgram":
+        what = {"neuralNetwork": "neural network", "pipeline": "pipeline"}[source.format]
+        raise EmulatorError(f"{source.label} is a {what}, and only ML programs have functions; leave {function!r} out")
     spec = type(source.spec)()
     spec.CopyFrom(source.spec)
     spec.description.defaultFunctionName = function
@@ -166,11 +178,12 @@ def walk_operations(function: Any) -> Iterator[Any]:
             blocks.extend(operation.blocks)
 
 
-def load_pymil(source: Source, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Any:
+def load_pymil(source: Source, options: Options, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Any:
     """The default function of an ML program as coremltools' own PyMIL objects, with static *shapes* of its inputs.
 
     Fixing the input shapes before the program is read lets coremltools work out every other shape, so that the
-    lowering of a model with flexible shapes need not know that it is one.
+    lowering of a model with flexible shapes need not know that it is one. What it computes meanwhile stays within
+    the memory limit of *options*.
     """
     module = coremltools()
     spec = module.proto.Model_pb2.Model()
@@ -187,7 +200,7 @@ def load_pymil(source: Source, shapes: Mapping[str, tuple[int, ...]] | None = No
     known = {*SSAOpRegistry.core_ops, "write_state"}
     refuse_unknown([operation.type for operation in walk_operations(function)], known, "operations")
 
-    with guarded(f"the ML program in {source.label}"), quiet():
+    with guarded(f"the ML program in {source.label}"), quiet(), bounded_values(options):
         program = load(spec, spec.specificationVersion, str(source.weights_dir or ""))
     return program.functions[name]
 

@@ -102,7 +102,8 @@ def _clipped(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor]) -> l
         return [np.concatenate(group, axis=-1) for group in zip(*parts, strict=True)]
 
     shapes = [(steps, batch, count * hidden), *[(batch, count * hidden)] * 2]
-    return graph.host(compute, [x, *states], [(np.float32, shape) for shape in shapes])
+    work = steps * batch * sum(one.weight.size + one.recurrent.size for one in cell.directions)
+    return graph.host(compute, [x, *states], [(np.float32, shape) for shape in shapes], work)
 
 
 def run(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor | None]) -> list[Tensor]:

@@ -38,8 +38,8 @@ REFUSED_OPERATIONS = {
 }
 REFUSED_LAYERS = {
     "custom": "its code is in an app, not in the file",
-    "loopBreak": "no converter writes it",
-    "loopContinue": "no converter writes it",
+    "loopBreak": "leaving a loop from inside a branch is not lowered",
+    "loopContinue": "leaving a round of a loop from inside a branch is not lowered",
 }
 
 OPERATIONS: dict[str, Lowering] = {}

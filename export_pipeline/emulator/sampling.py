@@ -56,6 +56,7 @@ def nearest(graph: Graph, x: Tensor, axis: int, count: int) -> Tensor:
 def nearest_2d(graph: Graph, x: Tensor, height: int, width: int) -> Tensor:
     """Nearest-neighbour resize of the last two axes."""
     rows, columns = x.sizes[-2:]
+    graph.options.room([*x.sizes[:-2], height, width])
     if height % rows == 0 and width % columns == 0 and x.rank == 4:
         # Whole factors: repetition, for which ONNX Runtime has a fast kernel.
         scales = np.array([1, 1, height // rows, width // columns], np.float32)
@@ -68,4 +69,5 @@ def nearest_2d(graph: Graph, x: Tensor, height: int, width: int) -> Tensor:
 def linear_2d(graph: Graph, x: Tensor, height: int, width: int, mode: str) -> Tensor:
     """Bilinear resize of the last two axes on the grid of *mode*."""
     rows, columns = x.sizes[-2:]
+    graph.options.room([*x.sizes[:-2], height, width])
     return linear(graph, linear(graph, x, -2, grid(rows, height, mode)), -1, grid(columns, width, mode))

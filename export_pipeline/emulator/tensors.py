@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..errors import EmulatorError
 from .guard import DependsOnData
 
 Shape = tuple["int | None", ...]
+MEMORY_LIMIT = 4 << 30  # bytes of one tensor
+LOOP_LIMIT = 1 << 20  # rounds of all loops of one run
 
 
 @dataclass(frozen=True)
@@ -38,25 +43,56 @@ class Tensor:
 
 @dataclass(frozen=True)
 class HostStep:
-    """A NumPy function between the nodes, for what ONNX cannot say."""
+    """A NumPy function between the nodes, for what ONNX cannot say.
+
+    ``work`` counts its multiply-accumulates, or says why they are not known.
+    """
 
     function: Callable[..., Sequence[Any]]
     input: tuple[str, ...]
     output: tuple[str, ...]
+    work: int | str = 0
+
+
+class _Rounds(threading.local):
+    """How many rounds the loops of the run at work have taken; each thread runs a model by itself."""
+
+    taken = 0
 
 
 @dataclass(frozen=True)
 class Options:
     """What holds for every graph of one model.
 
-    ``memory_limit`` is in bytes per tensor, ``loop_limit`` in rounds of one loop.
+    ``memory_limit`` is in bytes per tensor, ``loop_limit`` in rounds of all loops of one run together: nested loops
+    share it, since each would multiply the bound of the one around it.
     """
 
     rounding: bool = True
     threads: int | None = None
-    memory_limit: int = 4 << 30
-    loop_limit: int = 1 << 20
+    memory_limit: int = MEMORY_LIMIT
+    loop_limit: int = LOOP_LIMIT
     label: str = "the model"
+    _rounds: _Rounds = field(default_factory=_Rounds, init=False, repr=False, compare=False)
+
+    def begin_run(self) -> None:
+        """A new run begins, with all of its rounds to spend."""
+        self._rounds.taken = 0
+
+    def take_round(self) -> None:
+        """One more round of a loop. Raise EmulatorError if the run has taken all that it may."""
+        if self._rounds.taken >= self.loop_limit:
+            allowed = "raise loop_limit to allow more"
+            raise EmulatorError(f"the loops of {self.label} take more than {self.loop_limit} rounds; {allowed}")
+        self._rounds.taken += 1
+
+    def room(self, shape: Sequence[int | None], itemsize: int = 4) -> None:
+        """Raise EmulatorError if a tensor of *shape* is beyond the memory limit. Ask before it is made."""
+        if any(size is not None and size < 0 for size in shape):
+            raise EmulatorError(f"{self.label} is malformed: a tensor of shape {tuple(shape)}")
+        if math.prod(1 if size is None else size for size in shape) * itemsize > self.memory_limit:
+            allowed = f"allowed: {self.memory_limit} bytes; raise memory_limit to allow more"
+            raise EmulatorError(f"{self.label} makes a tensor of shape {tuple(shape)}; {allowed}")
 
 
 def carrier(dtype: Any) -> np.dtype[Any]:

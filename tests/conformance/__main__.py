@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.summary import read, summarize
+from tests.conformance.summary import missed, read, summarize
 
 ROOT = Path(__file__).parent.parent.parent
+_FINISHED = (0, 1)  # pytest ran all that it was asked to: everything passed, or something failed
 _INSIDE = "converters/mil/mil/ops/tests"
 
 
@@ -41,7 +42,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
         options = ["-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={base}"]
         options += ["-q", "--tb=no", "-W", "ignore", "--continue-on-collection-errors", "--no-summary"]
         command = [sys.executable, "-m", "pytest", *options, *(named or [str(base)])]
-        subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr)
+        code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr).returncode
+        if code not in _FINISHED:
+            sys.exit(f"pytest ended with {code} before it had run everything; no result is kept")
         return summarize(read(record))
 
 
@@ -50,21 +53,24 @@ def table(results: dict[str, Any]) -> str:
     names = list(next(iter(results["backends"].values())))
     lines = [" | ".join(["backend", *names])]
     lines += [" | ".join([name, *(str(n) for n in row.values())]) for name, row in results["backends"].items()]
-    lines += [f"{f['cases']} {f['backend']} {f['test']}: {f['cause']}" for f in results["failures"]]
+    lines += [f"{f['cases']} {f['backend']} {f['test']}: {f['message']}" for f in results["failures"]]
     return "\n".join(lines)
 
 
 def main(arguments: list[str]) -> int:
-    """Run, print, and keep the results of a full run. 1 if a part of the targets is missed."""
+    """Run, print, and keep the results of a full run, which gives 1 if it misses a part of the targets."""
     results = run(arguments)
     print(table(results))
-    if not arguments:
-        from tests.conformance import support
-        from tests.conformance.record import PATH
+    if arguments:
+        return 0
+    from tests.conformance import support
+    from tests.conformance.record import PATH
 
-        PATH.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        support.write(results)
-    return 0
+    PATH.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    support.write(results)
+    problems = missed(results)
+    print("\n".join(problems))
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

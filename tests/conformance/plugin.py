@@ -11,10 +11,13 @@ import gc
 import json
 import os
 import platform
+import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from export_pipeline.emulator import install
@@ -25,7 +28,7 @@ from export_pipeline.emulator.program import walk_operations
 MACOS = (15, 5)  # the release whose Core ML the tests in coremltools 9 are written for
 NO_TORCH = "PyTorch not found."  # what the tests themselves say where they check for it
 RECORD = "CONFORMANCE_RECORD"
-_USED = pytest.StashKey[list[str]]()
+_USED = pytest.StashKey[list[tuple[str, str]]]()
 _PREDICTED = pytest.StashKey[bool]()
 
 
@@ -45,7 +48,13 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Note whether the test asks for a prediction: only then does it compare anything."""
+    """Note whether the test asks for a prediction: only then does it compare anything.
+
+    Tests draw their inputs at random; a seed from the test's name makes them the same in every run.
+    """
+    seed = zlib.crc32(item.nodeid.encode())
+    random.seed(seed)
+    np.random.seed(seed)
     model_class = coremltools().models.MLModel
     predict = model_class.predict
 
@@ -70,7 +79,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         compared = item.stash.get(_PREDICTED, False)
         reason = _reason(report, call)
         outcome = "skipped" if reason == NO_TORCH else report.outcome
-        _record(item.nodeid, _backend(item), outcome, compared, reason, item.stash.get(_USED, []))
+        _record(item.nodeid, _backend(item), outcome, compared, reason, item.stash.get(_USED, ()))
     return report
 
 
@@ -81,16 +90,17 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         _record(report.nodeid, "none", "uncollected", False, NO_TORCH if "'torch'" in reason else reason)
 
 
-def kinds(spec: Any) -> Iterator[str]:
-    """The operations of a program, or the layers of a network."""
+def kinds(spec: Any) -> Iterator[tuple[str, str]]:
+    """The operations of a program with their opset, or the layers of a network, which has none."""
     if spec.WhichOneof("Type") == "mlProgram":
         for function in spec.mlProgram.functions.values():
-            yield from (operation.type for operation in walk_operations(function))
+            opset = f"iOS{int(function.opset.removeprefix('CoreML')) + 10}"  # CoreML5 came with iOS 15
+            yield from ((operation.type, opset) for operation in walk_operations(function))
     else:
-        yield from network_kinds(getattr(spec, spec.WhichOneof("Type")))
+        yield from ((kind, "any") for kind in network_kinds(getattr(spec, spec.WhichOneof("Type"))))
 
 
-def _record(name: str, backend: str, outcome: str, compared: bool, reason: str, used: list[str] | None = None) -> None:
+def _record(name: str, backend: str, outcome: str, compared: bool, reason: str, used: Any = ()) -> None:
     line: dict[str, Any] = {
         "name": name,
         "backend": backend,
@@ -98,16 +108,16 @@ def _record(name: str, backend: str, outcome: str, compared: bool, reason: str, 
         "compared": compared,
         "reason": reason,
     }
-    line["used"] = used or []
+    line["used"] = list(used)
     with Path(os.environ[RECORD]).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def _backend(item: pytest.Item) -> str:
     backend = getattr(item, "callspec", None) and item.callspec.params.get("backend")  # type: ignore[attr-defined]
-    if backend is None:
-        return "none"
-    return str(getattr(backend, "backend", None) or backend[0])
+    if isinstance(backend, tuple):
+        return str(backend[0])
+    return str(getattr(backend, "backend", "none"))  # pytest gives a mark of its own where there are no cases
 
 
 def _reason(report: Any, call: pytest.CallInfo[None]) -> str:

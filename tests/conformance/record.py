@@ -8,5 +8,13 @@ from typing import Any
 
 PATH = Path(__file__).with_name("results.json")
 RESULTS: dict[str, Any] = json.loads(PATH.read_text("utf-8")) if PATH.exists() else {"used": {}}
-# Operations and layers that took part in at least one comparison that passed.
-COMPARED = {name for backend in RESULTS["used"].values() for name, (_, passed) in backend.items() if passed}
+
+
+def compared() -> set[str]:
+    """Operations and layers that took part in at least one comparison that passed."""
+    return {
+        name
+        for backend in RESULTS["used"].values()
+        for name, opsets in backend.items()
+        if any(passed for _, passed in opsets.values())
+    }

@@ -10,6 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.conformance.causes import NOT_EXPLAINED, cause_of
+
+# Of each backend, the least cases that a full run compares, and the least share of these that pass.
+TARGETS = {"mlprogram": (4000, 0.98), "neuralnetwork": (1300, 0.90)}
 BACKENDS = ("mlprogram", "neuralnetwork", "none")
 _VERSIONS = ("coremltools", "numpy", "onnx", "onnxruntime")
 
@@ -33,6 +37,19 @@ def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def missed(results: dict[str, Any]) -> list[str]:
+    """Which targets a full run misses, and which of its failures have no known cause: a sentence each."""
+    found = []
+    for backend, (least, share) in TARGETS.items():
+        counts = results["backends"][backend]
+        if counts["compared"] < least:
+            found.append(f"{backend}: {counts['compared']} cases compare numbers, fewer than {least}")
+        if counts["passed"] < share * counts["compared"]:
+            found.append(f"{backend}: {counts['passed']} of {counts['compared']} cases pass, fewer than {share:.0%}")
+    tests = [failure["test"] for failure in results["failures"]]
+    return found + [f"{test} fails and is not in causes.py" for test in tests if cause_of(test) == NOT_EXPLAINED]
+
+
 def _counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
     rows = [row for row in rows if row["outcome"] != "uncollected"]
     compared = [row for row in rows if row["compared"] and row["outcome"] != "skipped"]
@@ -54,31 +71,34 @@ def _by_file(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _failures(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Failing tests with how many of their cases fail and the first cause that they give."""
+    """Failing tests with how many of their cases fail and what the first of these says."""
     grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         if row["outcome"] == "failed":
             grouped[row["name"].split("[")[0], row["backend"]].append(row["reason"])
     return [
-        {"test": test, "backend": backend, "cases": len(reasons), "cause": _shortened(reasons[0])}
+        {"test": test, "backend": backend, "cases": len(reasons), "message": _shortened(reasons[0])}
         for (test, backend), reasons in sorted(grouped.items())
     ]
 
 
 def _shortened(reason: str) -> str:
-    # Random inputs differ from run to run: numbers after the first sentence say nothing.
-    return re.sub(r"\s+", " ", reason)[:160]
+    # Addresses differ from run to run.
+    return re.sub(r"\s+", " ", re.sub(r" at 0x[0-9a-f]+", "", reason))[:160]
 
 
-def _used(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
-    """For each operation or layer, in how many compared cases it takes part and how many of these pass."""
-    found: dict[str, dict[str, list[int]]] = {"mlprogram": {}, "neuralnetwork": {}}
+def _used(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """For each operation and opset, or layer, in how many compared cases it takes part and how many of these pass."""
+    found: dict[str, dict[str, dict[str, list[int]]]] = {"mlprogram": {}, "neuralnetwork": {}}
     for row in rows:
         if not row["compared"] or row["outcome"] == "skipped":
             continue
-        for name in row["used"]:
+        for name, opset in row["used"]:
             backend = "neuralnetwork" if row["backend"] == "neuralnetwork" else "mlprogram"
-            counts = found[backend].setdefault(name, [0, 0])
+            counts = found[backend].setdefault(name, {}).setdefault(opset, [0, 0])
             counts[0] += 1
             counts[1] += row["outcome"] == "passed"
-    return {backend: dict(sorted(counts.items())) for backend, counts in found.items()}
+    return {
+        backend: {name: dict(sorted(counts.items())) for name, counts in sorted(names.items())}
+        for backend, names in found.items()
+    }

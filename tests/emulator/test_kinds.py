@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,11 +105,16 @@ def _counter() -> Any:
         return ct.convert(program, convert_to="mlprogram", minimum_deployment_target=ct.target.iOS18)
 
 
-def test_states(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     model_class = ct.models.MLModel
     monkeypatch.setattr(model_class, "predict", model_class.predict)
     monkeypatch.setattr(model_class, "make_state", model_class.make_state)
     install()
+
+
+@pytest.mark.usefixtures("installed")
+def test_states() -> None:
     converted = _counter()
     model = CoreMLModel.from_spec(converted.get_spec(), converted.weights_dir)
     state, x = model.make_state(), np.array([1, 2], np.float16)
@@ -123,6 +129,33 @@ def test_states(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs.write_state("total", 10 * x)
     (found,) = converted.predict({"x": x}, theirs).values()
     np.testing.assert_array_equal(found, 11 * x)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself is there")
+@pytest.mark.usefixtures("installed")
+def test_what_predict_does_not_take_is_refused_as_by_coremltools() -> None:
+    model, x = _counter(), np.array([1, 2], np.float16)
+    with pytest.raises(TypeError, match="must be either a dict or list of dict"):
+        model.predict(x)
+    with pytest.raises(TypeError, match="must contain only dictionaries"):
+        model.predict([{"x": x}, x])
+    with pytest.raises(TypeError, match="not with a list of them"):
+        model.predict([{"x": x}], model.make_state())
+    for foreign in ({"total": x}, ct.models.model.MLState(object())):
+        with pytest.raises(TypeError, match="what this model's make_state"):
+            model.predict({"x": x}, foreign)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself is there")
+@pytest.mark.usefixtures("installed")
+def test_a_model_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = _counter(), np.array([1, 2], np.float16)
+    model.predict({"x": x})
+    monkeypatch.setattr(model, "get_spec", lambda: pytest.fail("the protobuf is copied again"))
+    monkeypatch.setattr(CoreMLModel, "from_spec", lambda *_, **__: pytest.fail("the model is lowered again"))
+    (found,) = model.predict({"x": x}).values()
+    np.testing.assert_array_equal(found, x)
+    model.make_state()
 
 
 def test_shapes_that_depend_on_data(save_program: Callable[..., Path]) -> None:
@@ -146,8 +179,47 @@ def test_loops_are_bounded(save_program: Callable[..., Path]) -> None:
                                 _body=lambda v: mb.mul(x=v, y=np.float32(0.5)), loop_vars=(x,)), [(2,)],
     )  # fmt: skip
     model = CoreMLModel(path, loop_limit=50)
-    with pytest.raises(EmulatorError, match="a loop runs more than 50 rounds"):
+    with pytest.raises(EmulatorError, match="take more than 50 rounds; raise loop_limit"):
         model.run({"x": np.ones(2)})
+
+
+def _counted(size: int, body: Callable[[Any], Any], start: Any) -> Any:
+    """A loop of *size* rounds over a counter, with *body* in each."""
+
+    def once(i: Any, v: Any) -> Any:
+        return mb.add(x=i, y=np.float32(1)), body(v)
+
+    return mb.while_loop(_cond=lambda i, v: mb.less(x=i, y=np.float32(size)), _body=once,
+                         loop_vars=(mb.mul(x=mb.reduce_sum(x=start, axes=[0]), y=np.float32(0)), start))[1]  # fmt: skip
+
+
+def test_nested_loops_share_their_bound(save_program: Callable[..., Path]) -> None:
+    plus = lambda v: mb.add(x=v, y=np.float32(1))  # noqa: E731
+    path = save_program(lambda x: mb.identity(x=_counted(8, lambda v: _counted(8, plus, v), x), name="y"), [(2,)])
+    with pytest.raises(EmulatorError, match="take more than 71 rounds"):
+        CoreMLModel(path, loop_limit=71).run({"x": np.ones(2)})
+    model = CoreMLModel(path, loop_limit=72)  # 8 rounds of 1 + 8
+    for _ in range(2):  # each run has all of them
+        np.testing.assert_array_equal(model.run({"x": np.ones(2)})["y"], [65, 65])
+
+
+def test_nested_loops_of_a_network_share_their_bound() -> None:
+    from coremltools.models.neural_network import NeuralNetworkBuilder
+
+    ports = [[(name, ct.models.datatypes.Array(3))] for name in "xy"]
+    builder = NeuralNetworkBuilder(*ports, disable_rank5_shape_mapping=True)
+    builder.add_copy("begin", "x", "h")
+    inner = builder
+    for name in ("outer", "inner"):
+        loop = inner.add_loop(name, max_iterations=8)
+        inner = NeuralNetworkBuilder(nn_spec=loop.loop.bodyNetwork)
+    inner.add_activation("plus", "LINEAR", "h", "h2", [1, 1])
+    inner.add_copy("again", "h2", "h")
+    builder.add_copy("end", "h", "y")
+    with pytest.raises(EmulatorError, match="take more than 71 rounds"):
+        CoreMLModel.from_spec(builder.spec, loop_limit=71).run({"x": np.ones(3)})
+    found = CoreMLModel.from_spec(builder.spec, loop_limit=72).run({"x": np.ones(3)})
+    np.testing.assert_array_equal(found["y"], np.full(3, 65))
 
 
 def test_memory_is_bounded(save_program: Callable[..., Path]) -> None:
@@ -155,3 +227,44 @@ def test_memory_is_bounded(save_program: Callable[..., Path]) -> None:
     assert CoreMLModel(path).run({"x": np.ones((2, 3))})
     with pytest.raises(EmulatorError, match="allowed: 1000000 bytes"):
         CoreMLModel(path, memory_limit=1_000_000)
+
+
+def _optional(spec: Any, default: float | None, field: str = "floatDefaultValue") -> Any:
+    spec.description.input[0].type.isOptional = True
+    if default is not None:
+        setattr(spec.description.input[0].type.multiArrayType, field, default)
+    return spec
+
+
+def _program_spec(path: Path) -> Any:
+    spec = ct.proto.Model_pb2.Model()
+    spec.ParseFromString((path / "Data/com.apple.CoreML/model.mlmodel").read_bytes())
+    return spec
+
+
+@pytest.mark.parametrize("field", ["floatDefaultValue", "doubleDefaultValue", "intDefaultValue"])
+def test_optional_inputs_have_a_default(field: str, save_program: Callable[..., Path]) -> None:
+    program = _program_spec(save_program(lambda x: mb.mul(x=x, y=np.float32(2), name="y"), [(2,)]))
+    for spec, size in ((program, 2), (_network(None), 3)):
+        model = CoreMLModel.from_spec(_optional(spec, 3, field))
+        assert (model.inputs[0].optional, model.inputs[0].default) == (True, 3)
+        np.testing.assert_array_equal(model.run({})["y"], np.full(size, 6))
+        np.testing.assert_array_equal(model.run({"x": np.ones(size)})["y"], np.full(size, 2))
+
+
+def test_an_optional_input_without_default_is_zero_in_a_network_and_asked_for_in_a_program(
+    save_program: Callable[..., Path],
+) -> None:
+    np.testing.assert_array_equal(CoreMLModel.from_spec(_optional(_network(None), None)).run({})["y"], np.zeros(3))
+    program = _program_spec(save_program(lambda x: mb.relu(x=x, name="y"), [(2,)]))
+    with pytest.raises(EmulatorError, match="input 'x' is optional, but the model has no default value for it"):
+        CoreMLModel.from_spec(_optional(program, None)).run({})
+
+
+def test_a_pipeline_leaves_optional_inputs_to_its_stages() -> None:
+    spec = ct.proto.Model_pb2.Model()
+    spec.specificationVersion = 5
+    stage = _optional(_network(None), 4)
+    spec.description.CopyFrom(stage.description)
+    spec.pipeline.models.append(stage)
+    np.testing.assert_array_equal(CoreMLModel.from_spec(spec).run({})["y"], np.full(3, 8))

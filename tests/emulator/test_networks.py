@@ -69,6 +69,14 @@ _G, _B = C4.reshape(4, 1, 1), D4.reshape(4, 1, 1)
 _MAX: Callable[..., float] = lambda window, _: float(window.max())  # noqa: E731
 _MEAN: Callable[..., float] = lambda window, inside: float(window.sum() / inside)  # noqa: E731
 
+_EIGHT = np.arange(-15, 15, dtype=np.int8)
+
+
+def _constants(b: Any, **values: Any) -> None:
+    for name, numbers in values.items():
+        b.add_load_constant_nd(name, name, np.array(numbers, np.float32), (len(numbers),))
+
+
 LAYERS = [
     Layer("convolution same", lambda b: _conv(b), lambda x: ref.conv2d(x, W, 0, (2, 2), _SAME)),
     Layer("convolution same, top heavy", lambda b: _conv(b, same_padding_asymmetry_mode="TOP_LEFT_HEAVY"),
@@ -156,6 +164,35 @@ LAYERS = [
           b.add_get_shape("s", "x", "s"), b.add_slice_dynamic("d", ["x", "k", "s"], "z", strides=[1, 1, 1, 1],
           begin_masks=[False] * 4, end_masks=[False] * 4), b.add_padding("p", 1, 1, 0, 0, 0, "z", "y", "reflection")),
           lambda x: np.pad(x[:, 1:, 2:], [(0, 0), (0, 0), (0, 0), (1, 1)], mode="reflect")),
+    Layer("slice dynamic, all of it inputs", lambda b: (_constants(b, begin=[0, 1, 5, 2], end=[0, 3, 1, 0],
+          stride=[1, 1, -2, 1], open=[1, 0, 0, 0], shut=[1, 0, 0, 0], squeeze=[0, 0, 0, 1]),
+          b.add_slice_dynamic("d", ["x", "begin", "end", "stride", "open", "shut", "squeeze"], "y")),
+          lambda x: x[:, 1:3, 5:1:-2, 2]),
+    Layer("slice dynamic, end and stride as fields", lambda b: (_constants(b, begin=[0, 1, -5, 2]),
+          b.add_slice_dynamic("d", ["x", "begin"], "y", end_ids=[1, 4, -1, 0], strides=[1, 2, 1, 1],
+          squeeze_masks=[True, False, False, False], end_masks=[False, False, False, True])),
+          lambda x: x[0, 1:4:2, -5:-1, 2:]),
+    Layer("slice by size", lambda b: (_constants(b, begin=[-4]),
+          b.add_slice_by_size("d", ["x", "begin"], "y", axis=2, size=3)), lambda x: x[:, :, 3:6]),
+    Layer("constant pad, to sizes", lambda b: b.add_constant_pad("p", ["x"], "y", 2.0,
+          pad_to_given_output_size_mode=True, pad_amounts=[0, 0, 6, 0, 0, 9, 0, 3]),
+          lambda x: np.pad(x, [(0, 0), (2, 0), (0, 2), (0, 0)], constant_values=2)),
+    Layer("constant pad, by an input", lambda b: (_constants(b, amounts=[0, 1, 0, 0, 2, 0, 0, 3]),
+          b.add_constant_pad("p", ["x", "amounts"], "y", -1.0)),
+          lambda x: np.pad(x, [(0, 1), (0, 0), (2, 0), (0, 3)], constant_values=-1)),
+    Layer("convolution with an input for weights", lambda b: (b.add_load_constant_nd("k", "k", W, W.shape),
+          b.add_convolution("c", 4, 6, 3, 3, 2, 2, "same", 1, None, None, False, input_name=["x", "k"],
+          output_name="y")), lambda x: ref.conv2d(x, W, 0, (2, 2), _SAME)),
+    Layer("inner product in eight bits", lambda b: b.add_inner_product("i", _EIGHT.tobytes(), None, 6, 5, False,
+          "x", "y", int_8_dynamic_quantize=True, is_quantized_weight=True, quantization_type="linear", nbits=8,
+          quant_scale=np.array([0.5])), lambda x: np.rint(x * 127 / np.abs(x).max()) * np.abs(x).max() / 127
+          @ (0.5 * _EIGHT.reshape(5, 6)).T, X[0, 0]),
+    Layer("split nd, unevenly", lambda b: (b.add_split_nd("s", "x", ["a", "b"], 2, 2),
+          b.add_concat_nd("c", ["b", "a"], "y", 2)), lambda x: np.concatenate([x[:, :, 4:], x[:, :, :4]], 2)),
+    Layer("gather nd of one value", lambda b: (_constants(b, place=[0, 1, 2, 3]),
+          b.add_gather_nd("g", ["x", "place"], "y")), lambda x: x[0, 1, 2, 3:4]),
+    Layer("matmul of vectors", lambda b: b.add_batched_mat_mul("m", ["x", "x"], "y"),
+          lambda x: (x @ x).reshape(1, 1), X[0, 0, 0]),
     Layer("depth to space", lambda b: b.add_reorganize_data("r", "x", "y", "DEPTH_TO_SPACE", 2),
           lambda x: x.reshape(1, 2, 2, 1, 7, 6).transpose(0, 3, 4, 1, 5, 2).reshape(1, 1, 14, 12)),
     Layer("reduce mean", lambda b: b.add_reduce_mean("r", "x", "y", [2, 3], True),

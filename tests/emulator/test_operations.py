@@ -11,7 +11,7 @@ import pytest
 
 from export_pipeline.emulator import CoreMLModel
 from export_pipeline.emulator.registry import operations
-from tests.conformance.record import COMPARED
+from tests.conformance.record import compared
 from tests.emulator.cases import CASES as FIRST
 from tests.emulator.cases import Case
 from tests.emulator.mil import ct, mb
@@ -84,4 +84,4 @@ def test_every_lowered_operation_has_a_case() -> None:
     tested = set().union(*(_operations_of(case) for case in CASES))
     untested = {name for name in operations() if not name.startswith("constexpr_")} - tested
     elsewhere = {"classify", "coreml_update_state", "read_state"}  # test_kinds.py
-    assert not untested - COMPARED - elsewhere - {"identity"}  # the converter removes it
+    assert not untested - compared() - elsewhere - {"identity"}  # the converter removes it

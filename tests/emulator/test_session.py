@@ -14,6 +14,7 @@ from PIL import Image
 
 from export_pipeline.emulator import CoreMLModel, Feature, install
 from export_pipeline.emulator.coremltools_quietly import quiet
+from export_pipeline.emulator.images import to_image
 from export_pipeline.errors import EmulatorError
 from tests.emulator.mil import ct, mb
 
@@ -22,7 +23,7 @@ RGB = Image.fromarray(PIXELS)
 
 
 def _image_model(save_program: Callable[..., Path], color: str = "RGB", gain: float = 1.0) -> Path:
-    channels = 1 if color == "GRAYSCALE" else 3
+    channels = 1 if color.startswith("GRAY") else 3
     layout = getattr(ct.colorlayout, color)
     # The first channel is shifted, so that a swapped order shows.
     offset = np.array([10, 0, 0][:channels], np.float32).reshape(1, channels, 1, 1)
@@ -63,6 +64,39 @@ def test_gray_images(save_program: Callable[..., Path]) -> None:
     np.testing.assert_array_equal(np.asarray(found), np.clip(np.asarray(gray).astype(int) + 10, 0, 255))
 
 
+def test_half_precision_gray_images(save_program: Callable[..., Path]) -> None:
+    path = _image_model(save_program, "GRAYSCALE_FLOAT16")
+    model = CoreMLModel(path)
+    assert model.inputs == [Feature("x", "image", (1, 1, 6, 8), "uint8", "GRAYSCALE_FLOAT16")]
+    pixels = np.random.default_rng(1).uniform(-3000, 3000, (6, 8)).astype(np.float32)
+    found = model.predict({"x": Image.fromarray(pixels)})["y"]
+    assert (found.mode, found.size) == ("F", (8, 6))
+    expected = (pixels.astype(np.float16).astype(np.float32) + 10).astype(np.float16)
+    np.testing.assert_array_equal(np.asarray(found), expected.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("color", "image", "words"),
+    [
+        ("RGB", RGB.convert("RGBA"), "mode 'RGB', not 'RGBA'"),
+        ("BGR", RGB.convert("L"), r"mode 'RGB', not 'L'; image.convert\('RGB'\) makes one"),
+        ("GRAYSCALE", RGB, "mode 'L', not 'RGB'"),
+        ("GRAYSCALE", RGB.convert("F"), "mode 'L', not 'F'"),
+        ("GRAYSCALE_FLOAT16", RGB.convert("L"), "mode 'F', not 'L'"),
+        ("GRAYSCALE_FLOAT16", RGB.convert("F").resize((6, 8)), "takes an image of 1x1x6x8 .* 6 wide and 8 high"),
+    ],
+)
+def test_images_of_another_mode_or_size(color: str, image: Any, words: str, save_program: Callable[..., Path]) -> None:
+    with pytest.raises(EmulatorError, match=words):
+        CoreMLModel(_image_model(save_program, color)).predict({"x": image})
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 6, 8), (2, 1, 6, 8), (6, 8)])
+def test_an_output_of_other_channels_is_no_image(shape: tuple[int, ...]) -> None:
+    with pytest.raises(EmulatorError, match="not an image of 1 channels: its shape is"):
+        to_image(np.zeros(shape, np.float32), Feature("y", "image", (1, 1, 6, 8), "uint8", "GRAYSCALE"))
+
+
 def test_images_are_rounded_to_nearest_even_and_clamped(save_program: Callable[..., Path]) -> None:
     model = CoreMLModel(_image_model(save_program, gain=1.5))
     raw = model.run({"x": PIXELS.transpose(2, 0, 1)[None].astype(np.float32)})["y"]
@@ -96,7 +130,12 @@ def test_unfit_arrays(save_program: Callable[..., Path]) -> None:
         ({}, "misses input 'x'"),
         ({"x": np.zeros((2, 3)), "z": 1}, "does not know input 'z'"),
         ({"x": np.zeros((3, 2))}, r"shape \(3, 2\); allowed: 2x3"),
-        ({"x": ["a", "b"]}, "takes an array of float32"),
+        ({"x": ["a", "b"]}, "takes an array of float32, 2x3; not text"),
+        ({"x": np.zeros((2, 3), complex)}, "takes an array of float32, 2x3; not complex numbers"),
+        ({"x": [[1], [1, 2]]}, "takes an array of float32"),
+        ({"x": 1.0}, "takes an array of float32, 2x3; not float"),
+        ({"x": None}, "takes an array of float32, 2x3; not NoneType"),
+        ({"x": np.float32(1)}, "takes an array of float32, 2x3"),
     ]:
         with pytest.raises(EmulatorError, match=words):
             model.predict(data)
@@ -108,6 +147,18 @@ def test_options(save_program: Callable[..., Path]) -> None:
         CoreMLModel(path, compute="int3")
     with pytest.raises(EmulatorError, match="threads=0"):
         CoreMLModel(path, threads=0)
+    with pytest.raises(EmulatorError, match="threads='2'"):
+        CoreMLModel(path, threads="2")  # type: ignore[arg-type]
+    for limit in ("memory_limit", "loop_limit"):
+        with pytest.raises(EmulatorError, match=f"{limit}=-1 is not possible"):
+            CoreMLModel(path, **{limit: -1})  # type: ignore[arg-type]
+
+
+def test_inputs_are_a_dictionary(save_program: Callable[..., Path]) -> None:
+    model = CoreMLModel(save_program(lambda x: mb.relu(x=x), [(2, 3)]))
+    for call in (model.predict, model.run, model.stress):
+        with pytest.raises(EmulatorError, match="a dictionary of names and values, not as NoneType"):
+            call(None)  # type: ignore[operator]
 
 
 def test_flexible_sizes(save_program: Callable[..., Path]) -> None:
@@ -154,7 +205,13 @@ def test_install(save_program: Callable[..., Path], monkeypatch: pytest.MonkeyPa
         from_path = model_class(str(path))
         from_spec = model_class(from_path.get_spec(), weights_dir=from_path.weights_dir)
     for model in (from_path, from_spec):
-        np.testing.assert_array_equal(np.asarray(model.predict({"x": RGB})["y"]), _shifted(0))
+        image = model.predict({"x": RGB})["y"]
+        assert image.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(image), np.dstack([_shifted(0), np.full((6, 8), 255)]))
+        with pytest.raises(TypeError, match="mode=='RGB'"):
+            model.predict({"x": RGB.convert("L")})
+        with pytest.raises(KeyError, match="does not match any of the model input name"):
+            model.predict({"z": RGB})
         assert [list(found) for found in model.predict([{"x": RGB}] * 2)] == [["y"], ["y"]]
 
 
@@ -168,3 +225,15 @@ def test_importing_is_light_and_loading_is_silent(save_program: Callable[..., Pa
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_integers_are_never_cut_out_of_floats() -> None:
+    with quiet():
+        spec = mb.TensorSpec((2,), ct.converters.mil.mil.types.int32)
+        program = mb.program(input_specs=[spec], opset_version=ct.target.iOS16)(lambda n: mb.add(x=n, y=1, name="y"))
+        model = ct.convert(program, minimum_deployment_target=ct.target.iOS16)
+    emulated = CoreMLModel.from_spec(model.get_spec(), model.weights_dir)
+    for values, words in (([0.5, 1], "fractions"), ([np.inf, 1], "NaN or infinity"), ([2**40, 1], "numbers outside")):
+        with pytest.raises(EmulatorError, match=f"input 'n' takes an array of int32, 2; not {words}"):
+            emulated.run({"n": np.array(values)})
+    np.testing.assert_array_equal(emulated.run({"n": np.array([3.0, -4.0])})["y"], [4, -3])

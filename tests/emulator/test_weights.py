@@ -66,6 +66,23 @@ def test_compressed_program(kind: str, stored: str, bits: int, save_program: Cal
     np.testing.assert_allclose(found, ref.conv2d(X, info.values), atol=1e-4)
 
 
+def test_a_table_inside_a_mask_is_told_as_both_and_each_part_counts_once(save_program: Callable[..., Path]) -> None:
+    from coremltools.optimize import coreml as cto
+
+    path = save_program(lambda x: mb.conv(x=x, weight=W, pad_type="valid", name="y"), [X.shape], target="iOS18")
+    with quiet():
+        pruner = cto.OptimizationConfig(cto.OpMagnitudePrunerConfig(target_sparsity=0.75, weight_threshold=0))
+        palettizer = cto.OptimizationConfig(cto.OpPalettizerConfig(mode="uniform", nbits=3, weight_threshold=0))
+        model = cto.prune_weights(ct.models.MLModel(str(path)), pruner)
+        cto.palettize_weights(model, palettizer, joint_compression=True).save(str(path))
+    (info,) = weights(path).values()
+    assert (info.dtype_stored, info.bits, info.shape) == ("lut-3bit-sparse", 3, W.shape)
+    mask, indices, table = W.size // 8, W.size // 4 * 3 // 8, 8 * 4
+    assert info.nbytes == mask + indices + table
+    (found,) = CoreMLModel(path).run({"x": X}).values()
+    np.testing.assert_allclose(found, ref.conv2d(X, info.values), atol=1e-4)
+
+
 def test_half_precision_weights(save_program: Callable[..., Path]) -> None:
     (info,) = weights(_compressed(save_program, "linear", half=True)).values()
     assert info.dtype_stored == "int8-affine"

@@ -6,12 +6,20 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..tensors import Options
+
 Draw = Callable[[np.random.Generator, Sequence[int]], np.ndarray]
 
 
 def generator(seed: int) -> np.random.Generator:
     """A generator from a seed; a negative seed means none."""
     return np.random.default_rng(None if seed < 0 else seed)
+
+
+def drawn(options: Options, draw: Draw, seed: int, sizes: Sequence[int]) -> np.ndarray:
+    """Numbers of a shape that the memory limit allows."""
+    options.room(sizes, 8)
+    return draw(generator(seed), sizes)
 
 
 def bernoulli(probability: float) -> Draw:

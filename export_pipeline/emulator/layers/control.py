@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import EmulatorError
 from ..arrays import random as rnd
 from ..arrays import sampling
 from ..arrays.boxes import suppress
@@ -18,6 +17,8 @@ from ..registry import layer
 from .shape import SAMPLING
 
 _BOXES = ("CORNERS_HEIGHT_FIRST", "CORNERS_WIDTH_FIRST", "CENTER_SIZE_HEIGHT_FIRST", "CENTER_SIZE_WIDTH_FIRST")
+
+_UNCOUNTED = "the networks of branches and loops"
 
 
 def _routine(call: LayerCall, network: Any, gives: list[str]) -> Routine:
@@ -41,13 +42,13 @@ def branch(call: LayerCall) -> list[Tensor]:
         return [found.get(name, np.zeros(1, np.float32)) for name in names]
 
     captured = [call.env[key] for routine in routines for key in routine.captured]
-    return call.host(run, [call.x, *captured], *[None] * len(names))
+    return call.graph.host(run, [call.x, *captured], [(np.float32, None)] * len(names), _UNCOUNTED)
 
 
 @layer("loop", host=True)
 def loop(call: LayerCall) -> list[Tensor]:
     """A body again and again: a number of times, or as long as a network makes the condition hold."""
-    p, limit = call.params, call.graph.options.loop_limit
+    p, options = call.params, call.graph.options
     names, tested = written(call.proto), len(p.conditionNetwork.layers) > 0
     inside = [name for name in names if name in call.env]
     for name in inside:
@@ -62,13 +63,13 @@ def loop(call: LayerCall) -> list[Tensor]:
         env = dict(zip(outer, arrays, strict=True))
         rounds = 0
         while (not most or rounds < most) and (test is None or test(*(env[k] for k in test.captured))[0].any()):
+            options.take_round()
             env.update(zip(inside, body(*(env[k] for k in body.captured)), strict=True))
             rounds += 1
-            if rounds > limit:
-                raise EmulatorError(f"a loop runs more than {limit} rounds")
         return [env.get(name, np.zeros(1, np.float32)) for name in names]
 
-    return call.host(run, [call.env[key] for key in outer], *[None] * len(names))
+    tensors = [call.env[key] for key in outer]
+    return call.graph.host(run, tensors, [(np.float32, None)] * len(names), _UNCOUNTED)
 
 
 _DRAWS: dict[str, Callable[[Any], rnd.Draw]] = {
@@ -85,7 +86,8 @@ def random(call: LayerCall) -> Tensor:
     draw = next(make(p) for name, make in _DRAWS.items() if call.kind.startswith(f"random{name}"))
     seed = int(p.seed)
     if call.kind.endswith("Dynamic"):
-        return call.host(lambda s: [draw(rnd.generator(seed), [int(n) for n in s.reshape(-1)])], [call.x], None)[0]
+        run = lambda s: [rnd.drawn(call.graph.options, draw, seed, [int(n) for n in s.reshape(-1)])]  # noqa: E731
+        return call.host(run, [call.x], None)[0]
     sizes = tuple(int(n) for n in p.outputShape) if call.kind.endswith("Static") else call.x.sizes
     return call.host(lambda *_: [draw(rnd.generator(seed), sizes)], call.inputs[:1], sizes)[0]
 
@@ -108,6 +110,7 @@ def non_maximum_suppression(call: LayerCall) -> list[Tensor]:
     for position in range(2, min(len(call.inputs), 4)):
         limits[position - 2] = float(call.value(position).reshape(-1)[0])
     count = call.ints(4)[0] if len(call.inputs) > 4 else int(p.maxBoxes)
+    call.graph.options.room([*call.inputs[0].sizes[:1], count, max(4, *call.inputs[1].sizes[-1:])], 8)
     run = lambda b, s: suppress(b, s, limits[0], limits[1], count, bool(p.perClassSuppression))  # noqa: E731
     return call.host(run, call.inputs[:2], None, None, None, None)
 
@@ -126,6 +129,7 @@ def crop_resize(call: LayerCall) -> Tensor:
         boxes = sampling.corners(rows[:, -4:].astype(np.float64), convention) * unit * scale
         chosen = [[int(row[0])] for row in rows] if rows.shape[1] == 5 else [range(len(images))] * len(rows)
         size = (height, width)
+        call.graph.options.room([len(rows), len(images), x.shape[-3], *size], 8)
         crops = [[sampling.crop(images[i], b, size, mode, 0.0) for i in c] for c, b in zip(chosen, boxes, strict=True)]
         return [np.array(crops)]
 

@@ -30,14 +30,17 @@ def _edges(amounts: object) -> Pads:
 
 @layer("convolution")
 def convolution(call: LayerCall) -> Tensor:
-    """Convolution or deconvolution of ``[..., C, H, W]``."""
+    """Convolution or deconvolution of ``[..., C, H, W]``. The weights of a convolution may be an input."""
     p, x = call.params, as_images(call, call.x)
     groups, kernel = int(p.nGroups) or 1, call.pair("kernelSize", 3)
     strides, dilations = call.pair("stride", 1), call.pair("dilationFactor", 1)
     bias = call.weights("bias", [p.outputChannels]) if p.hasBias else None
     if p.isDeconvolution:
         return like_input(call, _deconvolution(call, x, kernel, strides, groups, bias))
-    weight = call.weights("weights", [p.outputChannels, p.kernelChannels, *kernel])
+    if len(call.inputs) > 1:
+        weight: Tensor | np.ndarray = call.inputs[1]
+    else:
+        weight = call.weights("weights", [p.outputChannels, p.kernelChannels, *kernel])
     if p.WhichOneof("ConvolutionPaddingType") == "same":
         pads = same_pads(x.sizes[2:], effective(kernel, dilations), strides, lower=p.same.asymmetryMode == 1)
     else:
@@ -93,13 +96,24 @@ def pooling(call: LayerCall) -> Tensor:
     return like_input(call, pool(call.graph, x, kernel, strides, full))
 
 
+def _product(call: LayerCall, x: Tensor, weight: np.ndarray | Tensor) -> Tensor:
+    """A matrix product, the left side in eight bits if the layer says so: symmetric, by its largest absolute value."""
+    graph = call.graph
+    if not call.params.int8DynamicQuantize:
+        return graph.node("MatMul", x, weight)
+    peak = graph.node("ReduceMax", graph.node("Abs", x), keepdims=0)
+    step = graph.node("Max", graph.node("Div", peak, 127.0), float(np.finfo(np.float32).tiny))
+    product = graph.node("MatMul", graph.node("Round", graph.node("Div", x, step)), weight)
+    return graph.node("Mul", product, step)
+
+
 @layer("innerProduct")
 def inner_product(call: LayerCall) -> Tensor:
     """A dense layer; for rank 4 and 5 over the last three axes together."""
     p, x, rank = call.params, call.x, call.x.rank
     weight = call.weights("weights", [p.outputChannels, p.inputChannels]).T
     flat = reshape(call.graph, x, [*x.sizes[:-3], int(p.inputChannels)]) if rank > 3 else x
-    y = call.graph.node("MatMul", flat, weight)
+    y = _product(call, flat, weight)
     if p.hasBias:
         y = call.graph.node("Add", y, call.weights("bias", [p.outputChannels]))
     return reshape(call.graph, y, [*y.sizes, 1, 1]) if rank > 3 else y
@@ -119,5 +133,11 @@ def batched_matmul(call: LayerCall) -> Tensor:
             order = list(range(sides[index].rank))
             order[-2:] = order[-1], order[-2]
             sides[index] = call.graph.node("Transpose", sides[index], perm=order)
-    y = call.graph.node("MatMul", *sides)
+    if len(call.inputs) == 2:
+        # Vectors are matrices of one row, and of one column.
+        sides = [
+            reshape(call.graph, side, shape) if side.rank == 1 else side
+            for side, shape in zip(sides, ([1, -1], [-1, 1]), strict=True)
+        ]
+    y = _product(call, *sides)
     return call.graph.node("Add", y, call.weights("bias", [p.weightMatrixSecondDimension])) if p.hasBias else y

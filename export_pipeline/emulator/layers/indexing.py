@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..graph import Tensor, ints
@@ -25,7 +27,10 @@ def gather_along_axis(call: LayerCall) -> Tensor:
 @layer("gatherND")
 def gather_nd(call: LayerCall) -> Tensor:
     """Slices at index vectors."""
-    return call.graph.node("GatherND", call.x, _whole(call, 1))
+    places = call.inputs[1].sizes
+    made = call.graph.node("GatherND", call.x, _whole(call, 1))
+    # ONNX does not tell the shape of a single value.
+    return call.graph.shaped(made, [*places[:-1], *call.x.sizes[places[-1] :]])
 
 
 @layer("scatter", "scatterAlongAxis", "scatterND")
@@ -121,6 +126,7 @@ def lower_range(call: LayerCall) -> Tensor:
         end, start, step = float(p.endValue), float(p.startValue), float(p.stepSizeValue)
     else:
         end, start, step = (given + [float(p.startValue), float(p.stepSizeValue)][len(given) - 1 :])[:3]
+    call.graph.options.room([max(math.ceil((end - start) / (step or 1.0)), 0)])
     return call.graph.constant(np.arange(start, end, step or 1.0).astype(np.float32))
 
 

@@ -38,6 +38,7 @@ def sliding_windows(call: LayerCall) -> Tensor:
     p, axis = call.params, int(call.params.axis) % call.x.rank
     size, step = int(p.windowSize), int(p.step)
     count = (call.x.sizes[axis] - size) // step + 1
+    call.graph.options.room([count, size], 8)
     positions = np.arange(count, dtype=np.int64)[:, None] * step + np.arange(size)
     return call.graph.node("Gather", call.x, positions, axis=axis)
 
@@ -68,4 +69,6 @@ def flatten_to_2d(call: LayerCall) -> Tensor:
 @layer("sequenceRepeat")
 def sequence_repeat(call: LayerCall) -> Tensor:
     """The sequence again and again."""
-    return call.graph.node("Concat", *[call.x] * max(int(call.params.nRepetitions), 1), axis=-5)
+    reps = [1] * call.x.rank
+    reps[-5] = max(int(call.params.nRepetitions), 1)
+    return call.graph.node("Tile", call.x, ints(reps))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..graph import Tensor, ints
@@ -46,12 +48,15 @@ def padding(call: LayerCall) -> Tensor:
 
 @layer("constantPad")
 def constant_pad(call: LayerCall) -> Tensor:
-    """Pad any axes with a number."""
+    """Pad any axes with a number, by amounts or up to a size. Both may be an input."""
     p = call.params
-    if p.padToGivenOutputSizeMode or len(call.inputs) > 1:
-        raise call.unsupported("padding to an output size, or by an input")
-    amounts = np.array(p.padAmounts, np.int64).reshape(-1, 2)
+    given = call.ints(1) if len(call.inputs) > 1 else list(p.padAmounts)
+    amounts = np.array(given, np.int64).reshape(-1, 2)
     axes = ints(range(call.x.rank - len(amounts), call.x.rank))
+    if p.padToGivenOutputSizeMode:
+        # Of each pair one is the wanted size, and its place tells the side.
+        present = np.array([[call.x.sizes[axis]] for axis in axes])
+        amounts = np.where(amounts > 0, np.maximum(amounts - present, 0), 0)
     return call.graph.node("Pad", call.x, ints(amounts.T), float(p.value), axes)
 
 
@@ -96,7 +101,9 @@ def split(call: LayerCall) -> list[Tensor]:
     axis = int(call.params.axis) if call.kind == "splitND" else -3
     count = len(call.proto.output)
     sizes = list(call.params.splitSizes) if call.kind == "splitND" else []
-    sizes = sizes or [call.x.sizes[axis] // count] * count
+    # As even as it goes, the larger parts first.
+    each, more = divmod(call.x.sizes[axis], count)
+    sizes = sizes or [each + 1] * more + [each] * (count - more)
     return call.graph.nodes_out("Split", count, call.x, ints(sizes), axis=axis)
 
 
@@ -109,16 +116,19 @@ def slice_axis(call: LayerCall) -> Tensor:
 
 @layer("sliceStatic", "sliceDynamic")
 def lower_slice(call: LayerCall) -> Tensor:
-    """``x[begin:end:stride]`` with masks. The dynamic layer reads begin, and perhaps end, from its inputs."""
+    """``x[begin:end:stride]`` with masks. Inputs of the dynamic layer take the place of its fields, in that order."""
     p, graph, rank = call.params, call.graph, call.x.rank
-    if len(call.inputs) > 3:
-        raise call.unsupported("strides or masks as inputs")
-    extra = [graph.cast(tensor, np.int64) for tensor in call.inputs[1:]]
-    begin = extra[0] if extra else graph.constant(ints(p.beginIds))
-    end = extra[1] if len(extra) > 1 else graph.constant(ints(p.endIds))
-    # The converter writes five masks for any rank.
-    masks = [np.array(list(given)[:rank] or [False] * rank) for given in (p.beginMasks, p.endMasks, p.squeezeMasks)]
-    return masked_slice(graph, call.x, begin, end, ints(list(p.strides)[:rank] or [1] * rank), *masks)
+    extra = [graph.cast(tensor, np.int64) for tensor in call.inputs[1:3]]
+    begin = extra[0] if extra else graph.constant(ints(p.beginIds)[:rank])
+    end = extra[1] if len(extra) > 1 else graph.constant(ints(p.endIds)[:rank])
+
+    def numbers(index: int, field: Sequence[int], default: int) -> list[int]:
+        # The converter writes five numbers for any rank.
+        return call.ints(index) if len(call.inputs) > index else [int(n) for n in field][:rank] or [default] * rank
+
+    strides = numbers(3, p.strides, 1)
+    masks = [numbers(i, field, 0) for i, field in enumerate((p.beginMasks, p.endMasks, p.squeezeMasks), 4)]
+    return masked_slice(graph, call.x, begin, end, ints(strides), *(np.array(mask, bool) for mask in masks))
 
 
 @layer("transpose")
@@ -220,7 +230,8 @@ def gather(call: LayerCall) -> Tensor:
 @layer("fillStatic")
 def fill_static(call: LayerCall) -> Tensor:
     """A shape full of one value."""
-    return call.graph.constant(np.full([int(n) for n in call.params.targetShape], call.params.value, np.float32))
+    sizes = ints([int(n) for n in call.params.targetShape])
+    return call.graph.node("Expand", call.graph.constant(float(call.params.value)), sizes)
 
 
 @layer("getShape")

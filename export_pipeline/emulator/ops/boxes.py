@@ -42,6 +42,7 @@ def crop_resize(call: Call) -> Tensor:
     fill, scale = float(call.value("pad_value", 0.0)), _scaling(call, x)
 
     def crops(images: np.ndarray, boxes: np.ndarray, which: Any) -> np.ndarray:
+        call.graph.options.room([len(boxes), images.shape[1], *size], 8)
         found = sampling.corners(boxes.astype(np.float64), convention) * scale
         return np.stack([sampling.crop(images[int(i)], b, size, mode, fill) for i, b in zip(which, found, strict=True)])
 
@@ -65,6 +66,7 @@ def affine(call: Call) -> Tensor:
     """``x [B, C, H, W]`` through an affine map of normalized coordinates."""
     size = int(call.value("output_height")), int(call.value("output_width"))
     corners = bool(call.value("align_corners"))
+    call.graph.options.room([*call.tensor("x").sizes[:2], *size], 8)
     run = lambda x, matrices: [sampling.affine(x, matrices, *size, corners)]  # noqa: E731
     return call.graph.host(run, [call.tensor("x"), call.tensor("transform_matrix")], [(np.float32, None)])[0]
 

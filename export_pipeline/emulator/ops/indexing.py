@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..bounds import readable
 from ..calls import Call
 from ..graph import Graph, Tensor, ints
+from ..guard import DependsOnData
 from ..registry import lower
 
 
 @lower("gather", exact=True)
 def gather(call: Call) -> Tensor:
     """``x[indices]`` along an axis."""
-    x, indices = call.tensor("x"), call.tensor("indices")
+    x = call.tensor("x")
     axis, batch = int(call.value("axis")), int(call.value("batch_dims", 0))
+    indices = readable(call, x, [axis])
     if not batch:
         return call.graph.node("Gather", x, indices, axis=axis)
     return batched_gather(call.graph, x, indices, axis % x.rank, batch)
@@ -37,14 +40,19 @@ def batched_gather(graph: Graph, x: Tensor, indices: Tensor, axis: int, batch: i
 @lower("gather_along_axis", exact=True)
 def gather_along_axis(call: Call) -> Tensor:
     """``numpy.take_along_axis``"""
-    return call.graph.node("GatherElements", call.tensor("x"), call.tensor("indices"), axis=int(call.value("axis")))
+    x, axis = call.tensor("x"), int(call.value("axis"))
+    return call.graph.node("GatherElements", x, readable(call, x, [axis]), axis=axis)
 
 
 @lower("gather_nd", exact=True)
 def gather_nd(call: Call) -> Tensor:
     """Slices of ``x`` at index vectors."""
-    indices = call.graph.cast(call.tensor("indices"), np.int64)
-    return call.graph.node("GatherND", call.tensor("x"), indices, batch_dims=int(call.value("batch_dims", 0)))
+    x, batch = call.tensor("x"), int(call.value("batch_dims", 0))
+    parts = call.tensor("indices").shape
+    if parts is None or parts[-1] is None:
+        raise DependsOnData("the length of index vectors depends on data")
+    indices = call.graph.cast(readable(call, x, range(batch, batch + parts[-1])), np.int64)
+    return call.graph.node("GatherND", x, indices, batch_dims=batch)
 
 
 @lower("shape", exact=True)

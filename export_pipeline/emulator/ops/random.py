@@ -18,7 +18,7 @@ def _drawn(call: Call, draw: rnd.Draw) -> Tensor:
     seed = int(call.value("seed", -1))
 
     def run(wanted: Any) -> list[Any]:
-        return [draw(rnd.generator(seed), [int(size) for size in wanted])]
+        return [rnd.drawn(call.graph.options, draw, seed, [int(size) for size in wanted])]
 
     return call.graph.host(run, [call.tensor("shape")], [(np.float32, sizes)])[0]
 

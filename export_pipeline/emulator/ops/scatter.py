@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...errors import EmulatorError
+from ..bounds import without_spare, writable
 from ..calls import Call
 from ..graph import Tensor
 from ..moves import masked_slice, reshape
@@ -12,45 +12,34 @@ from ..registry import lower
 from ..scatters import scatter, scatter_along, scatter_nd
 
 
-def _checked(call: Call, sizes: list[int]) -> Tensor:
-    """The indices; from iOS 17 on a program may ask that a run fails unless they lie in ``[0, size)``."""
-    indices = call.tensor("indices")
-    if not bool(call.value("validate_indices", False)):
-        return indices
-
-    def check(values: np.ndarray) -> list[np.ndarray]:
-        if (values < 0).any() or (values >= np.array(sizes)).any():
-            raise EmulatorError(f"an index of {call.operation.op_type!r} is not in [0, {max(sizes)})")
-        return [values]
-
-    return call.graph.host(check, [indices], [(indices.dtype, indices.shape)])[0]
-
-
 @lower("scatter")
 def lower_scatter(call: Call) -> Tensor:
     """Slices along an axis."""
     data, updates = call.tensor("data"), call.tensor("updates")
-    axis = int(call.value("axis"))
-    indices = _checked(call, [data.sizes[axis]])
-    return scatter(call.graph, data, indices, updates, axis, str(call.value("mode")))
+    axis = int(call.value("axis")) % data.rank
+    data, indices, spare = writable(call, data, [axis])
+    written = scatter(call.graph, data, indices, updates, axis, str(call.value("mode")))
+    return without_spare(call.graph, written, axis) if spare else written
 
 
 @lower("scatter_along_axis")
 def lower_scatter_along_axis(call: Call) -> Tensor:
     """Elements along an axis."""
     data, updates = call.tensor("data"), call.tensor("updates")
-    axis = int(call.value("axis"))
-    indices = _checked(call, [data.sizes[axis]])
-    return scatter_along(call.graph, data, indices, updates, axis, str(call.value("mode")))
+    axis = int(call.value("axis")) % data.rank
+    data, indices, spare = writable(call, data, [axis])
+    written = scatter_along(call.graph, data, indices, updates, axis, str(call.value("mode")))
+    return without_spare(call.graph, written, axis) if spare else written
 
 
 @lower("scatter_nd")
 def lower_scatter_nd(call: Call) -> Tensor:
     """Slices at index vectors."""
     data, updates = call.tensor("data"), call.tensor("updates")
-    indices = call.tensor("indices")
-    indices = _checked(call, list(data.sizes[: indices.sizes[-1]]))
-    return scatter_nd(call.graph, data, indices, updates, str(call.value("mode")))
+    parts = call.tensor("indices").sizes[-1]
+    data, indices, spare = writable(call, data, range(parts))
+    written = scatter_nd(call.graph, data, indices, updates, str(call.value("mode")))
+    return without_spare(call.graph, written, 0) if spare else written
 
 
 @lower("slice_update", exact=True)

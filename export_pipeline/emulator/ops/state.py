@@ -19,8 +19,6 @@ def read_state(call: Call) -> Tensor:
 @lower("coreml_update_state", exact=True)
 def update_state(call: Call) -> Tensor:
     """A new value for a state. Those who read it later find this one."""
-    if call.operation.enclosing_block.outer_op is not None:
-        raise call.unsupported("it writes a state from inside a branch or a loop")
     value = call.tensor("value")
     call.env[call.operation.inputs["state"]] = value
     return value
