@@ -10,7 +10,6 @@ any moment goes on where it was.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,17 +17,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export_pipeline.bundle import CHECKPOINT, GOLDEN_OUTPUT, GOLDEN_PHOTO, MANIFEST, Bundle
-from export_pipeline.errors import OutputError, UsageError
+from export_pipeline.bundle import CHECKPOINT, GOLDEN_OUTPUT, GOLDEN_PHOTO, MANIFEST, PLAN, Bundle
+from export_pipeline.errors import UsageError
 from export_pipeline.exported import ExportedModel
-from export_pipeline.files import remove_parts, remove_parts_of, written_aside
+from export_pipeline.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
 from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import BUILTIN, Recipe
+from export_pipeline.wiring import checked_recipe, compress_tools, style_judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from export_pipeline.report import Report
+    from export_pipeline.compress import Importance, Plan, Thinned, Tools
+    from export_pipeline.compression import Compression
+    from export_pipeline.report import Record, Report
     from export_pipeline.train import Checkpoint
     from export_pipeline.train.fit import Progress
     from export_pipeline.verify.compare import Comparison
@@ -39,6 +41,11 @@ SHOWN = ("astronaut", "china")  # built-in photographs of the picture; the first
 
 def _silent(_: Any) -> None:
     """The default listener."""
+
+
+def work_folder(out: Path) -> Path:
+    """Where the build of *out* keeps what is unfinished: ``artifacts/.demo.work`` for ``artifacts/demo``."""
+    return out.parent / f".{out.name}.work"
 
 
 @dataclass
@@ -53,8 +60,8 @@ class Pipeline:
 
     @property
     def work(self) -> Path:
-        """The folder of unfinished work: ``artifacts/.demo.work`` for ``artifacts/demo``."""
-        return self.out.parent / f".{self.out.name}.work"
+        """The folder of unfinished work."""
+        return work_folder(self.out)
 
     @cached_property
     def trained(self) -> tuple[Any, Checkpoint]:
@@ -65,20 +72,52 @@ class Pipeline:
         return train(self.recipe, self.work / "train", self.on_step, self.tensorboard)
 
     @cached_property
+    def thinned(self) -> Thinned:
+        """Compress, first half: the network without the weights that the recipe takes out."""
+        from export_pipeline.compress import thin
+
+        model, _ = self.trained
+        return thin(model, self.recipe, self._tools)
+
+    @cached_property
+    def importance(self) -> Importance:
+        """Compress: what an error of each weight counts, before any is clustered."""
+        from export_pipeline.compress import weigh
+
+        return weigh(self.thinned.model, self.thinned.recipe, self._tools)
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """Compress: the bits of each kernel; ``None`` when the recipe has none clustered."""
+        from export_pipeline.compress import plan_bits
+
+        thinned = self.thinned
+        return plan_bits(thinned.model, thinned.recipe, self.importance, self._tools)
+
+    def plan_for(self, weight_bytes: int) -> Plan:
+        """The plan that errs least within *weight_bytes*, whatever the recipe says of bits."""
+        from export_pipeline.compress import make_plan
+
+        thinned = self.thinned
+        return make_plan(thinned.model, thinned.recipe, weight_bytes, self.importance, self._tools)
+
+    @cached_property
+    def compression(self) -> Compression:
+        """Compress, second half: kernels clustered; what has become of each, for the report."""
+        from export_pipeline.compress import cluster
+
+        return cluster(self.thinned, self.plan, self.importance, self._tools)
+
+    @cached_property
     def compressed(self) -> tuple[Any, Checkpoint]:
-        """Compress: the network pruned, and its checkpoint without optimizer; the bundle holds it."""
-        model, trained = self.trained
-        from export_pipeline.compress import prune, require_sparsity
-        from export_pipeline.train import fine_tune, released
+        """Compress: the network with all that done, and its checkpoint without optimizer; the bundle holds it."""
+        from export_pipeline.compress import tuned_steps
+        from export_pipeline.train import released
 
-        self.say(f"compress: {self.recipe.compress.schedule}, {self.recipe.compress.steps} steps")
-
-        def tune(pruned: Any, before_step: Callable[[int], None]) -> None:
-            folder = self.work / "compress"
-            fine_tune(pruned, self.recipe, folder, trained, before_step, self.on_step, self.tensorboard)
-
-        require_sparsity(prune(model, self.recipe, tune), self.recipe)
-        return model, released(self.work / CHECKPOINT, model, trained, self.recipe)
+        _ = self.compression  # which clusters the network in place
+        model, recipe = self.thinned.model, self.thinned.recipe
+        path = self.work / CHECKPOINT
+        return model, released(path, model, self.trained[1], recipe, tuned_steps(self.thinned))
 
     @cached_property
     def exported(self) -> tuple[ExportedModel, ...]:
@@ -102,16 +141,34 @@ class Pipeline:
     @cached_property
     def parity(self) -> tuple[ParityResult, ...]:
         """Verify: every file against the float network on the validation photographs."""
-        from export_pipeline.train import style_image, validation_photographs
-        from export_pipeline.train.weights import vgg_weights
-        from export_pipeline.verify import StyleJudge, verify
+        model, _ = self.compressed
+        return self.compared_with(model)
+
+    def compared_with(self, model: Any) -> tuple[ParityResult, ...]:
+        """Every file against *model*, a float Keras network, on the validation photographs."""
+        from export_pipeline.train import validation_photographs
+        from export_pipeline.verify import verify
 
         exported = self.exported
         self.say(f"verify: {len(exported)} files")
-        judge = StyleJudge(vgg_weights(self.recipe), style_image(self.recipe))
         photographs = validation_photographs(self.recipe)
-        model, _ = self.compressed
+        judge = style_judge(self.recipe)
         return verify(self.work / "export", exported, model, photographs, self.recipe, judge, self.say)
+
+    @cached_property
+    def record(self) -> Record:
+        """The half of the report that needs no clock: sizes, contents, parity and the budgets on them."""
+        from export_pipeline.report import make_record
+
+        return make_record(
+            self.work / "export",
+            self.exported,
+            self.parity,
+            self._float_model(),
+            self.recipe,
+            self._provenance(),
+            self.compression,
+        )
 
     @cached_property
     def report(self) -> Report:
@@ -128,7 +185,8 @@ class Pipeline:
             self.recipe,
             self._provenance(),
             self.say,
-            self._shown(),
+            self.shown(),
+            self.compression,
         )
 
     def bundle(self) -> Bundle:
@@ -146,6 +204,8 @@ class Pipeline:
             made = (*(model.file for model in self.exported), *reporting.FILES)
             for source in (*(self.work / "export" / name for name in made), self.work / CHECKPOINT):
                 (shutil.copytree if source.is_dir() else shutil.copy)(source, aside / source.name)
+            if self.plan and self.plan.text:
+                write_text(aside / PLAN, self.plan.text)
             self._golden(aside)
             manifest = {
                 "name": self.recipe.name,
@@ -159,7 +219,13 @@ class Pipeline:
         self.say(f"bundle: {self.out}")
         return Bundle.open(self.out)
 
-    def _shown(self) -> list[Any]:
+    @cached_property
+    def _tools(self) -> Tools:
+        """What the compress stage needs of others, with this build's folders and listeners."""
+        folder = self.work / "compress"
+        return compress_tools(self.recipe, self.trained[1], folder, self.say, self.on_step, self.tensorboard)
+
+    def shown(self) -> list[Any]:
         """Built-in photographs at the files' size, which are free to show; not those that were trained on."""
         from export_pipeline.images import fit
         from export_pipeline.train.builtin import photographs
@@ -175,7 +241,7 @@ class Pipeline:
 
         from export_pipeline.images import save_image, to_uint8
 
-        photo, (model, _) = self._shown()[0], self.compressed
+        photo, (model, _) = self.shown()[0], self.compressed
         output = model(photo[None].astype(np.float32), training=False)[0].numpy()
         save_image(folder / GOLDEN_PHOTO, photo)
         save_image(folder / GOLDEN_OUTPUT, to_uint8(output))
@@ -241,36 +307,27 @@ def compare(
 
 
 @contextlib.contextmanager
-def opened(recipe: Recipe, out: Path | str, *, fresh: bool = False, **listeners: Any) -> Iterator[Pipeline]:
+def opened(
+    recipe: Recipe, out: Path | str, *, fresh: bool = False, planning: bool = False, **listeners: Any
+) -> Iterator[Pipeline]:
     """A pipeline that has its work folder to itself. What the recipe names is looked at before anything is made.
+
+    Args:
+        planning: the plan that the recipe names is still to be made, and not looked at.
 
     Raises:
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
+        RecipeError: it names a layer that its network does not have, or a plan that is not of this network.
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
-    from export_pipeline.train import checked
-
-    pipeline = Pipeline(checked(recipe), Path(out), **listeners)
+    pipeline = Pipeline(checked_recipe(recipe, planning), Path(out), **listeners)
     foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
     if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
         raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")
-    try:
-        pipeline.work.mkdir(parents=True, exist_ok=True)
-        lock = (pipeline.work / ".lock").open("w")
-    except OSError as error:
-        raise OutputError(f"cannot write {pipeline.work}: {error.strerror}. Choose another output folder.") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"another build is at work in {pipeline.work}. Wait for it, or choose another output."
-            ) from error
+    with locked(pipeline.work, "build"):
         remove_parts(pipeline.work)
         remove_parts_of(pipeline.out)
         if fresh:
-            for part in pipeline.work.iterdir():
-                if part.name != ".lock":
-                    shutil.rmtree(part) if part.is_dir() else part.unlink()
+            empty(pipeline.work)
         yield pipeline

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
+from export_pipeline.compress_table import CompressTable
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.signature import ImageSignature
+from export_pipeline.table import Table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +25,8 @@ BUILTIN = "builtin"
 # Filters of the narrowest layer of any network at alpha 1.
 LEAST_FILTERS = 32
 LEAST_SIDE = 16
-TARGETS = (
+# What a recipe makes that names no targets: what fits every network.
+DEFAULT_TARGETS = (
     "mlpackage-int8",
     "mlpackage-fp16",
     "mlmodel-int8",
@@ -32,14 +35,13 @@ TARGETS = (
     "tflite-int8",
     "onnx-fp32",
 )
+# What holds the tables of a clustered network, and what the zeros of a pruned one.
+CLUSTERED_TARGETS = ("mlpackage-palettized", "mlmodel-palettized", "mlpackage-joint")
+PRUNED_TARGETS = ("mlpackage-sparse", "mlpackage-joint")
+TARGETS = (*DEFAULT_TARGETS, "mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse", "mlpackage-joint")
 
 
-class _Table(BaseModel):
-    # Strict: "0.3" and true are no numbers. Infinity and NaN are in TOML, but not in JSON, and limit nothing.
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), strict=True, allow_inf_nan=False)
-
-
-class ModelTable(_Table):
+class ModelTable(Table):
     """``[model]``: the network, as in ``models.NETWORKS``."""
 
     network: Literal["johnson", "small"] = "small"
@@ -47,6 +49,9 @@ class ModelTable(_Table):
     rho: float = Field(1.0, gt=0, le=1, description="resolution multiplier")
     blocks: int | None = Field(None, ge=0, le=16, description="residual blocks; the network's own number when left out")
     norm: Literal["instance", "batch"] = "instance"
+    widths: dict[str, int] = Field(
+        default_factory=dict, description="filters of single convolutions, by layer name, instead of those of alpha"
+    )
 
     @field_validator("alpha")
     @classmethod
@@ -56,7 +61,7 @@ class ModelTable(_Table):
         return alpha
 
 
-class TrainTable(_Table):
+class TrainTable(Table):
     """``[train]``: data, losses and length of the training."""
 
     style: str = Field(BUILTIN, description="an image file, or 'builtin'")
@@ -85,46 +90,12 @@ class TrainTable(_Table):
         return self
 
 
-class CompressTable(_Table):
-    """``[compress]``: the pruning schedule. Steps count from the start of the fine-tuning while pruning."""
-
-    schedule: Literal["none", "polynomial_decay", "constant"] = "none"
-    initial_sparsity: float = Field(0.0, ge=0, lt=1)
-    final_sparsity: float = Field(0.5, ge=0, lt=1)
-    begin_step: int = Field(0, ge=0)
-    end_step: int = Field(100, ge=1)
-    frequency: int = Field(10, ge=1, description="steps between two updates of the masks")
-    steps: int = Field(0, ge=0, description="optimizer steps of fine-tuning while pruning")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="of the fine-tuning")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_an_effect(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data and "schedule" not in data and set(data) <= set(cls.model_fields):
-            raise ValueError("it has no effect without schedule; allowed: polynomial_decay, constant, none")
-        return data
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.schedule == "none":
-            return self
-        if self.end_step <= self.begin_step:
-            raise ValueError(f"end_step {self.end_step} must be above begin_step {self.begin_step}")
-        if self.steps < self.end_step:
-            raise ValueError(
-                f"steps {self.steps} must be at least end_step {self.end_step}, or the schedule never ends"
-            )
-        if self.schedule == "polynomial_decay" and self.initial_sparsity > self.final_sparsity:
-            raise ValueError(f"initial_sparsity {self.initial_sparsity} is above final_sparsity {self.final_sparsity}")
-        return self
-
-
-class ExportTable(_Table):
+class ExportTable(Table):
     """``[export]``: the files to make, and the image size that they take."""
 
     height: int = Field(256, ge=16, le=4096)
     width: int = Field(256, ge=16, le=4096)
-    targets: tuple[str, ...] = Field(TARGETS, strict=False)  # TOML has lists only
+    targets: tuple[str, ...] = Field(DEFAULT_TARGETS, strict=False)  # TOML has lists only
     calibration_images: int = Field(16, ge=1, le=1000, description="training photographs that set int8 ranges")
 
     @field_validator("targets")
@@ -145,7 +116,7 @@ class ExportTable(_Table):
         return side
 
 
-class VerifyTable(_Table):
+class VerifyTable(Table):
     """``[verify]``: the photographs to judge on, and tolerances other than the project's own."""
 
     images: int = Field(6, ge=1, le=1000, description="validation photographs at most")
@@ -160,7 +131,7 @@ class VerifyTable(_Table):
         return _by_target(value)
 
 
-class Budget(_Table):
+class Budget(Table):
     """Limits of one target. A file over any of them fails the build."""
 
     bytes: int | None = Field(None, gt=0, description="most bytes as the file lies")
@@ -174,7 +145,7 @@ class Budget(_Table):
     peak_memory_bytes: int | None = Field(None, gt=0, description="most resident bytes of a fresh process")
 
 
-class ReportTable(_Table):
+class ReportTable(Table):
     """``[report]``: how to measure, and the budgets."""
 
     runs: int = Field(30, ge=30, le=10_000, description="timed runs of each file")
@@ -193,7 +164,7 @@ def _by_target(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """One recipe. ``Recipe.load(path)`` reads TOML; relative paths in it are relative to its folder."""
 
     name: str = Field("stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the bundle and its files")
@@ -211,6 +182,15 @@ class Recipe(_Table):
             for target in named:
                 if target not in self.export.targets:
                     raise ValueError(f"{table} names {target}, which export.targets does not make")
+        for kept, needed, targets in (
+            (self.compress.clusters, "compress.bits, plan or weight_bytes", CLUSTERED_TARGETS),
+            (self.compress.prunes, "compress.schedule", PRUNED_TARGETS),
+        ):
+            idle = [target for target in self.export.targets if target in targets]
+            if idle and not kept:
+                raise ValueError(
+                    f"export.targets has {', '.join(idle)}, which needs {needed}; give it, or leave it out"
+                )
         if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
         return self
@@ -246,29 +226,35 @@ class Recipe(_Table):
             RecipeError: it is missing, not TOML, has an unknown key or a value out of range.
         """
         path = Path(path)
-        try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RecipeError(
-                f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe."
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
-        recipe = cls.parse(data, where=str(path))
-        recipe._folder = path.parent
-        return recipe
+        return cls.parse(read_toml(path), where=str(path), folder=path.parent)
 
     @classmethod
-    def parse(cls, data: dict[str, Any], where: str = "recipe") -> Recipe:
-        """Check *data*, a recipe as nested dictionaries.
+    def parse(cls, data: dict[str, Any], where: str = "recipe", folder: Path = Path()) -> Recipe:
+        """Check *data*, a recipe as nested dictionaries, whose relative paths start at *folder*.
 
         Raises:
             RecipeError: an unknown key or a value out of range; every one is named.
         """
         try:
-            return cls.model_validate(data)
+            recipe = cls.model_validate(data)
         except ValidationError as error:
             raise RecipeError("; ".join(f"{where}: {_sentence(dict(e))}" for e in error.errors())) from error
+        recipe._folder = folder
+        return recipe
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a recipe file, not looked at yet.
+
+    Raises:
+        RecipeError: it is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
 
 
 def _sentence(error: dict[str, Any]) -> str:

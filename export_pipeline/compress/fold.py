@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tf_keras as keras
@@ -15,7 +16,7 @@ def fold_input_scale(model: keras.Model) -> keras.Model:
     Exact: the scale is a power of two and the offset is zero, so that zero padding stays zero. One
     operation less in every exported file, and fp16 then sees activations of order one.
     """
-    scales = {layer: taker for layer in model.layers if (taker := _taker(model, layer))}
+    scales = _takers(model)
 
     def copied(layer: Any) -> Any:
         if layer in scales:
@@ -30,11 +31,25 @@ def fold_input_scale(model: keras.Model) -> keras.Model:
     return folded
 
 
+def folded_scales(model: keras.Model) -> dict[str, float]:
+    """The scale that folding will multiply the kernel of a convolution of *model* by, by layer name."""
+    return {taker.name: layer.scale for layer, taker in _takers(model).items()}
+
+
+def _takers(model: keras.Model) -> dict[Any, Any]:
+    return {layer: taker for layer in model.layers if (taker := _taker(model, layer))}
+
+
 def _taker(model: keras.Model, layer: Any) -> Any:
     """The convolution that the scale of *layer* can go into: ``None`` if it does more, or others take its output."""
-    if not isinstance(layer, Rescaling) or layer.offset:
+    if not isinstance(layer, Rescaling) or layer.offset or not _power_of_two(layer.scale):
         return None
     # A pruned copy shares layers with its model; what only the copy has is not looked at.
     takers = {node.outbound_layer for node in layer.outbound_nodes} & set(model.layers)
     taker = takers.pop() if len(takers) == 1 else None
     return taker if type(taker) is keras.layers.Conv2D else None
+
+
+def _power_of_two(scale: float) -> bool:
+    """Whether multiplying by *scale* moves the exponent alone, so that no bit of a weight is lost."""
+    return abs(math.frexp(scale)[0]) == 0.5

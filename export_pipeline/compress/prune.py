@@ -11,33 +11,40 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-from export_pipeline.recipe import CompressTable
+from export_pipeline.compress.layers import convolutions, sparsities
+from export_pipeline.compress_table import CompressTable
 
 
-def schedule(table: CompressTable) -> Any:
-    """tfmot's pruning schedule for *table*, whose ``schedule`` is not ``none``."""
+def schedule(table: CompressTable, final_sparsity: float) -> Any:
+    """tfmot's pruning schedule for a layer that ends at *final_sparsity*; the ``schedule`` of *table* is not ``none``.
+
+    A layer that ends below ``initial_sparsity`` starts where it ends.
+    """
     import tensorflow_model_optimization as tfmot
 
     if table.schedule == "constant":
         return tfmot.sparsity.keras.ConstantSparsity(
-            table.final_sparsity, table.begin_step, table.end_step, frequency=table.frequency
+            final_sparsity, table.begin_step, table.end_step, frequency=table.frequency
         )
+    initial = min(table.initial_sparsity, final_sparsity)
     return tfmot.sparsity.keras.PolynomialDecay(
-        table.initial_sparsity, table.final_sparsity, table.begin_step, table.end_step, frequency=table.frequency
+        initial, final_sparsity, table.begin_step, table.end_step, frequency=table.frequency
     )
 
 
 def wrap(model: keras.Model, table: CompressTable) -> keras.Model:
-    """*model* with every convolution wrapped for pruning; it shares the layers and weights of *model*.
+    """*model* with its convolutions wrapped for pruning; it shares the layers and weights of *model*.
 
-    Only convolutions: tfmot refuses layers that it does not know, and norms have nothing to prune.
+    Only convolutions that lose weights: tfmot refuses layers that it does not know, and norms have nothing to prune.
     """
     import tensorflow_model_optimization as tfmot
 
+    final = sparsities(table, convolutions(model))
+
     def wrapped(layer: Any) -> Any:
-        if not isinstance(layer, keras.layers.Conv2D):
+        if not final.get(layer.name):
             return layer
-        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule(table))
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule(table, final[layer.name]))
 
     return keras.models.clone_model(model, clone_function=wrapped)
 
@@ -52,24 +59,30 @@ def set_step(pruned: keras.Model, step: int) -> None:
 
 
 def settle(pruned: keras.Model, table: CompressTable) -> None:
-    """Bring every convolution of *pruned* to the final sparsity of *table*, for good.
+    """Bring every wrapped convolution of *pruned* to its final sparsity of *table*, for good.
 
     The optimizer's last step has moved pruned weights, too: they go back to zero. The masks' last update lies
     before ``end_step`` when ``frequency`` does not meet it: the rest is made up for.
     """
-    for layer in _wrappers(pruned):
+    wrappers = _wrappers(pruned)
+    final = sparsities(table, [layer.layer.name for layer in wrappers])
+    for layer in wrappers:
         layer.pruning_obj.weight_mask_op()
         kernel = layer.layer.kernel.numpy()
-        kept = max(1, round(kernel.size * (1 - table.final_sparsity)))
+        kept = weights_left(kernel.size, final[layer.layer.name])
         smallest = np.argsort(np.abs(kernel), axis=None, kind="stable")[: kernel.size - kept]
         np.put(kernel, smallest, 0)
         layer.layer.kernel.assign(kernel)
 
 
+def weights_left(size: int, sparsity: float) -> int:
+    """How many of *size* weights are left at *sparsity*: at least one."""
+    return max(1, round(size * (1 - sparsity)))
+
+
 def sparsity(model: keras.Model) -> dict[str, float]:
     """Share of zeros in the kernel of each convolution of *model*, by layer name."""
-    kernels = {layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
-    return {name: float((kernel == 0).mean()) for name, kernel in kernels.items()}
+    return {name: float((layer.kernel.numpy() == 0).mean()) for name, layer in convolutions(model).items()}
 
 
 def _wrappers(pruned: keras.Model) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import ExportError, near
-from export_pipeline.export import guard, state, static
+from export_pipeline.export import forms, guard, state, static
 from export_pipeline.export.quiet import converter
 from export_pipeline.export.schemes import SCHEMES, Scheme, file_name
 from export_pipeline.exported import ExportedModel
@@ -78,19 +78,21 @@ def export(
 def _export_one(
     model: Any, signature: ImageSignature, target: str, path: Path, photographs: list[np.ndarray], checkpoint: str
 ) -> ExportedModel:
-    scheme = SCHEMES[target]
+    scheme, kernels = SCHEMES[target], static.kernels(model)
+    if scheme.exact:
+        forms.check(target, scheme, kernels)
     remove_parts_of(path)
     with written_aside(path) as aside:
         with converter(target):
             notes, facts = _write_and_read(model, signature, scheme, aside, photographs, checkpoint)
-        guard.check(target, facts, scheme, signature, static.kernels(model))
+        guard.check(target, facts, scheme, signature, kernels)
     return ExportedModel(
         target=target,
         file=path.name,
         signature=signature,
         sha256=state.hashes(path.parent, path.name),
         checkpoint_sha256=checkpoint,
-        notes=(scheme.reason, *notes),
+        notes=(scheme.reason, *notes, *([forms.note(scheme, kernels)] if scheme.exact else [])),
     )
 
 
@@ -107,11 +109,11 @@ def _write_and_read(
 
         onnx.write(model, signature, path)
         return (), onnx.facts(path)
-    from export_pipeline.export import coreml
+    from export_pipeline.export import coreml, coreml_file
 
     write = coreml.write_package if scheme.format == "mlpackage" else coreml.write_network
     write(model, signature, scheme, checkpoint[:12], path)
-    return (), coreml.facts(path)
+    return (), coreml_file.facts(path)
 
 
 def _check(targets: Sequence[str], calibration: Sequence[np.ndarray]) -> None:

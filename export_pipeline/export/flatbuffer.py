@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import ExportError
+from export_pipeline.export.guard import Kernel
 from export_pipeline.signature import ImageSignature
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
@@ -66,15 +67,16 @@ def _kernel_tensors(model: Any) -> list[tuple[Any, Any, int]]:
     return found
 
 
-def kernels(model: Any) -> tuple[tuple[int, str], ...]:
-    """(number of values, storage) of every convolution's kernel."""
+def kernels(model: Any) -> tuple[Kernel, ...]:
+    """Every convolution's kernel."""
     types = _schema().TensorType
     storage = {types.INT8: "int8", types.FLOAT16: "fp16", types.FLOAT32: "fp32"}
     width = {types.INT8: 1, types.FLOAT16: 2, types.FLOAT32: 4}
     found = []
     for _, tensor, _axis in _kernel_tensors(model):
         stored = len(model.buffers[tensor.buffer].data) // width.get(tensor.type, 1)
-        found.append((stored, storage.get(tensor.type, f"type {tensor.type}")))
+        bits = 8 * width.get(tensor.type, 1)
+        found.append(Kernel(stored, storage.get(tensor.type, f"type {tensor.type}"), bits))
     return tuple(found)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from export_pipeline.errors import ExportError
+from export_pipeline.export.forms import Form, form_of, halves
 from export_pipeline.export.schemes import Scheme
 from export_pipeline.signature import ImageSignature
 
@@ -22,24 +25,38 @@ class Door:
     high: float = 255.0
 
 
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A convolution's kernel as the file has it: how many values, how they are stored, in how many bits each.
+
+    ``values`` are those that a runtime computes with, ``(out, in, height, width)`` in fp16, where all storages of
+    the format can be read back exactly.
+    """
+
+    size: int
+    storage: str
+    bits: int
+    values: np.ndarray | None = None
+
+
 @dataclass(frozen=True)
 class Facts:
-    """What was read back from a file. ``kernels`` has (number of values, storage) of every convolution."""
+    """What was read back from a file. ``kernels`` has every convolution's."""
 
     inputs: tuple[Door, ...]
     outputs: tuple[Door, ...]
-    kernels: tuple[tuple[int, str], ...]
+    kernels: tuple[Kernel, ...]
     signature: ImageSignature | None
 
 
-def check(target: str, facts: Facts, scheme: Scheme, signature: ImageSignature, kernels: list[tuple[int, ...]]) -> None:
+def check(target: str, facts: Facts, scheme: Scheme, signature: ImageSignature, kernels: Sequence[np.ndarray]) -> None:
     """Compare what *target*'s file holds with what was asked for.
 
     Args:
         facts: what was read back.
         scheme: what the target means.
         signature: names, shapes and range that the file must have.
-        kernels: shapes of the convolution kernels of the network that was exported.
+        kernels: convolution kernels ``(height, width, in, out)`` of the network that was exported.
 
     Raises:
         ExportError: a difference, named.
@@ -54,22 +71,44 @@ def check(target: str, facts: Facts, scheme: Scheme, signature: ImageSignature, 
         wanted = Door(name, shape, scheme.interface, signature.low, signature.high)
         if doors != (wanted,):
             raise ExportError(f"{target}: the file's {kind} is {_listed(doors)}; it must be {wanted}.")
-    _check_kernels(target, facts, scheme, kernels)
-
-
-def _check_kernels(target: str, facts: Facts, scheme: Scheme, kernels: list[tuple[int, ...]]) -> None:
-    wrong = [values for values, storage in facts.kernels if storage != scheme.weights]
-    if wrong:
-        raise ExportError(
-            f"{target}: {len(wrong)} of {len(facts.kernels)} convolutions hold no {scheme.weights} weights, though the "
-            "converter reported success. Nothing was written; check the versions of the converters."
-        )
-    held, wanted = [values for values, _ in facts.kernels], [math.prod(shape) for shape in kernels]
-    if Counter(held) != Counter(wanted):
+    held, sizes = [kernel.size for kernel in facts.kernels], [kernel.size for kernel in kernels]
+    if Counter(held) != Counter(sizes):
         raise ExportError(
             f"{target}: the file has {len(held)} convolutions with {sum(held)} weights; "
-            f"the network has {len(wanted)} with {sum(wanted)}."
+            f"the network has {len(sizes)} with {sum(sizes)}."
         )
+    if scheme.exact:
+        _check_forms(target, facts, [(form_of(half, scheme), half) for half in map(halves, kernels)])
+    elif wrong := [kernel for kernel in facts.kernels if kernel.storage != scheme.weights]:
+        raise _not_as_asked(target, f"{len(wrong)} of {len(held)} convolutions hold no {scheme.weights} weights")
+
+
+def _check_forms(target: str, facts: Facts, wanted: Sequence[tuple[Form, np.ndarray]]) -> None:
+    """Every kernel of the network must be in the file, in its form, with its very values; their order is not known."""
+    held = Counter((kernel.storage, kernel.bits) for kernel in facts.kernels)
+    if held != Counter((form.storage, form.bits) for form, _ in wanted):
+        raise _not_as_asked(target, f"kernels are stored as {_counted(held)}")
+    left = Counter(_key(kernel.storage, kernel.bits, kernel.values) for kernel in facts.kernels)
+    left.subtract(Counter(_key(form.storage, form.bits, values) for form, values in wanted))
+    if wrong := sum(count for count in left.values() if count > 0):
+        raise _not_as_asked(target, f"{wrong} of {len(wanted)} kernels have other values than the network's")
+
+
+def _key(storage: str, bits: int, values: np.ndarray | None) -> tuple[str, int, tuple[int, ...], bytes]:
+    if values is None or values.dtype != np.float16:
+        return storage, bits, (), b""
+    return storage, bits, values.shape, (values + np.float16(0)).tobytes()  # -0 and 0 are one value
+
+
+def _counted(held: Counter[tuple[str, int]]) -> str:
+    return ", ".join(f"{count} {storage} of {bits} bits" for (storage, bits), count in sorted(held.items()))
+
+
+def _not_as_asked(target: str, what: str) -> ExportError:
+    return ExportError(
+        f"{target}: {what}, though the converter reported success. "
+        "Nothing was written; check the versions of the converters."
+    )
 
 
 def _listed(doors: tuple[Door, ...]) -> str:

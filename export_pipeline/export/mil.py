@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from export_pipeline.errors import ExportError
@@ -20,11 +21,21 @@ from export_pipeline.export.protobuf import replace, short_names
 # into the program, where it costs about 20. Larger ones stay where they are mapped and not parsed.
 INLINE_BELOW = 1024
 ALIGNMENT = 64
-_METADATA = struct.Struct("<IIQQ")  # sentinel, data type, bytes, offset
+_METADATA = struct.Struct("<IIQQQ")  # sentinel, data type, bytes, offset, unused bits at the end
 _SENTINEL = 0xDEADBEEF
 _FILE_NAME = "@model_path/weights/weight.bin"
-# Types whose immediate values are raw bytes; of the others none is in the weight file of an iOS 16 program but fp32.
-_RAW = ("FLOAT16", "INT8", "UINT8")
+# Types whose immediate values are the same raw bytes as in the weight file: values of fewer than 8 bits are packed
+# from the least significant bit of each byte on, there and here.
+_RAW = ("FLOAT16", "INT8", "UINT8", "UINT1", "UINT2", "UINT3", "UINT4", "UINT6")
+
+
+@dataclass(frozen=True)
+class _Blob:
+    """A value of the weight file: its bytes, their type as the file numbers types, and bits that fill the last one."""
+
+    kind: int
+    data: bytes
+    padding: int
 
 
 def shrink(program: Any, weights: bytes, output_name: str) -> bytes:
@@ -51,35 +62,41 @@ def shrink(program: Any, weights: bytes, output_name: str) -> bytes:
 
 def _move_values(block: Any, weights: bytes) -> bytes:
     """Bring small values from the weight file into the program, and write a weight file of the others."""
-    values = [
-        value for operation in block.operations for _, value in sorted(operation.attributes.items())
-        if value.WhichOneof("value") == "blobFileValue"
-    ]  # fmt: skip
+    values = [value for value in _values(block) if value.WhichOneof("value") == "blobFileValue"]
     blobs = [_blob(weights, value.blobFileValue.offset) for value in values]
-    largest = max((len(data) for _, data in blobs), default=0)
+    largest = max((len(blob.data) for blob in blobs), default=0)
     kept = []
-    for value, (kind, data) in zip(values, blobs, strict=True):
-        if len(data) < min(INLINE_BELOW, largest) and _type_name(value) in _RAW:
-            value.immediateValue.tensor.bytes.values = data
+    for value, blob in zip(values, blobs, strict=True):
+        if len(blob.data) < min(INLINE_BELOW, largest) and _type_name(value) in _RAW:
+            value.immediateValue.tensor.bytes.values = blob.data
         else:
-            kept.append((value, kind, data))
+            kept.append((value, blob))
     return _write_blobs(kept)
 
 
-def _blob(weights: bytes, at: int) -> tuple[int, bytes]:
-    sentinel, kind, size, offset = _METADATA.unpack_from(weights, at)
+def _values(block: Any) -> Iterator[Any]:
+    """Every value that an operation of *block* holds itself: in attributes, and since iOS 18 in inputs."""
+    for operation in block.operations:
+        yield from (value for _, value in sorted(operation.attributes.items()))
+        for _, argument in sorted(operation.inputs.items()):
+            yield from (binding.value for binding in argument.arguments if binding.WhichOneof("binding") == "value")
+
+
+def _blob(weights: bytes, at: int) -> _Blob:
+    sentinel, kind, size, offset, padding = _METADATA.unpack_from(weights, at)
     if sentinel != _SENTINEL:
         raise ExportError(f"the converter's weight file has no value at offset {at}; its format is not the known one.")
-    return kind, weights[offset : offset + size]
+    return _Blob(kind, weights[offset : offset + size], padding)
 
 
-def _write_blobs(values: list[tuple[Any, int, bytes]]) -> bytes:
+def _write_blobs(values: list[tuple[Any, _Blob]]) -> bytes:
     out = bytearray(struct.pack("<II", len(values), 2).ljust(ALIGNMENT, b"\0"))
-    for value, kind, data in values:
+    for value, blob in values:
         out.extend(b"\0" * (-len(out) % ALIGNMENT))
         at = len(out)
-        out.extend(_METADATA.pack(_SENTINEL, kind, len(data), at + ALIGNMENT).ljust(ALIGNMENT, b"\0"))
-        out.extend(data)
+        metadata = _METADATA.pack(_SENTINEL, blob.kind, len(blob.data), at + ALIGNMENT, blob.padding)
+        out.extend(metadata.ljust(ALIGNMENT, b"\0"))
+        out.extend(blob.data)
         value.blobFileValue.fileName, value.blobFileValue.offset = _FILE_NAME, at
     return bytes(out)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.export.guard import Door, Facts
+from export_pipeline.export.guard import Door, Facts, Kernel
 from export_pipeline.export.protobuf import replace, short_names
 from export_pipeline.signature import ImageSignature
 
@@ -123,7 +123,8 @@ def facts(path: Path) -> Facts:
     for node in model.graph.node:
         if node.op_type in ("Conv", "ConvTranspose"):
             values = onnx.numpy_helper.to_array(initializers[node.input[1]])
-            found.append((int(values.size), {"float32": "fp32"}.get(values.dtype.name, values.dtype.name)))
+            storage = {"float32": "fp32"}.get(values.dtype.name, values.dtype.name)
+            found.append(Kernel(int(values.size), storage, values.dtype.itemsize * 8))
     return Facts(
         inputs=tuple(_door(value) for value in model.graph.input),
         outputs=tuple(_door(value) for value in model.graph.output),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from export_pipeline.errors import ExportError
 from export_pipeline.signature import ImageSignature
 
@@ -53,6 +55,6 @@ def function(model: Any, signature: ImageSignature, channels_first: bool = False
     return call.get_concrete_function()
 
 
-def kernels(model: Any) -> list[tuple[int, ...]]:
-    """Shapes ``(height, width, in, out)`` of the convolution kernels of *model*."""
-    return [tuple(weight.shape) for weight in model.weights if "kernel" in weight.name and len(weight.shape) == 4]
+def kernels(model: Any) -> list[np.ndarray]:
+    """The convolution kernels ``(height, width, in, out)`` of *model*."""
+    return [weight.numpy() for weight in model.weights if "kernel" in weight.name and len(weight.shape) == 4]

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import models
-from export_pipeline import __version__
+from export_pipeline import __version__, images
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
 from export_pipeline.train.data import Photographs, photographs, style_image
 from export_pipeline.train.fit import Progress, Run, default_strategy, fit
+from export_pipeline.train.gradients import squared_gradients
 
 __all__ = [
     "Checkpoint",
     "CheckpointInfo",
     "Photographs",
     "Progress",
+    "Tuning",
     "checked",
     "fine_tune",
     "network",
     "photographs",
     "restored",
+    "squared_gradients",
     "style_image",
     "train",
 ]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A fine-tuning: *part* names it; *before_step* is called with the number of each step, from 0."""
+
+    part: str
+    steps: int
+    learning_rate: float
+    before_step: Callable[[int], None] = lambda step: None
 
 
 def network(recipe: Recipe, **size: int) -> Any:
@@ -37,9 +53,7 @@ def network(recipe: Recipe, **size: int) -> Any:
     """
     table = recipe.model
     try:
-        return models.NETWORKS[table.network](
-            alpha=table.alpha, rho=table.rho, blocks=table.blocks, norm=table.norm, **size
-        )
+        return models.NETWORKS[table.network](**table.model_dump(exclude={"network"}), **size)
     except ValueError as error:
         raise RecipeError(f"model: {error}") from error
 
@@ -108,23 +122,24 @@ def fine_tune(
     recipe: Recipe,
     folder: Path,
     parent: Checkpoint,
-    before_step: Callable[[int], None],
+    tuning: Tuning,
     progress: Callable[[Progress], None] = lambda progress: None,
     tensorboard: Path | None = None,
 ) -> Checkpoint:
-    """Train *model*, already wrapped by the compress stage, for the steps of ``[compress]``.
+    """Train *model*, the network of *recipe* that the compress stage may have wrapped.
 
-    *before_step* is called with the number of each step, from 0; *parent* is what the weights came from.
-    It runs on one device: tfmot's masks are not mirrored.
+    *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored.
     """
-    run = Run(recipe, "compress", recipe.compress.steps, recipe.compress.learning_rate, folder)
-    run.parent, run.progress, run.before_step = parent, progress, before_step
-    run.tensorboard = tensorboard / "compress" if tensorboard else None
+    run = Run(recipe, tuning.part, tuning.steps, tuning.learning_rate, folder)
+    run.parent, run.progress, run.before_step = parent, progress, tuning.before_step
+    run.tensorboard = tensorboard / tuning.part if tensorboard else None
     return fit(model, run)
 
 
-def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe) -> Checkpoint:
+def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps: int) -> Checkpoint:
     """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read.
+
+    *recipe* builds *model*, which was fine-tuned for *steps* since *trained*.
 
     Of the recipe it keeps what made the network. The hash of the checkpoint goes into every exported file, and
     those must not change with a budget.
@@ -134,7 +149,7 @@ def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe) -> Che
         update={
             "stage": "compress",
             "recipe": recipe.model_copy(update=plain),
-            "step": trained.info.step + (recipe.compress.steps if recipe.compress.schedule != "none" else 0),
+            "step": trained.info.step + steps,
             "parent_sha256": trained.sha256,
         }
     )
@@ -145,6 +160,13 @@ def calibration_photographs(recipe: Recipe) -> list[Any]:
     """Training photographs, evenly spread over the folder, that set the ranges of full-integer models."""
     training, _ = photographs(recipe)
     return _spread(training, recipe.export.calibration_images)
+
+
+def training_squares(recipe: Recipe, count: int) -> np.ndarray:
+    """*count* training photographs at most, evenly spread, cut to the size of crops: ``(N, crop, crop, 3)`` uint8."""
+    training, _ = photographs(recipe)
+    side = recipe.train.crop
+    return np.stack([images.fit(photo, side, side) for photo in _spread(training, count)])
 
 
 def validation_photographs(recipe: Recipe) -> list[Any]:

@@ -15,14 +15,23 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from export_pipeline.compress_table import PRUNING, CompressTable
 from export_pipeline.errors import CheckpointError
 from export_pipeline.files import sha256, write_bytes
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
 
 KEPT = 2
 # What may differ between a checkpoint and the recipe that resumes it: how often it is saved, and how long it trains;
-# a run made longer or shorter goes on with the learning rates of its new length.
-_FREE = {"checkpoint_every", "steps"}
+# a run made longer or shorter goes on with the learning rates of its new length. The steps of another part may not:
+# this part began with what that one left.
+_STEPS_OF = {"train": "train", "prune": "compress"}
+# Keys of [compress] that decide what a part of it does: those of the parts behind it may differ.
+_DECIDING: dict[str, tuple[str, ...]] = {
+    "train": (),
+    "structured": ("structured",),
+    "prune": ("structured", "schedule", "skip", *PRUNING),
+    "cluster": tuple(CompressTable.model_fields),
+}
 
 
 class CheckpointInfo(BaseModel):
@@ -120,6 +129,23 @@ class CheckpointFolder:
         return made
 
 
+def deciding(recipe: Recipe, stage: str) -> Recipe:
+    """*recipe* with only what decides the outcome of *stage*; the rest is as if it had been left out.
+
+    Equal runs give equal checkpoints, and the hash of a checkpoint goes into every file that is made from it.
+    """
+    plain, kept = CompressTable(), _DECIDING.get(stage.split("-")[0], ())
+    later = {key: getattr(plain, key) for key in CompressTable.model_fields if key not in kept}
+    return recipe.model_copy(
+        update={
+            "compress": recipe.compress.model_copy(update=later),
+            "export": ExportTable(),
+            "verify": VerifyTable(),
+            "report": ReportTable(),
+        }
+    )
+
+
 def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
     """Refuse to resume *found* for a run that is not the one that made it.
 
@@ -135,10 +161,11 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
         differences.append("its training photographs are others")
     if found.info.parent_sha256 != wanted.parent_sha256:
         differences.append("it started from another checkpoint")
-    tables = ("model", "train", *(("compress",) if wanted.stage == "compress" else ()))
-    for table in tables:
+    for table in ("model", "train", "compress"):
+        free = {"checkpoint_every"} | ({"steps"} if _STEPS_OF.get(wanted.stage) == table else set())
         old, new = (getattr(info.recipe, table).model_dump() for info in (found.info, wanted))
-        changed = [key for key in new if new[key] != old[key] and key not in _FREE]
+        compared = _DECIDING[wanted.stage.split("-")[0]] if table == "compress" else new
+        changed = [key for key in compared if new[key] != old[key] and key not in free]
         differences += [f"{table}.{key} is {old[key]!r} there and {new[key]!r} here" for key in changed]
     if found.info.recipe.seed != wanted.recipe.seed:
         differences.append(f"seed is {found.info.recipe.seed} there and {wanted.recipe.seed} here")

@@ -18,6 +18,7 @@ from export_pipeline.train.checkpoint import (
     Checkpoint,
     CheckpointFolder,
     CheckpointInfo,
+    deciding,
     names_sha256,
     pixels_sha256,
     require_same_run,
@@ -64,7 +65,7 @@ class Run:
         return CheckpointInfo(
             stage=self.stage,
             step=step,
-            recipe=self.recipe,
+            recipe=deciding(self.recipe, self.stage),
             style_sha256=pixels_sha256(self.style),
             photographs_sha256=names_sha256(self.photographs.names),
             parent_sha256=self.parent.sha256 if self.parent else None,

@@ -72,7 +72,7 @@ def test_a_pruned_network_is_folded_too() -> None:
     """Pruning wraps a copy that shares layers; what only the copy has must not stand in the way."""
     model = network()
     recipe = Recipe.parse({"compress": {"schedule": "constant", "end_step": 1, "steps": 1}})
-    prune(model, recipe, lambda pruned, before_step: None)
+    prune(model, recipe, lambda *_: None)
     folded = finish(model)
     assert len(scales(folded)) == 1
     np.testing.assert_array_equal(folded(PHOTO), model(PHOTO))

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import models
-from export_pipeline.compress import STEPS, finish, prune, sparsity
+from export_pipeline.compress import finish, prune, sparsity
 from export_pipeline.compress.prune import schedule, set_step, wrap
-from export_pipeline.recipe import CompressTable, Recipe
+from export_pipeline.compress_table import CompressTable
+from export_pipeline.recipe import Recipe
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
@@ -35,7 +36,7 @@ class Tuner:
         self.steps = steps
         self.seen: list[float] = []
 
-    def __call__(self, pruned: Any, before_step: Any) -> None:
+    def __call__(self, pruned: Any, recipe: Recipe, part: str, steps: int, rate: float, before_step: Any) -> None:
         optimizer = keras.optimizers.SGD(1e-4)
         for step in range(self.steps):
             before_step(step)
@@ -76,7 +77,7 @@ def test_polynomial_decay_is_the_formula_of_the_paper(begin: int, length: int, i
         steps=begin + length,
         frequency=1,
     )
-    made = schedule(table)
+    made = schedule(table, table.final_sparsity)
     for step in range(begin, begin + length + 3):
         active, value = made(step)
         progress = min(1, (step - begin) / length)
@@ -86,7 +87,7 @@ def test_polynomial_decay_is_the_formula_of_the_paper(begin: int, length: int, i
 
 def test_constant_is_constant_and_both_update_only_when_it_is_due() -> None:
     table = CompressTable(schedule="constant", final_sparsity=0.7, begin_step=4, end_step=10, steps=12, frequency=3)
-    made = schedule(table)
+    made = schedule(table, table.final_sparsity)
     assert [step for step in range(20) if bool(made(step)[0])] == [4, 7, 10]
     assert {round(float(made(step)[1]), 6) for step in range(4, 11)} == {0.7}
 
@@ -126,9 +127,7 @@ def test_the_final_sparsity_is_reached_wherever_the_last_update_falls(
 def test_what_is_kept_is_what_was_largest() -> None:
     model = network()
     before = {layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
-    prune(
-        model, recipe(schedule="constant", final_sparsity=0.75, end_step=1, steps=1), lambda pruned, before_step: None
-    )
+    prune(model, recipe(schedule="constant", final_sparsity=0.75, end_step=1, steps=1), lambda *_: None)
     for name, old in before.items():
         new = model.get_layer(name).kernel.numpy()
         kept = new != 0
@@ -198,8 +197,3 @@ def test_pruned_zeros_survive_folding() -> None:
     model = network()
     shares = prune(model, recipe(schedule="constant", final_sparsity=0.5, end_step=1, steps=2), Tuner(2))
     assert sparsity(finish(model)) == shares
-
-
-def test_the_steps_are_listed_with_reasons() -> None:
-    assert [name for name, _ in STEPS] == ["prune", "fold"]
-    assert all(len(reason) > 20 for _, reason in STEPS)

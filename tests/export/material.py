@@ -11,16 +11,25 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.recipe import TARGETS, Recipe
+from tests.small_models import COMPRESSED, few_values
 
 NETWORKS = {
-    "small": {"network": "small", "alpha": 0.1, "blocks": 1},
-    "johnson_batch": {"network": "johnson", "alpha": 0.05, "blocks": 1, "norm": "batch"},
+    "small": {"network": "small", "alpha": 0.3, "blocks": 1},
+    "johnson_batch": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
 }
 
 
 def network(name: str) -> Any:
-    """A tiny network of any size, with norm parameters that do something."""
-    return filled(**NETWORKS[name])
+    """A tiny network of any size, pruned and clustered, with norm parameters that do something."""
+    return compressed(filled(**NETWORKS[name]), 16, 0.6)
+
+
+def compressed(model: Any, count: int, zeros: float) -> Any:
+    """*model* with *count* values in each kernel, the share *zeros* of them zero."""
+    for weight in model.weights:
+        if "kernel" in weight.name:
+            weight.assign(few_values(weight.numpy(), count, zeros))
+    return model
 
 
 def filled(network: str, **arguments: Any) -> Any:
@@ -53,7 +62,8 @@ def photographs() -> list[np.ndarray]:
 
 
 def recipe(targets: tuple[str, ...] = TARGETS, side: int = 64) -> Recipe:
-    return Recipe.parse({"name": "tiny", "export": {"height": side, "width": side, "targets": targets}})
+    tables = {"compress": COMPRESSED, "export": {"height": side, "width": side, "targets": targets}}
+    return Recipe.parse({"name": "tiny", **tables})
 
 
 def main(folder: str) -> None:

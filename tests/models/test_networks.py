@@ -162,6 +162,44 @@ def test_bad_arguments_are_value_errors_that_name_them(build: Callable[..., Any]
 
 
 @ALL
+def test_single_convolutions_have_the_filters_of_widths(build: Callable[..., Any]) -> None:
+    plain = {layer.name: layer.filters for layer in of_type(build(alpha=0.25, blocks=2), keras.layers.Conv2D)}
+    names = ["down0_conv", "down2_conv", "block0_a_conv", "block0_b_conv", "block1_b_conv", "up1_conv"]
+    widths = dict(zip(names, (5, 7, 2, 7, 7, 1), strict=True))
+    model = build(alpha=0.25, blocks=2, widths=widths)
+    assert {layer.name: layer.filters for layer in of_type(model, keras.layers.Conv2D)} == {**plain, **widths}
+    assert model(photo(18, 21)).shape == (1, 18, 21, 3)
+
+
+@ALL
+def test_the_widths_of_alpha_change_nothing(build: Callable[..., Any]) -> None:
+    model = build(alpha=NARROW)
+    widths = {layer.name: layer.filters for layer in of_type(model, keras.layers.Conv2D)[:-1]}
+    assert build(alpha=NARROW, widths=widths).to_json() == build(alpha=NARROW, widths={}).to_json() == model.to_json()
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("widths", "told"),
+    [
+        ({"out_conv": 3}, r"widths names 'out_conv'; allowed: down0_conv, .*block1_b_conv, up0_conv, up1_conv$"),
+        ({"block2_a_conv": 3}, "widths names 'block2_a_conv'"),
+        ({"down0_norm": 3}, "widths names 'down0_norm'"),
+        ({"up0_conv": 0}, "widths gives up0_conv 0 filters; it must be a whole number, 1 or more"),
+        ({"up0_conv": 2.5}, "widths gives up0_conv 2.5 filters"),
+        (
+            {"down2_conv": 1, "block1_b_conv": 1},
+            r"widths gives down2_conv 1, block0_b_conv \d+, block1_b_conv 1 filters, but their outputs are added",
+        ),
+    ],
+    ids=str,
+)
+def test_bad_widths_are_value_errors(build: Callable[..., Any], widths: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        build(alpha=NARROW, blocks=2, widths=widths)
+
+
+@ALL
 def test_positional_and_unknown_arguments_are_refused(build: Callable[..., Any]) -> None:
     with pytest.raises(TypeError):
         build(0.5)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from export_pipeline.errors import CheckpointError
+from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import Recipe
 from export_pipeline.train import Checkpoint, CheckpointInfo, network, released, restored
 from export_pipeline.train.checkpoint import CheckpointFolder, pixels_sha256, require_same_run, save
@@ -60,6 +60,16 @@ def test_the_network_is_rebuilt_from_the_checkpoint_alone(saved: Checkpoint, mod
     np.testing.assert_array_equal(restored(Checkpoint.open(saved.path))(photo), model(photo))
 
 
+def test_single_widths_are_rebuilt_too_and_wrong_ones_are_the_recipes_fault(make_recipe: Make, tmp_path: Path) -> None:
+    narrow = make_recipe(model={"widths": {"down0_conv": 4, "block0_a_conv": 2}})
+    model = network(narrow)
+    found = save(tmp_path / "c.safetensors", info(narrow), model.weights)
+    photo = np.full((1, 20, 24, 3), 99, np.float32)
+    np.testing.assert_array_equal(restored(Checkpoint.open(found.path))(photo), model(photo))
+    with pytest.raises(RecipeError, match="model: widths names 'down9_conv'; allowed: down0_conv, "):
+        network(make_recipe(model={"widths": {"down9_conv": 4}}))
+
+
 def test_equal_contents_give_equal_bytes(saved: Checkpoint, recipe: Recipe, model: Any, tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -74,13 +84,13 @@ def test_a_released_checkpoint_has_no_optimizer_and_knows_its_parent(
 ) -> None:
     pruned = make_recipe(compress={"schedule": "constant", "end_step": 1, "steps": 5})
     trained = save(tmp_path / "t", info(pruned), model.weights)
-    made = released(tmp_path / "r", model, trained, pruned)
+    made = released(tmp_path / "r", model, trained, pruned, steps=5)
     assert made == Checkpoint.open(tmp_path / "r")
     assert (made.info.stage, made.info.step, made.info.parent_sha256) == ("compress", 8, trained.sha256)
     assert made.path.stat().st_size < saved.path.stat().st_size
     assert all(np.array_equal(a, b) for a, b in zip(restored(made).get_weights(), model.get_weights(), strict=True))
     assert made.info.recipe == pruned
-    assert released(tmp_path / "r2", model, saved, saved.info.recipe).info.step == 3
+    assert released(tmp_path / "r2", model, saved, saved.info.recipe, steps=0).info.step == 3
 
 
 def test_weights_of_another_network_are_refused_and_nothing_is_assigned(saved: Checkpoint, make_recipe: Make) -> None:
@@ -154,7 +164,7 @@ def test_a_run_is_the_same_whatever_does_not_change_its_result(saved: Checkpoint
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"stage": "compress"}, "its stage is train, not compress"),
+        ({"stage": "prune"}, "its stage is train, not prune"),
         ({"style_sha256": "cd"}, "its style image is another one"),
         ({"parent_sha256": "ef"}, "it started from another checkpoint"),
     ],
@@ -165,12 +175,31 @@ def test_each_difference_is_named(saved: Checkpoint, recipe: Recipe, other: dict
     assert "--fresh" in str(caught.value)
 
 
-def test_the_compress_stage_also_minds_its_own_table(make_recipe: Make, model: Any, tmp_path: Path) -> None:
-    table = {"schedule": "constant", "end_step": 1, "steps": 5, "final_sparsity": 0.5}
-    found = save(tmp_path / "c", info(make_recipe(compress=table), stage="compress"), model.weights)
-    other = make_recipe(compress={**table, "final_sparsity": 0.7}, train={"steps": 12})
-    with pytest.raises(CheckpointError, match=r"compress\.final_sparsity is 0\.5 there and 0\.7 here"):
-        require_same_run(found, info(other, stage="compress"))
+@pytest.mark.parametrize(
+    ("part", "key", "minded"),
+    [
+        ("structured-0", "structured", True),
+        ("structured-0", "final_sparsity", False),
+        ("prune", "structured", True),
+        ("prune", "final_sparsity", True),
+        ("prune", "bits", False),
+        ("cluster", "final_sparsity", True),
+        ("cluster", "bits", True),
+        ("train", "final_sparsity", False),
+    ],
+)
+def test_a_part_of_compression_minds_what_decides_it(
+    make_recipe: Make, model: Any, tmp_path: Path, part: str, key: str, minded: bool
+) -> None:
+    table = {"schedule": "constant", "end_step": 1, "steps": 5, "final_sparsity": 0.5, "bits": 3}
+    found = save(tmp_path / "c", info(make_recipe(compress=table), stage=part), model.weights)
+    changed = {"structured": {"blocks": 1}, "final_sparsity": 0.7, "bits": 4}[key]
+    other = info(make_recipe(compress={**table, key: changed}, train={"steps": 12}), stage=part)
+    if not minded:
+        require_same_run(found, other)
+        return
+    with pytest.raises(CheckpointError, match=rf"compress\.{key} is .* there and .* here"):
+        require_same_run(found, other)
 
 
 def test_pixels_are_hashed_with_their_shape() -> None:

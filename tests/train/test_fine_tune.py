@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from export_pipeline.compress import prune, sparsity
+from export_pipeline.compress_table import CompressTable
 from export_pipeline.recipe import Recipe
-from export_pipeline.train import Checkpoint, Progress, fine_tune, restored, train
+from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, restored, train
 
 Make = Callable[..., Recipe]
 COMPRESS = {"schedule": "polynomial_decay", "final_sparsity": 0.6, "end_step": 6, "frequency": 2, "steps": 8}
@@ -36,15 +37,16 @@ def pruned(trained: Checkpoint, folder: Path, until: int | None = None) -> tuple
         if progress.step == until:
             raise InterruptedRunError
 
-    def tune(wrapped: Any, before_step: Callable[[int], None]) -> None:
-        fine_tune(wrapped, trained.info.recipe, folder, trained, before_step, watch)
+    def tune(wrapped: Any, recipe: Recipe, *tuning: Any) -> None:
+        fine_tune(wrapped, recipe, folder, trained, Tuning(*tuning), watch)
 
-    return model, steps, prune(model, trained.info.recipe, tune)
+    recipe = trained.info.recipe.model_copy(update={"compress": CompressTable.model_validate(COMPRESS)})
+    return model, steps, prune(model, recipe, tune)
 
 
 def test_an_interrupted_pruning_ends_as_if_nothing_had_happened(trained: Checkpoint, tmp_path: Path) -> None:
     model, steps, shares = pruned(trained, tmp_path / "whole")
-    assert [(progress.stage, progress.step) for progress in steps] == [("compress", step) for step in range(1, 9)]
+    assert [(progress.stage, progress.step) for progress in steps] == [("prune", step) for step in range(1, 9)]
     for name, share in shares.items():
         size = model.get_layer(name).kernel.numpy().size
         assert share == pytest.approx(1 - round(size * 0.4) / size), name

@@ -19,7 +19,7 @@ import pytest
 import export_pipeline
 from export_pipeline.errors import CheckpointError, OutputError, TrainingError
 from export_pipeline.recipe import Recipe
-from export_pipeline.train import Checkpoint, Progress, fine_tune, network, restored, train
+from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, network, restored, train
 from export_pipeline.train.fit import default_strategy
 from export_pipeline.train.losses import LOSSES
 
@@ -232,10 +232,17 @@ def test_a_truncated_checkpoint_is_named(done: Done, recipe: Recipe, tmp_path: P
 # What is not finite
 
 
-def tune(model: Any, make_recipe: Make, folder: Path, parent: Checkpoint, **hooks: Any) -> Checkpoint:
+def tune(
+    model: Any,
+    make_recipe: Make,
+    folder: Path,
+    parent: Checkpoint,
+    before_step: Callable[[int], None] = lambda step: None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> Checkpoint:
     compress = {"schedule": "constant", "end_step": 1, "steps": 6}
     recipe = make_recipe(train={"checkpoint_every": 2}, compress=compress)
-    return fine_tune(model, recipe, folder, parent, **{"before_step": lambda step: None, **hooks})
+    return fine_tune(model, recipe, folder, parent, Tuning("prune", 6, 1e-3, before_step), progress)
 
 
 def poison(model: Any) -> None:

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from export_pipeline.verify import StyleJudge, quality
@@ -81,3 +82,13 @@ def test_a_photograph_has_no_content_distance_to_itself() -> None:
     photograph = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert judge().content_distance(photograph, photograph) == 0
     assert judge().content_distance(255 - photograph, photograph) > 0.1
+
+
+def test_the_quality_of_a_network_is_the_mean_over_photographs() -> None:
+    photos = np.random.default_rng(5).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
+    found = judge().quality(lambda batch, training: 255 - tf.constant(batch), photos)
+    pairs = [(255.0 - photo, photo) for photo in photos]
+    assert found.style_distance == pytest.approx(np.mean([judge().style_distance(y) for y, _ in pairs]), abs=1e-6)
+    assert found.content_distance == pytest.approx(
+        np.mean([judge().content_distance(y, c) for y, c in pairs]), abs=1e-6
+    )

@@ -1,0 +1,59 @@
+"""Convolutions by name: which are compressed, and how far each is pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import tf_keras as keras
+
+from export_pipeline.compress_table import CompressTable
+from export_pipeline.errors import RecipeError, near
+
+
+def convolutions(model: keras.Model) -> dict[str, Any]:
+    """The convolutions of *model* by layer name, in the network's order: what pruning and clustering look at."""
+    return {layer.name: layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+
+
+def require_known(table: CompressTable, names: Iterable[str]) -> None:
+    """Refuse names and patterns of ``layers`` and ``skip`` that match none of *names*.
+
+    Raises:
+        RecipeError: one matches no convolution, or a layer is both pruned and left out by name.
+    """
+    names = list(names)
+    for key, patterns in (("layers", table.layers), ("skip", table.skip)):
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise RecipeError(f"compress.{key}: {pattern!r} matches no convolution; {near(pattern, names)}")
+    if (table.prunes or table.clusters) and not taken(table, names):
+        raise RecipeError("compress.skip leaves out every convolution; leave one of them, or take the rest out")
+    for name in table.layers:
+        if name in table.skip:
+            raise RecipeError(f"compress.layers gives {name} a sparsity and compress.skip leaves it out; keep one")
+
+
+def taken(table: CompressTable, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of *names* that ``skip`` does not leave out."""
+    return tuple(name for name in names if not any(fnmatchcase(name, pattern) for pattern in table.skip))
+
+
+def sparsities(table: CompressTable, names: Iterable[str]) -> dict[str, float]:
+    """Final sparsity of each of *names*; 0 for what is left out, and for all without a schedule.
+
+    A name in ``layers`` goes before its patterns, and an earlier pattern before a later one.
+    """
+    names = list(names)
+    if not table.prunes:
+        return dict.fromkeys(names, 0.0)
+    kept = set(taken(table, names))
+    return {name: _sparsity(table, name) if name in kept else 0.0 for name in names}
+
+
+def _sparsity(table: CompressTable, name: str) -> float:
+    if name in table.layers:
+        return table.layers[name]
+    matches = (share for pattern, share in table.layers.items() if fnmatchcase(name, pattern))
+    return next(matches, table.final_sparsity)

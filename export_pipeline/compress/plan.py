@@ -1,0 +1,203 @@
+"""A plan: how many bits each convolution gets. A file that can be read and edited, or made for a number of bytes.
+
+Layers differ in how much of the picture hangs on them. Each is clustered alone at each width, the error that this
+makes in the output is measured, and the widths with the least sum of errors are chosen that fit into the bytes. That
+errors add up is an assumption; the plan says what they come to together.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from export_pipeline.compress.layers import convolutions, taken
+from export_pipeline.compress.sensitivity import (
+    PHOTOGRAPHS,
+    WIDTHS,
+    Importance,
+    Yardstick,
+    error_together,
+    errors_by_width,
+)
+from export_pipeline.compress.tools import Tools
+from export_pipeline.compress_table import MOST_BITS
+from export_pipeline.errors import RecipeError, near
+from export_pipeline.recipe import Recipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLE_VALUE_BYTES = 2
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One layer of a plan that was measured. ``errors`` are those of the widths 1..8 bits."""
+
+    name: str
+    weights: int
+    bits: int
+    bytes: int
+    error: float
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Bits by layer, and the file's text where there is one. What was measured is there when it was made here."""
+
+    bits: dict[str, int]
+    text: str = ""
+    choices: tuple[Choice, ...] = ()
+    budget: int | None = None
+    error_together: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """What ``plan --json`` prints."""
+        return {
+            "budget": self.budget,
+            "bytes": sum(choice.bytes for choice in self.choices),
+            "error_sum": sum(choice.error for choice in self.choices),
+            "error_together": self.error_together,
+            "layers": [asdict(choice) for choice in self.choices],
+        }
+
+
+def packed_bytes(weights: int, bits: int) -> int:
+    """Bytes of a clustered kernel: indices of *bits* each, packed, and a table of 16-bit floats."""
+    return (weights * bits + 7) // 8 + TABLE_VALUE_BYTES * (1 << bits)
+
+
+def read_plan(path: Path, names: Iterable[str] | None = None) -> Plan:
+    """The plan in the file *path*. It may name only the convolutions *names*, when they are given.
+
+    Raises:
+        RecipeError: it cannot be read, names another layer, or a width that is not 1..8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise RecipeError(f"cannot read plan {path}: {error.strerror}. 'plan RECIPE --bytes N' writes one.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not a TOML file: {error}") from error
+    for key in data:
+        if key != "bits":
+            raise RecipeError(f"{path}: unknown key {key!r}; {near(key, ['bits'])}")
+    bits = data.get("bits")
+    if not isinstance(bits, dict):
+        raise RecipeError(f"{path} has no table [bits]; give one with a line 'layer = bits' for each convolution")
+    for name, width in bits.items():
+        if names is not None and name not in names:
+            raise RecipeError(f"{path}: no convolution {name!r} to cluster; {near(name, names)}")
+        if type(width) is not int or width not in WIDTHS:
+            raise RecipeError(f"{path}: {name} is {width!r}; allowed: 1 to {MOST_BITS} bits")
+    return Plan(bits, text)
+
+
+def require_whole(plan: Plan, names: Iterable[str], path: Path) -> None:
+    """Refuse a plan that leaves out one of *names*.
+
+    Raises:
+        RecipeError: it names the layers.
+    """
+    if missing := [name for name in names if name not in plan.bits]:
+        raise RecipeError(f"{path} has no bits for {', '.join(missing)}; add them, or leave them out in compress.skip")
+
+
+def make_plan(model: keras.Model, recipe: Recipe, budget: int, importance: Importance, tools: Tools) -> Plan:
+    """The plan for *model*, the network of *recipe*, that errs least within *budget* bytes. *model* is as it was after.
+
+    Raises:
+        RecipeError: one bit for each is too much already.
+    """
+    layers = convolutions(model)
+    names = taken(recipe.compress, layers)
+    sizes = {name: int(np.prod(layers[name].kernel.shape)) for name in names}
+    costs = [[packed_bytes(sizes[name], bits) for bits in WIDTHS] for name in names]
+    least = sum(min(row) for row in costs)
+    if budget < least:
+        raise RecipeError(f"{budget:,} bytes are too few for the weights: at 1 bit they take {least:,}. Give more.")
+    yardstick = Yardstick(model, tools.photographs(PHOTOGRAPHS))
+    errors = []
+    for name in names:
+        tools.say(f"plan: {name}, 1 to {MOST_BITS} bits")
+        errors.append(errors_by_width(model, name, importance.get(name), yardstick))
+    chosen = cheapest(costs, errors, budget)
+    choices = tuple(
+        Choice(name, sizes[name], WIDTHS[index], cost[index], error[index], error)
+        for name, index, cost, error in zip(names, chosen, costs, errors, strict=True)
+    )
+    bits = {choice.name: choice.bits for choice in choices}
+    together = error_together(model, bits, importance, yardstick)
+    return Plan(bits, _text(choices, budget, together), choices, budget, together)
+
+
+def cheapest(costs: Sequence[Sequence[int]], errors: Sequence[Sequence[float]], budget: int) -> list[int]:
+    """The option of each row with the least sum of errors whose costs sum to *budget* or less.
+
+    Exact: the multiple-choice knapsack problem by dynamic programming over its undominated partial sums (Kellerer,
+    Pferschy and Pisinger, "Knapsack Problems", 2004, chapter 11). *budget* must allow the least costs.
+    """
+    totals, sums = np.zeros(1, np.int64), np.zeros(1)
+    spare = budget - sum(min(row) for row in costs)
+    trail = []
+    for cost, error in zip(costs, errors, strict=True):
+        # Counted above the least cost, so that what is left always allows the rows to come.
+        reached = (totals[:, None] + (np.asarray(cost) - min(cost))).ravel()
+        summed = (sums[:, None] + np.asarray(error)).ravel()
+        order = np.lexsort((summed, reached))
+        order = order[reached[order] <= spare]
+        best = np.minimum.accumulate(summed[order])
+        kept = order[np.concatenate(([True], summed[order][1:] < best[:-1]))]
+        totals, sums = reached[kept], summed[kept]
+        trail.append(kept)
+    place, chosen = len(sums) - 1, []
+    for kept, cost in zip(reversed(trail), reversed(costs), strict=True):
+        place, option = divmod(int(kept[place]), len(cost))
+        chosen.append(option)
+    return chosen[::-1]
+
+
+def _text(choices: Sequence[Choice], budget: int, together: float) -> str:
+    """The file: bits to be edited, and in its comments what was measured."""
+    keys = [_key(choice.name) for choice in choices]
+    width = max(map(len, keys))
+    total, summed = sum(choice.bytes for choice in choices), sum(choice.error for choice in choices)
+    lines = [
+        "# Bits of each convolution: its kernel is clustered into 2^bits values, 1 to 8 bits. Edit them at will.",
+        "# A recipe takes this file with `plan` in its table [compress]; bits not 1, 2, 4, 6 or 8 are stored as the",
+        "# next of these in a Core ML program (3 bits are kept from iOS 18 on).",
+        "#",
+        f"# {total:,} of {budget:,} bytes: packed indices, and a table of 16-bit floats for each kernel.",
+        "# error: mean squared error of the pictures, 0..255, against those of the network before it is clustered,",
+        f"# with that layer alone clustered. Sum {summed:.4g}; all layers clustered together {together:.4g}.",
+        "",
+        "[bits]",
+        f"{'# layer':<{width + 8}}{'weights':>11} {'bytes':>11} {'error':>11}",
+    ]
+    lines += [
+        f"{key:<{width}} = {c.bits}  # {c.weights:>11,} {c.bytes:>11,} {c.error:>11.4g}"
+        for key, c in zip(keys, choices, strict=True)
+    ]
+    lines += ["", "# error by bits", f"# {'layer':<{width}}" + "".join(f"{bits:>11}" for bits in WIDTHS)]
+    lines += [
+        f"# {key:<{width}}" + "".join(f"{error:>11.4g}" for error in choice.errors)
+        for key, choice in zip(keys, choices, strict=True)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    """*name* as a key of TOML."""
+    plain = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    return name if plain else json.dumps(name, ensure_ascii=False)

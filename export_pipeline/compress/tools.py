@@ -1,0 +1,47 @@
+"""What the compress stage needs of other stages; ``pipeline.py`` hands it over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from export_pipeline.recipe import Recipe
+from export_pipeline.rounds import Quality
+
+
+class Train(Protocol):
+    """Trains a network in place on the losses of the train stage, going on where an interrupted run was."""
+
+    def __call__(
+        self,
+        model: Any,
+        recipe: Recipe,
+        part: str,
+        steps: int,
+        learning_rate: float,
+        before_step: Callable[[int], None] = ...,
+    ) -> None:
+        """Train *model*, the network of *recipe*, for *steps*; *part* names the run, its folder and its progress.
+
+        *before_step* is called with the number of each step, from 0.
+        """
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Functions of other stages.
+
+    ``judge(model)`` measures a network as verification does.
+    ``photographs(count)`` gives training photographs ``(N, H, W, 3)`` uint8 RGB, all of one size.
+    ``squared_gradients(model, variables)`` gives the mean squared gradient of the training loss by each variable.
+    ``say`` gets a line before what takes long.
+    """
+
+    train: Train
+    judge: Callable[[Any], Quality]
+    photographs: Callable[[int], np.ndarray]
+    squared_gradients: Callable[[Any, Sequence[Any]], list[np.ndarray]]
+    say: Callable[[str], None]

@@ -1,0 +1,93 @@
+"""What the stages need of one another, handed over as functions: they never import each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export_pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from export_pipeline.compress import Tools
+    from export_pipeline.rounds import Quality
+    from export_pipeline.train import Checkpoint
+    from export_pipeline.train.fit import Progress
+    from export_pipeline.verify import StyleJudge
+
+
+def checked_recipe(recipe: Recipe, planning: bool) -> Recipe:
+    """*recipe* as the train stage takes it, and what it says of layers held against its network.
+
+    Args:
+        planning: the plan that the recipe names is still to be made, and not looked at.
+
+    Raises:
+        ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
+        RecipeError: it names a layer that its network does not have, or a plan that is not of this network.
+    """
+    from export_pipeline.train import checked, network
+
+    recipe = checked(recipe)
+    table = recipe.compress
+    plan = None if planning or table.plan is None else recipe.path(table.plan)
+    if table.layers or table.skip or plan:
+        from export_pipeline.compress import check_names
+
+        check_names(network(recipe), table, plan)
+    return recipe
+
+
+def style_judge(recipe: Recipe) -> StyleJudge:
+    """The judge of the verify stage, with what the train stage reads of *recipe*."""
+    from export_pipeline.train import style_image
+    from export_pipeline.train.weights import vgg_weights
+    from export_pipeline.verify import StyleJudge
+
+    return StyleJudge(vgg_weights(recipe), style_image(recipe))
+
+
+def compress_tools(
+    recipe: Recipe,
+    trained: Checkpoint,
+    folder: Path,
+    say: Callable[[str], None],
+    on_step: Callable[[Progress], None],
+    tensorboard: Path | None,
+) -> Tools:
+    """What the compress stage needs: fine-tuning in folders of its own below *folder*, photographs and a judge."""
+    from export_pipeline import train
+    from export_pipeline.compress import Tools
+    from export_pipeline.images import fit
+
+    def tune(
+        model: Any,
+        recipe: Recipe,
+        part: str,
+        steps: int,
+        learning_rate: float,
+        before_step: Callable[[int], None] = lambda step: None,
+    ) -> None:
+        say(f"compress: {part}, {steps} steps")
+        tuning = train.Tuning(part, steps, learning_rate, before_step)
+        train.fine_tune(model, recipe, folder / part, trained, tuning, on_step, tensorboard)
+
+    @cache
+    def judged() -> tuple[StyleJudge, list[np.ndarray]]:
+        size, held = recipe.signature, train.validation_photographs(recipe)
+        return style_judge(recipe), [fit(photo, size.height, size.width) for photo in held]
+
+    def quality(model: Any) -> Quality:
+        judge, photographs = judged()
+        return judge.quality(model, photographs)
+
+    return Tools(
+        train=tune,
+        judge=quality,
+        photographs=lambda count: train.training_squares(recipe, count),
+        squared_gradients=lambda model, variables: train.squared_gradients(model, recipe, variables),
+        say=say,
+    )

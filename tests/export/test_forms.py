@@ -1,0 +1,181 @@
+"""Pruned and clustered kernels: what lies in the file is what the network has, bit for bit, in the smallest form."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from export_pipeline.emulator import weights
+from export_pipeline.errors import ExportError
+from export_pipeline.export import SCHEMES, export, guard
+from export_pipeline.export.forms import DENSE, Form, form_of, halves, table
+from export_pipeline.runtimes import open_model
+from tests.export import material
+from tests.small_models import few_values
+
+EXACT = tuple(target for target, scheme in SCHEMES.items() if scheme.exact)
+SIDE = 16
+
+
+@pytest.fixture(scope="module", autouse=True)
+def raised_recursion_limit() -> None:
+    """Core ML Tools raises it when its TensorFlow frontend is imported; hypothesis notes that in a test."""
+    importlib.import_module("coremltools.converters.mil.frontend.tensorflow.tf_graph_pass")
+
+
+def random_kernel(count: int, zeros: float, shape: tuple[int, ...] = (3, 3, 16, 16)) -> np.ndarray:
+    return few_values(np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32), count, zeros)
+
+
+def network(counts: list[int], zeros: float) -> Any:
+    """A network of six convolutions whose kernels have as many values each as *counts* says, in turn."""
+    model = material.filled("small", alpha=0.3, blocks=0)
+    kernels = [weight for weight in model.weights if "kernel" in weight.name]
+    for index, kernel in enumerate(kernels):
+        kernel.assign(few_values(kernel.numpy(), counts[index % len(counts)], zeros))
+    return model
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    counts=st.lists(st.sampled_from([2, 3, 4, 7, 8, 13, 16, 30, 64, 100, 200]), min_size=1, max_size=6),
+    zeros=st.sampled_from([0.25, 0.5, 0.6, 0.9]),
+)
+def test_the_file_has_the_zeros_and_the_tables_of_the_network(tmp_path: Path, counts: list[int], zeros: float) -> None:
+    model = network(counts, zeros)
+    wanted = sorted(half.tobytes() for half in map(halves, kernels_of(model)))
+    for record in export(model, material.recipe(EXACT, SIDE), tmp_path, ()):
+        held = [info for info in weights(tmp_path / record.file).values() if info.values.ndim == 4]
+        assert sorted(info.values.astype(np.float16).tobytes() for info in held) == wanted
+        for info in held:
+            if info.dtype_stored.startswith("lut"):
+                assert np.unique(info.values).size - info.dtype_stored.endswith("sparse") <= 2**info.bits
+            if info.dtype_stored.endswith("sparse"):
+                assert info.nbytes < info.values.size * 2 * (0.0625 + info.nonzero_fraction) + 1024
+
+
+def kernels_of(model: Any) -> list[np.ndarray]:
+    return [weight.numpy() for weight in model.weights if "kernel" in weight.name]
+
+
+def test_a_joint_file_mixes_forms_and_says_so(tmp_path: Path) -> None:
+    model = network([16, 5, 300], 0.7)
+    (record,) = export(model, material.recipe(("mlpackage-joint",), SIDE), tmp_path, ())
+    stored = {info.dtype_stored for info in weights(tmp_path / record.file).values() if info.values.ndim == 4}
+    assert stored == {"lut-4bit-sparse", "lut-3bit", "lut-4bit", "float16-sparse"}
+    assert record.notes[1] == "kernels: 1 4-bit joint, 2 3-bit palettized, 1 4-bit palettized, 2 sparse"
+    assert "iOS 18" in record.notes[0]
+
+
+@pytest.mark.parametrize("target", EXACT)
+def test_a_network_that_gains_nothing_is_refused(tmp_path: Path, target: str) -> None:
+    model = material.filled("small", alpha=0.3, blocks=0)
+    with pytest.raises(ExportError, match=f"{target} makes no kernel of this network smaller: (prune|cluster)"):
+        export(model, material.recipe((target,), SIDE), tmp_path, ())
+    assert not list(tmp_path.glob("*.ml*"))
+
+
+@pytest.mark.parametrize("target", ["mlmodel-palettized", "mlpackage-joint"])
+def test_another_value_or_form_than_the_networks_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str
+) -> None:
+    """The smallest change there is: one weight of one kernel, by one bit of its fp16."""
+    from export_pipeline.export import coreml_file
+
+    read = coreml_file.facts
+
+    def changed(path: Path) -> guard.Facts:
+        facts = read(path)
+        values = facts.kernels[-1].values
+        assert values is not None
+        bits = values.copy().view(np.uint16)
+        bits[-1, -1, -1, -1] ^= 1
+        last = guard.Kernel(values.size, facts.kernels[-1].storage, facts.kernels[-1].bits, bits.view(np.float16))
+        return guard.Facts(facts.inputs, facts.outputs, (*facts.kernels[:-1], last), facts.signature)
+
+    monkeypatch.setattr(coreml_file, "facts", changed)
+    with pytest.raises(ExportError, match="1 of 6 kernels have other values than the network's"):
+        export(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
+    monkeypatch.undo()
+    monkeypatch.setattr("export_pipeline.export.coreml._exact_passes", lambda scheme: None)
+    monkeypatch.setattr("export_pipeline.export.coreml._tables_in_network", lambda model, scheme: model.get_spec())
+    with pytest.raises(ExportError, match="kernels are stored as 6 fp16 of 16 bits"):
+        export(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
+    assert not list(tmp_path.glob("*.ml*"))
+
+
+@pytest.mark.parametrize(
+    ("target", "count", "zeros", "form"),
+    [
+        ("mlpackage-palettized", 2, 0.0, Form("palettized", 1)),
+        ("mlpackage-palettized", 5, 0.0, Form("palettized", 4)),
+        ("mlpackage-palettized", 17, 0.5, Form("palettized", 6)),
+        ("mlpackage-palettized", 256, 0.5, Form("palettized", 8)),
+        ("mlpackage-palettized", 300, 0.5, DENSE),
+        ("mlmodel-palettized", 5, 0.0, Form("palettized", 3)),
+        ("mlmodel-palettized", 65, 0.5, Form("palettized", 7)),
+        ("mlpackage-sparse", 300, 0.5, Form("sparse", 16)),
+        ("mlpackage-sparse", 300, 0.05, DENSE),
+        ("mlpackage-joint", 16, 0.8, Form("joint", 4)),
+        ("mlpackage-joint", 9, 0.8, Form("joint", 3)),  # eight values beside zero
+        ("mlpackage-joint", 16, 0.05, Form("palettized", 4)),
+        ("mlpackage-joint", 300, 0.5, Form("sparse", 16)),
+    ],
+)
+def test_a_kernel_takes_the_smallest_form(target: str, count: int, zeros: float, form: Form) -> None:
+    assert form_of(halves(random_kernel(count, zeros)), SCHEMES[target]) == form
+
+
+def test_a_small_kernel_stays_dense_where_its_table_would_cost_more() -> None:
+    kernel = halves(random_kernel(16, 0.5, (3, 3, 3, 3)))
+    assert form_of(kernel, SCHEMES["mlpackage-palettized"]) == DENSE
+    assert form_of(kernel, SCHEMES["mlmodel-palettized"]) == Form("palettized", 4)
+
+
+def test_negative_zero_is_zero_in_masks_and_tables() -> None:
+    kernel = np.array([-0.0, 0.0, 1.0, -1.0], np.float32).reshape(1, 1, 2, 2)
+    half = halves(kernel)
+    assert not np.signbit(half[half == 0]).any()
+    entries, _ = table(half, 2)
+    assert entries.tolist() == [-1.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_indices_are_packed_as_core_ml_tools_unpacks_them(bits: int) -> None:
+    from coremltools.models.neural_network.quantization_utils import _convert_array_to_nbit_quantized_bytes
+    from coremltools.optimize._utils import pack_elements_into_bits
+
+    from export_pipeline.export.tables import pack
+
+    numbers = np.random.default_rng(bits).integers(0, 2**bits, 37).astype(np.uint8)
+    assert np.array_equal(pack(numbers, bits, "big"), _convert_array_to_nbit_quantized_bytes(numbers, bits))
+    assert np.array_equal(pack(numbers, bits, "little"), pack_elements_into_bits(numbers, bits))
+
+
+def test_values_of_few_bits_in_a_weight_file_keep_their_padding(tmp_path: Path) -> None:
+    """Masks, and indices of 3 bits whose last byte is not full, too large to lie in the program."""
+    model = material.filled("johnson", alpha=0.5, blocks=0)
+    for weight in model.weights:
+        if "kernel" in weight.name:
+            weight.assign(few_values(weight.numpy(), 7, 0.8))
+    (record,) = export(model, material.recipe(("mlpackage-joint",), SIDE), tmp_path, ())
+    data = (tmp_path / record.file / "Data/com.apple.CoreML/weights/weight.bin").read_bytes()
+    paddings = set()
+    count, at = struct.unpack_from("<I", data)[0], 64
+    for _ in range(count):
+        size, offset, padding = struct.unpack_from("<QQQ", data, at + 8)
+        paddings.add(padding)
+        at = -(-(offset + size) // 64) * 64
+    assert count >= 3
+    assert len(paddings) > 1
+    image = np.full((SIDE, SIDE, 3), 100, np.uint8)
+    expected = model(image[None].astype(np.float32)).numpy()[0]
+    error = np.mean((open_model(tmp_path / record.file, threads=1).stylize(image).astype(np.float64) - expected) ** 2)
+    assert 10 * np.log10(255**2 / error) > 45

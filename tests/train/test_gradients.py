@@ -1,0 +1,39 @@
+"""Squared gradients of the training loss: one crop at a time, and nothing of the network changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from export_pipeline.recipe import Recipe
+from export_pipeline.train import network, squared_gradients
+from export_pipeline.train.data import photographs, random_crop, style_image
+from export_pipeline.train.gradients import CROPS
+from export_pipeline.train.losses import PerceptualLoss
+from export_pipeline.train.weights import vgg_weights
+
+
+@pytest.mark.parametrize("norm", models.NORMS)
+def test_they_are_the_mean_over_crops_of_what_the_loss_gives(make_recipe: Callable[..., Recipe], norm: str) -> None:
+    recipe = make_recipe(model={"norm": norm}, train={"batch_size": 1})
+    model = network(recipe)
+    before = model.get_weights()
+    first, last = (model.get_layer(name).kernel for name in ("down0_conv", "out_conv"))
+    found = squared_gradients(model, recipe, [first, last])
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [values.shape for values in found] == [first.shape, last.shape]
+
+    loss = PerceptualLoss(vgg_weights(recipe), style_image(recipe), recipe.train)
+    wanted = []
+    for index in range(CROPS):
+        crop = random_crop(photographs(recipe)[0], recipe.seed, index, recipe.train.crop)[None]
+        with tf.GradientTape() as tape:
+            total = loss(crop, model(crop, training=False))["total"]
+        wanted.append(tape.gradient(total, last).numpy() ** 2)
+    np.testing.assert_allclose(found[1], np.mean(wanted, axis=0), rtol=1e-4)
+    assert (found[1] > 0).all()
