@@ -8,9 +8,12 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 CONFORMANCE_ARGS ?=
 FUZZ_ARGS ?=
+KMEANS_ARGS ?=
+LOAD_ARGS ?=
+WIDTH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format golden conformance fuzz speed trainspeed lock clean
+.PHONY: help setup demo test lint format golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -43,8 +46,20 @@ format: $(STAMP)  ## mend style and format where that is mechanical
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+study: $(STAMP)  ## measure compression on the committed network, into artifacts/compression; goes on where it was
+	$(BIN)/python -m tests.benchmarks.compression
+
 trainspeed: $(STAMP)  ## measure training in images per second, variant by variant
 	$(BIN)/python -m tests.benchmarks.train_speed
+
+loadspeed: $(STAMP)  ## measure how fast VGG-19 loads from a weights container at 1 to 8 bits (LOAD_ARGS="-o record.json")
+	$(BIN)/python -m tests.benchmarks.load_speed $(LOAD_ARGS)
+
+kmeansspeed: $(STAMP)  ## time k-means on VGG-19 and compare its error with the exact optimum (KMEANS_ARGS="-o record.json")
+	$(BIN)/python -m tests.benchmarks.kmeans_speed $(KMEANS_ARGS)
+
+widthstudy: $(STAMP)  ## measure both networks at widths 0.25 to 1 (WIDTH_ARGS="--trained CHECKPOINT --style IMAGE")
+	$(BIN)/python -m tests.benchmarks.width_study -o artifacts/sweeps/width_study $(WIDTH_ARGS)
 
 golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff before committing it
 	$(BIN)/python -m pytest --update-golden $(PYTEST_ARGS)
@@ -55,7 +70,7 @@ conformance: $(STAMP)  ## run Apple's operation tests out of the coremltools whe
 fuzz: $(STAMP)  ## damage Core ML models at random, 200,000 times or for 30 minutes (FUZZ_ARGS="--seconds 60")
 	$(BIN)/python -m tests.emulator.fuzz $(FUZZ_ARGS)
 
-speed: $(STAMP)  ## time the emulator against the same networks exported by tf2onnx
+speed: $(STAMP)  ## time the emulator against tf2onnx's exports; writes SPEED.md
 	$(BIN)/python -m tests.emulator.speed
 
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock

@@ -24,6 +24,7 @@ from export_pipeline.signature import ImageSignature
 MANIFEST = "manifest.json"
 MEASURED = "measured.json"
 CHECKPOINT = "checkpoint.safetensors"
+PLAN = "plan.toml"
 GOLDEN_PHOTO = "golden/photo.png"
 GOLDEN_OUTPUT = "golden/float.png"
 

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Heavy imports stay inside the commands."""
+"""The command line: parse, call, print. Heavy imports stay inside the commands; options.py says what each takes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from export_pipeline import __version__
 from export_pipeline.console import Console
 from export_pipeline.errors import PipelineError, UsageError, near
+from export_pipeline.options import EXIT_USAGE, parser
+from export_pipeline.printable import printable_lines
 
 if TYPE_CHECKING:
     from export_pipeline.bundle import Bundle
     from export_pipeline.pipeline import Pipeline
     from export_pipeline.report import Report
 
-EXIT_USAGE = 2
 SHIPPED = Path(__file__).parent / "recipes"
-MODEL_HELP = "a .mlpackage, .mlmodel, .tflite, .onnx or .keras model"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code: 0 good, 1 a check failed, 2 wrong use or bad input."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     with warnings.catch_warnings():
         # Ours are for the user, in one line; what libraries say to each other is theirs.
         warnings.simplefilter("ignore")
@@ -40,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        options.command(options)
+        COMMANDS[options.verb](options)
         sys.stdout.flush()
         return 0
     except PipelineError as error:
         if options.debug:
             traceback.print_exc()
-        print(f"export-pipeline: {error}", file=sys.stderr)
+        print(f"export-pipeline: {printable_lines(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("export-pipeline: interrupted; the same command goes on where it was", file=sys.stderr)
@@ -85,7 +84,7 @@ def _opened(options: argparse.Namespace) -> Iterator[Pipeline]:
     """The pipeline of the recipe that the options name, with the console as its listener."""
     from export_pipeline.pipeline import opened
 
-    recipe, out = _recipe_and_out(options)
+    recipe, out = _recipe_and_out(options.what, options.output)
     listeners = {"fresh": options.fresh, "tensorboard": options.tensorboard}
     with Console() as console, opened(recipe, out, say=console.say, on_step=console.step, **listeners) as pipeline:
         yield pipeline
@@ -110,6 +109,22 @@ def stage(options: argparse.Namespace) -> None:
             _, checkpoint = pipeline.trained if options.verb == "train" else pipeline.compressed
             result = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256, "step": checkpoint.info.step}
     _print(result, options.json, lambda: "\n".join(f"{key}: {value}" for key, value in result.items()))
+
+
+def plan(options: argparse.Namespace) -> None:
+    """``plan RECIPE --bytes N``: the build up to clustering, and the bits of each layer that fit."""
+    from export_pipeline.bundle import PLAN
+    from export_pipeline.files import write_text
+    from export_pipeline.pipeline import opened
+
+    path = options.output or Path(PLAN)
+    if options.output is None and path.exists():
+        raise UsageError(f"{path} is there already and may have been edited. Name the file to write with --output.")
+    recipe, out = _recipe_and_out(options.what, options.bundle)
+    with Console() as console, opened(recipe, out, planning=True, say=console.say, on_step=console.step) as pipeline:
+        made = pipeline.plan_for(options.bytes)
+    write_text(path, made.text)
+    _print(made.record(), options.json, lambda: f"{made.text}\nplan: {path}")
 
 
 def verify(options: argparse.Namespace) -> None:
@@ -140,6 +155,23 @@ def report(options: argparse.Namespace) -> None:
         check(pipeline.report, where=pipeline.work / "export")
 
 
+def sweep(options: argparse.Namespace) -> None:
+    """``sweep RECIPE --set PATH=VALUES``: every point of the grid, compared."""
+    from export_pipeline import sweep as sweeping
+
+    found = sweeping.sweep(
+        _recipe_path(options.what),
+        options.settings,
+        options.output,
+        jobs=options.jobs,
+        tolerance=options.tolerance,
+        fresh=options.fresh,
+        say=Console().say,
+    )
+    _print(found.model_dump(mode="json"), options.json, lambda: sweeping.terminal(found))
+    sweeping.check(found)
+
+
 def stylize(options: argparse.Namespace) -> None:
     """``stylize MODEL IMAGE -o OUT``: one image through one model file."""
     from export_pipeline.images import load_image, save_image, to_uint8
@@ -147,7 +179,8 @@ def stylize(options: argparse.Namespace) -> None:
 
     image = load_image(options.image)
     runtime = open_model(options.model, options.threads)
-    fitted = resize_to(image, runtime.signature) if runtime.signature else image
+    fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
+    fitted = image if fits else resize_to(image, runtime.signature)
     if fitted.shape != image.shape:
         height, width = fitted.shape[:2]
         Console().say(
@@ -165,6 +198,21 @@ def stylize(options: argparse.Namespace) -> None:
     _print(result, options.json, lambda: str(options.output))
 
 
+def predict(options: argparse.Namespace) -> None:
+    """``predict MODEL --input NAME=VALUE... [-o OUT]``: any model on any inputs."""
+    from export_pipeline.runtimes import open_model
+    from export_pipeline.runtimes import prediction as work
+
+    if options.output:
+        work.check_output(options.output)
+    runtime = open_model(options.model, options.threads, options.function, options.compute)
+    outputs = runtime.predict(work.read_inputs(runtime, options.input, Console().say))
+    files = work.write_outputs(outputs, options.output) if options.output else {}
+    found = work.summary(outputs, files)
+    result = {"model": str(options.model), "runtime": f"{runtime.name} {runtime.version}", "outputs": found}
+    _print(result, options.json, lambda: work.prediction_text(found))
+
+
 def inspect(options: argparse.Namespace) -> None:
     """``inspect MODEL...``: what lies in model files."""
     from export_pipeline.report import inspect as inspect_model
@@ -172,7 +220,8 @@ def inspect(options: argparse.Namespace) -> None:
 
     found = [inspect_model(path) for path in options.models]
     data = [item.model_dump(mode="json") for item in found]
-    _print(data if len(data) > 1 else data[0], options.json, lambda: "\n\n".join(map(inspection_text, found)))
+    texts = (inspection_text(item, options.brief) for item in found)
+    _print(data if len(data) > 1 else data[0], options.json, lambda: "\n\n".join(texts))
 
 
 def benchmark(options: argparse.Namespace) -> None:
@@ -182,6 +231,16 @@ def benchmark(options: argparse.Namespace) -> None:
 
     rows = benchmark_models(options.models, runs=options.runs, threads=options.threads)
     _print([row.model_dump(mode="json") for row in rows], options.json, lambda: benchmark_text(rows))
+
+
+def quantize(options: argparse.Namespace) -> None:
+    """``quantize WEIGHTS --bits N``: any file of weights as a compact container."""
+    from export_pipeline.quantize import quantize as quantize_weights
+    from export_pipeline.quantize import quantized_text
+
+    say = Console().say
+    found = quantize_weights(options.weights, options.bits, options.output, options.half, options.sparsity, say)
+    _print(found.model_dump(mode="json"), options.json, lambda: quantized_text(found))
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -245,21 +304,23 @@ def _parity_table(rows: Sequence[Any]) -> str:
     return "\n".join(lines)
 
 
-def _recipe_and_out(options: argparse.Namespace) -> tuple[Any, Path]:
-    """The recipe that was named, by path or by the name of a shipped one, and where its bundle goes."""
+def _recipe_and_out(what: str, out: Path | None) -> tuple[Any, Path]:
+    """The recipe that was named, and where its bundle goes."""
     from export_pipeline.recipe import Recipe
 
-    named = Path(options.what)
-    shipped = SHIPPED / f"{options.what}.toml"
-    if not named.exists() and named.suffix != ".toml":
-        if not shipped.is_file():
-            known = [path.stem for path in SHIPPED.glob("*.toml")]
-            raise UsageError(
-                f"no recipe {options.what!r}: neither a file nor a shipped recipe; {near(options.what, known)}"
-            )
-        named = shipped
-    recipe = Recipe.load(named)
-    return recipe, options.output or Path("artifacts") / recipe.name
+    recipe = Recipe.load(_recipe_path(what))
+    return recipe, out or Path("artifacts") / recipe.name
+
+
+def _recipe_path(what: str) -> Path:
+    """The recipe file that was named, by path or by the name of a shipped one."""
+    named, shipped = Path(what), SHIPPED / f"{what}.toml"
+    if named.exists() or named.suffix == ".toml":
+        return named
+    if not shipped.is_file():
+        known = [path.stem for path in SHIPPED.glob("*.toml")]
+        raise UsageError(f"no recipe {what!r}: neither a file nor a shipped recipe; {near(what, known)}")
+    return shipped
 
 
 def _bundle(options: argparse.Namespace) -> Bundle | None:
@@ -277,73 +338,25 @@ def _print(data: Any, as_json: bool, text: Callable[[], str]) -> None:
     print(json.dumps(data, indent=1) if as_json else text())
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as all of ours are."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USAGE, f"export-pipeline: {message}. See '{self.prog} --help'.\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print the result as JSON")
-    common.add_argument("--debug", action="store_true", help="show a traceback with an error")
-    recipe = _Parser(add_help=False)
-    recipe.add_argument("-o", "--output", type=Path, help="folder of the bundle (default: artifacts/<name>)")
-    recipe.add_argument("--fresh", action="store_true", help="forget what an interrupted build left behind")
-    recipe.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="write the losses there as TensorBoard logs")
-
-    parser = _Parser(
-        prog="export-pipeline", description="Turn a style transfer network into verified mobile app assets."
-    )
-    parser.add_argument("--version", action="version", version=f"export-pipeline {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    def verb(
-        name: str, command: Callable[[argparse.Namespace], None], text: str, *parents: Any
-    ) -> argparse.ArgumentParser:
-        made = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
-        made.set_defaults(command=command)
-        return made
-
-    verb("build", build, "train, compress, export, verify, report and bundle", recipe).add_argument(
-        "what", metavar="RECIPE"
-    )
-    for name, text in (
-        ("train", "train the float network"),
-        ("compress", "train and compress"),
-        ("export", "train, compress and export"),
-    ):
-        verb(name, stage, text, recipe).add_argument("what", metavar="RECIPE")
-    verb("verify", verify, "run every file against the float network", recipe).add_argument(
-        "what", metavar="RECIPE|BUNDLE"
-    )
-    verb("report", report, "show sizes, speed, quality and budgets", recipe).add_argument(
-        "what", metavar="RECIPE|BUNDLE"
-    )
-
-    made = verb("stylize", stylize, "stylize one image with a model file")
-    made.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
-    made.add_argument("image", type=Path, metavar="IMAGE")
-    made.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="an image file; its suffix is the format"
-    )
-    made.add_argument("--threads", type=int, help="threads of the computation (default: all)")
-    made = verb("inspect", inspect, "show what lies in model files")
-    made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
-    made = verb("benchmark", benchmark, "time model files, interleaved")
-    made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
-    made.add_argument("--runs", type=int, default=30, help="timed runs of each, 30 or more (default: 30)")
-    made.add_argument("--threads", type=int, help="threads of the computation (default: one, then all)")
-    made = verb("compare", compare, "judge the style and content of model files on the same photographs")
-    made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
-    made.add_argument("--style", type=Path, required=True, metavar="IMAGE")
-    made.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
-    made.add_argument("--last", type=int, metavar="N", help="only the last N photographs by name")
-    made.add_argument("--vgg-weights", metavar="FILE", help="VGG-19's weights (default: cache or download)")
-    verb("list", list_, "list networks, targets and shipped recipes")
-    verb("doctor", doctor, "check what this machine has")
-    return parser
+# The verbs of options.parser().
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "build": build,
+    "train": stage,
+    "compress": stage,
+    "export": stage,
+    "verify": verify,
+    "report": report,
+    "plan": plan,
+    "sweep": sweep,
+    "stylize": stylize,
+    "predict": predict,
+    "inspect": inspect,
+    "benchmark": benchmark,
+    "compare": compare,
+    "quantize": quantize,
+    "list": list_,
+    "doctor": doctor,
+}
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ LIBRARIES = (
     "ai-edge-litert",
     "scikit-image",
     "scikit-learn",
+    "matplotlib",
     "h5py",
     "safetensors",
 )

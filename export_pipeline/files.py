@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import glob
 import hashlib
 import os
@@ -12,12 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from export_pipeline.errors import OutputError, PipelineError
+from export_pipeline.errors import OutputError, PipelineError, UsageError
 
 # What a full or failing disk raises in the midst of writing.
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 FULL_BELOW_BYTES = 64 * 1024
 PART = ".part"
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -75,6 +77,39 @@ def _unwritable(path: Path, error: Exception) -> OutputError:
     reason = os.strerror(number) if number else "the disk is full"
     advice = "Free some space or choose" if number in (None, errno.ENOSPC, errno.EDQUOT) else "Choose"
     return OutputError(f"cannot write {path}: {reason}. {advice} another output path.")
+
+
+@contextlib.contextmanager
+def locked(folder: Path, worker: str) -> Iterator[None]:
+    """Make *folder* and have it to oneself; the lock ends with the process, however that ends.
+
+    Args:
+        worker: what holds the lock, for the message, such as ``build``.
+
+    Raises:
+        OutputError: the folder cannot be made.
+        UsageError: another process holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror}. Choose another output folder.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"another {worker} is at work in {folder}. Wait for it, or choose another output."
+            ) from error
+        yield
+
+
+def empty(folder: Path) -> None:
+    """Delete all that lies in *folder* but its lock."""
+    for part in folder.iterdir():
+        if part.name != LOCK:
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def remove_parts(folder: Path) -> None:

@@ -31,6 +31,13 @@ end_step = 2
 frequency = 1
 steps = 6
 learning_rate = 1e-5
+bits = 5
+skip = ["out_conv"]
+[compress.layers]
+"up*" = 0.6
+[compress.cluster]
+steps = 4
+learning_rate = 1e-5
 [export]
 height = 64
 width = 64

@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.exported import ExportedModel
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import TARGETS, Recipe
 
 HEIGHT, WIDTH = 64, 48
+# What a recipe must ask for that has targets for pruned and clustered networks.
+COMPRESSED = {"schedule": "constant", "steps": 100, "bits": 4}
 RECIPE = Recipe.parse(
     {
         "name": "tiny",
         "model": {"network": "small", "alpha": 0.1, "blocks": 0},
-        "export": {"height": HEIGHT, "width": WIDTH},
+        "compress": COMPRESSED,
+        "export": {"height": HEIGHT, "width": WIDTH, "targets": TARGETS},
     }
 )
 
@@ -52,7 +55,7 @@ def photographs(count: int = 2) -> list[np.ndarray]:
 
 @cache
 def exported() -> Exported:
-    """Every target of the tiny network; its weights are seeded, and a tenth of each kernel is zero."""
+    """Every target of the tiny network; its weights are seeded, and each kernel has four values, mostly zero."""
     import tf_keras as keras
 
     import models
@@ -73,6 +76,13 @@ def exported() -> Exported:
 def _varied(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     if array.ndim == 1:  # gammas and betas: ones and zeros would be folded away
         return (array + generator.uniform(0.05, 0.2, array.shape)).astype(np.float32)
-    flat = array.reshape(-1).copy()
-    flat[::10] = 0
-    return flat.reshape(array.shape)
+    return few_values(array, 4, 0.5)
+
+
+def few_values(kernel: np.ndarray, count: int, zeros: float) -> np.ndarray:
+    """*kernel* pruned and clustered: the smallest *zeros* of it zero, *count* values in all, each a 16-bit float."""
+    kept = np.abs(kernel) > np.quantile(np.abs(kernel), zeros)
+    shares = (np.arange(count - 1) + 0.5) / (count - 1)
+    centers = np.quantile(kernel[kept], shares).astype(np.float16).astype(np.float32)
+    nearest = centers[np.abs(kernel[..., None] - centers).argmin(axis=-1)]
+    return np.where(kept, nearest, np.float32(0))

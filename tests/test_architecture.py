@@ -25,18 +25,21 @@ else:
 STAGES = ("train", "compress", "export", "verify", "report")
 FLOORS = (
     ("errors",),
-    ("cache", "files", "quiet", "signature"),
-    ("exported", "images", "parity", "recipe"),
+    ("cache", "casting", "files", "kmeans", "printable", "quiet", "signature", "table"),
+    ("compress_table", "rounds"),
+    ("coding", "compression", "exported", "images", "parity", "recipe", "weight_files"),
     ("emulator", "models"),
     ("bundle", "runtimes"),
     STAGES,
-    ("console", "doctor", "pipeline"),
+    ("wiring",),
+    ("console", "doctor", "options", "pipeline", "quantize"),
+    ("sweep",),
     ("cli",),
     ("", "__main__"),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 # The emulator could be a package of its own: nothing of style transfer in it, and no TensorFlow.
-EMULATOR_USES = {"emulator", "errors", "files", "quiet"}
+EMULATOR_USES = {"casting", "emulator", "errors", "files", "quiet"}
 MOST_LINES = 400
 HEAVY = {
     "tensorflow",
@@ -48,6 +51,7 @@ HEAVY = {
     "ai_edge_litert",
     "skimage",
     "sklearn",
+    "matplotlib",
 }
 
 

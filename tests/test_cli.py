@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export_pipeline.cli import main
+from export_pipeline.cli import COMMANDS, main
 from export_pipeline.files import files_of
 from tests.builds import COMMITTED, ROOT
 
@@ -20,6 +21,13 @@ PHOTO = COMMITTED / "golden" / "photo.png"
 
 def test_the_committed_bundle_has_every_target() -> None:
     assert len(MODELS) == 7
+
+
+def test_every_verb_has_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["nothing"])
+    choices = capsys.readouterr().err.split("choose from ")[1].split(")")[0]
+    assert re.findall(r"\w+", choices) == list(COMMANDS)
 
 
 def test_list_names_networks_targets_and_recipes(capsys: pytest.CaptureFixture[str]) -> None:

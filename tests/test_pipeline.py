@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from export_pipeline.bundle import Bundle
@@ -40,6 +41,7 @@ def test_killed_build_ends_as_the_undisturbed_one(undisturbed: Path, vgg_file: P
     out, work = tmp_path / "bundle", tmp_path / ".bundle.work"
     kill_when(builds.start("build", recipe, "-o", out), work / "train", "step-00000004*")
     assert not out.exists()
+    kill_when(builds.start("build", recipe, "-o", out), work / "compress", "cluster/step-00000002*")
     kill_when(builds.start("build", recipe, "-o", out), work / "export", "tiny-*")
     assert not out.exists()
     finished = builds.run("build", recipe, "-o", out)
@@ -53,6 +55,11 @@ def test_bundle_holds_what_the_recipe_asks_for(undisturbed: Path) -> None:
     assert tuple(model.target for model in bundle.manifest.models) == TARGETS
     assert bundle.check_files() == len([path for path in undisturbed.rglob("*") if path.is_file()])
     report = json.loads((undisturbed / "report.json").read_text())
+    layers = {row["name"]: row for row in report["compression"]["layers"]}
+    assert {name for name, row in layers.items() if row["bits"] is None} == {"out_conv"}
+    assert all(row["values"] <= 2**5 for name, row in layers.items() if name != "out_conv")
+    assert layers["up0_conv"]["sparsity"] == pytest.approx(0.6, abs=0.01)
+    assert "relative error" in (undisturbed / "report.md").read_text()
     assert {row["target"]: row["status"] for row in report["parity"]} == dict.fromkeys(TARGETS, "passed")
 
 
@@ -63,12 +70,52 @@ def test_pruned_zeros_reach_every_file(undisturbed: Path) -> None:
     model = restored(Checkpoint.open(undisturbed / "checkpoint.safetensors"))
     kernels = [weight.numpy() for weight in model.weights if len(weight.shape) == 4]
     expected = sorted(int((kernel == 0).sum()) for kernel in kernels)
-    assert sum(expected) >= 0.29 * sum(kernel.size for kernel in kernels)
+    assert sum(expected) >= 0.25 * sum(kernel.size for kernel in kernels)
     for target in Bundle.open(undisturbed).manifest.models:
         found = inspect(undisturbed / target.file)
         zeros = [round((1 - row.nonzero_share) * _size(row.shape)) for row in found.contents.weights if row.convolution]
         # A file may have more zeros: weights too small for 8 bits become zero as well.
         assert all(there >= wanted for there, wanted in zip(sorted(zeros), expected, strict=True)), target.file
+
+
+def test_tables_are_what_the_checkpoint_holds(undisturbed: Path) -> None:
+    """A network that is restored has the values that files hold exactly, also with the input scale folded in."""
+    from export_pipeline.compress import finish
+    from export_pipeline.train import Checkpoint, restored
+
+    model = finish(restored(Checkpoint.open(undisturbed / "checkpoint.safetensors")))
+    for layer in model.layers:
+        if layer.name.endswith("_conv") and layer.name != "out_conv":
+            kernel = layer.kernel.numpy()
+            assert len(np.unique(kernel)) <= 2**5
+            np.testing.assert_array_equal(kernel.astype(np.float16).astype(np.float32), kernel)
+
+
+def test_a_plan_is_made_from_the_network_of_a_build(undisturbed: Path, vgg_file: Path, tmp_path: Path) -> None:
+    recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
+    path = tmp_path / "plan.toml"
+    made = builds.run("plan", recipe, "--bytes", 5000, "-o", path, "--bundle", undisturbed, "--json")
+    assert made.returncode == 0, made.stderr
+    assert "train 1/" not in made.stderr  # the build has trained and pruned it
+    found = json.loads(made.stdout)
+    assert 4500 < found["bytes"] <= 5000
+    bits = {row["name"]: row["bits"] for row in found["layers"]}
+    assert "out_conv" not in bits
+    assert len(set(bits.values())) > 1
+    recipe.write_text(recipe.read_text().replace("bits = 5", 'plan = "plan.toml"'))
+    path.write_text(path.read_text().replace("up1_conv", "up2_conv"))
+    refused = builds.run("build", recipe, "-o", tmp_path / "bundle")
+    assert refused.returncode == 2
+    assert "no convolution 'up2_conv' to cluster; did you mean 'up1_conv'" in refused.stderr
+
+
+def test_a_layer_that_the_network_does_not_have_is_refused_before_training(vgg_file: Path, tmp_path: Path) -> None:
+    recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
+    recipe.write_text(recipe.read_text().replace('"up*"', '"upp*"'))
+    refused = builds.run("build", recipe, "-o", tmp_path / "bundle")
+    assert refused.returncode == 2
+    assert "compress.layers: 'upp*' matches no convolution" in refused.stderr
+    assert not (tmp_path / ".bundle.work").exists()
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import export_pipeline
 from export_pipeline.errors import RecipeError
-from export_pipeline.recipe import LEAST_FILTERS, TARGETS, Recipe
+from export_pipeline.recipe import DEFAULT_TARGETS, LEAST_FILTERS, TARGETS, Recipe
 
 SHIPPED = sorted((Path(export_pipeline.__file__).parent / "recipes").glob("*.toml"))
 
@@ -73,6 +73,18 @@ BAD = [
     Bad("[report]\nruns = 29", ("report.runs is 29", "greater than or equal to 30")),
     Bad("[report.budgets.onnx-fp32]\nssim = 1.5", ("ssim is 1.5",)),
     Bad("[compress]\nfinal_sparsity = 0.5", ("compress", "no effect without schedule")),
+    Bad("[compress]\nbits = 9", ("compress.bits is 9", "less than or equal to 8")),
+    Bad('[compress]\nbits = 4\nplan = "plan.toml"', ("bits and plan say the same thing twice",)),
+    Bad("[compress.structured]\nfilters = 0.3", ("filters has no effect without rounds",)),
+    Bad("[compress.structured]\nstyle_distance = 0.3", ("style_distance has no effect without blocks or rounds",)),
+    Bad("[compress.cluster]\nsteps = 10", ("cluster has no effect without bits, plan or weight_bytes",)),
+    Bad('[compress]\nschedule = "constant"\nsteps = 100\nlayers = {a = 1.0}', ("a is 1.0; a sparsity is 0 or more",)),
+    Bad(
+        '[compress]\nschedule = "constant"\nsteps = 100\ninitial_sparsity = 0.1',
+        ("initial_sparsity has no effect with a constant schedule",),
+    ),
+    Bad('[export]\ntargets = ["mlpackage-joint"]', ("mlpackage-joint, which needs compress.bits",)),
+    Bad('[export]\ntargets = ["mlpackage-sparse"]', ("mlpackage-sparse, which needs compress.schedule",)),
     Bad('[compress]\nschedule = "constant"\nfinal_sparsity = 1.0', ("compress.final_sparsity is 1.0",)),
     # values that contradict each other
     Bad(
@@ -160,8 +172,8 @@ def test_the_networks_and_norms_are_those_of_models() -> None:
 
 
 def test_targets_are_formats_and_precisions_each_once() -> None:
-    assert len(set(TARGETS)) == len(TARGETS) == 7
-    assert Recipe().export.targets == TARGETS
+    assert len(set(TARGETS)) == len(TARGETS) == 11
+    assert Recipe().export.targets == DEFAULT_TARGETS == TARGETS[:7]
     assert all(len(target.split("-")) == 2 for target in TARGETS)
 
 
@@ -215,7 +227,7 @@ def test_the_home_of_an_unknown_user_is_refused() -> None:
 # Round trip
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-TARGET = st.sampled_from(TARGETS)
+TARGET = st.sampled_from(DEFAULT_TARGETS)
 
 
 def _valid() -> st.SearchStrategy[dict[str, Any]]:
@@ -276,7 +288,7 @@ def _valid() -> st.SearchStrategy[dict[str, Any]]:
 
 def _consistent(data: dict[str, Any]) -> dict[str, Any]:
     """*data* without tolerances and budgets of targets that it does not export."""
-    made = data.get("export", {}).get("targets", TARGETS)
+    made = data.get("export", {}).get("targets", DEFAULT_TARGETS)
     for table, key in (("verify", "min_psnr"), ("report", "budgets")):
         if table in data:
             data[table] = {key: {target: value for target, value in data[table][key].items() if target in made}}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export_pipeline.compression import Compression
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
 from export_pipeline.exported import ExportedModel
 from export_pipeline.files import write_text
@@ -30,9 +31,11 @@ from export_pipeline.report.model import (
     FileRecord,
     Inspection,
     LatencyResult,
+    Machine,
     MemoryResult,
     Record,
     Report,
+    Size,
 )
 from export_pipeline.report.picture import draw_picture
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
@@ -58,9 +61,11 @@ __all__ = [
     "FileRecord",
     "Inspection",
     "LatencyResult",
+    "Machine",
     "MemoryResult",
     "Record",
     "Report",
+    "Size",
     "benchmark",
     "benchmark_text",
     "check",
@@ -68,6 +73,7 @@ __all__ = [
     "draw_picture",
     "inspect",
     "inspection_text",
+    "make_record",
     "make_report",
     "read_report",
     "render_pages",
@@ -85,6 +91,7 @@ def make_report(
     provenance: dict[str, str] | None = None,
     progress: Callable[[str], None] | None = None,
     photographs: Sequence[np.ndarray] = (),
+    compression: Compression | None = None,
 ) -> Report:
     """Measure every file in *folder* and write the report beside them.
 
@@ -96,6 +103,7 @@ def make_report(
         provenance: where the files come from, in words.
         progress: called with a line of text before each step.
         photographs: ``(H, W, 3)`` RGB uint8; the first are drawn into the picture. None: no picture.
+        compression: what the compress stage did to each kernel, which is passed on.
 
     A file that cannot be measured is a skipped row with its reason.
 
@@ -106,7 +114,7 @@ def make_report(
     folder, yardstick = Path(folder), Path(float_model_path)
     say = progress or (lambda line: None)
     say("contents and size")
-    record = _record(folder, exported, parity, yardstick, recipe, provenance or {})
+    record = make_record(folder, exported, parity, yardstick, recipe, provenance or {}, compression)
     report = Report(record=record, benchmark=_benchmark(folder, record, yardstick, recipe, say))
     _write(folder / RECORD_FILE, record)
     _write(folder / BENCHMARK_FILE, report.benchmark)
@@ -157,14 +165,16 @@ def check(report: Report, where: Path | str | None = None) -> None:
         raise CheckFailed(f"{len(wrong)} checks failed: {'; '.join(wrong)}.{place}")
 
 
-def _record(
+def make_record(
     folder: Path,
     exported: Sequence[ExportedModel],
     parity: Sequence[ParityResult],
     yardstick: Path,
     recipe: Recipe,
     provenance: dict[str, str],
+    compression: Compression | None,
 ) -> Record:
+    """What is the same for the same files; arguments and errors as of :func:`make_report`."""
     files = tuple(_file_record(folder, model) for model in exported)
     float_network = contents_of(yardstick, recipe.export.height, recipe.export.width)
     return Record(
@@ -173,6 +183,7 @@ def _record(
         provenance=provenance,
         libraries=libraries(),
         float_network=float_network,
+        compression=compression,
         files=files,
         parity=tuple(parity),
         budgets=(*file_budgets(recipe, files, parity), *sparsity_kept(recipe, float_network, files)),
@@ -216,7 +227,8 @@ def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, sa
         skipped=skipped,
         budgets=(),
     )
-    return made.model_copy(update={"budgets": machine_budgets(recipe, record.files, made)})
+    files = {row.target: row.file for row in record.files}
+    return made.model_copy(update={"budgets": machine_budgets(recipe, files, made)})
 
 
 def _write(path: Path, noun: Record | Benchmark) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,22 +56,52 @@ def file_budgets(
 
 def sparsity_kept(recipe: Recipe, float_network: Contents, files: Sequence[FileRecord]) -> tuple[BudgetResult, ...]:
     """Rows that demand of a pruned network's files to have the zeros of the network; 8 bits may add some."""
-    if recipe.compress.schedule == "none" or float_network.nonzero_share is None:
+    if not recipe.compress.prunes or float_network.nonzero_share is None:
         return ()
     limit, missing = float_network.nonzero_share, "no convolution kernel was found in the file"
-    return tuple(
-        judge(file.target, "nonzero_share", limit, Value(file.contents.nonzero_share, missing)) for file in files
-    )
+    rows = []
+    for file in files:
+        row = judge(file.target, "nonzero_share", limit, Value(file.contents.nonzero_share, missing))
+        lost = _fuller_kernels(float_network, file.contents)
+        if lost and row.status == "passed":
+            row = row.model_copy(update={"status": "failed", "reason": lost})
+        rows.append(row)
+    return tuple(rows)
 
 
-def machine_budgets(recipe: Recipe, files: Sequence[FileRecord], benchmark: Benchmark) -> tuple[BudgetResult, ...]:
-    """Rows for the budgets on speed and memory."""
-    by_target = {row.target: row.file for row in files}
+def _fuller_kernels(network: Contents, file: Contents) -> str:
+    """Where kernels of the file have more nonzero weights than the network's, in words; names differ, sizes do not.
+
+    Kernels of one size are compared in the order of their nonzero weights: one of the file that has lost zeros
+    stands out wherever it lies. Nothing is said of sizes that a converter has joined or split.
+    """
+    wanted, found = _nonzero_by_size(network), _nonzero_by_size(file)
+    fuller = [
+        f"a kernel of {size:,} weights has {has:,} nonzero ones instead of {should:,}"
+        for size, counts in wanted.items()
+        if len(found.get(size, ())) == len(counts)
+        for should, has in zip(counts, found[size], strict=True)
+        if has > should
+    ]
+    return "; ".join(fuller)
+
+
+def _nonzero_by_size(contents: Contents) -> dict[int, list[int]]:
+    """Nonzero weights of each convolution kernel, ascending, by the size of the kernel."""
+    found: dict[int, list[int]] = {}
+    for weight in contents.weights:
+        if weight.convolution:
+            found.setdefault(weight.parameters, []).append(round(weight.nonzero_share * weight.parameters))
+    return {size: sorted(counts) for size, counts in found.items()}
+
+
+def machine_budgets(recipe: Recipe, files: Mapping[str, str], benchmark: Benchmark) -> tuple[BudgetResult, ...]:
+    """Rows for the budgets on speed and memory; *files* are names of rows of the benchmark, by target."""
 
     def value(target: str, what: str) -> Value:
-        if target not in by_target:
+        if target not in files:
             return _not_exported(target)
-        file = by_target[target]
+        file = files[target]
         reason = benchmark.skipped.get(file) or benchmark.skipped.get(benchmark.float_file) or "it was not measured"
         memory = benchmark.memory_of(file)
         peak = memory.peak_bytes if memory else None

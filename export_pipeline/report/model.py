@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from export_pipeline.compression import Compression
+from export_pipeline.emulator.listings.nouns import Listing
 from export_pipeline.parity import ParityResult, Status
 from export_pipeline.recipe import Recipe
 from export_pipeline.signature import ImageSignature
@@ -88,6 +90,7 @@ class Record(_Noun):
     provenance: dict[str, str]
     libraries: dict[str, str] = Field(description="versions of what made and read the files")
     float_network: Contents = Field(description="of the Keras network that the files were made from")
+    compression: Compression | None = Field(None, description="what the compress stage did to its kernels")
     files: tuple[FileRecord, ...]
     parity: tuple[ParityResult, ...]
     budgets: tuple[BudgetResult, ...] = Field(description="those on size and quality")
@@ -101,7 +104,7 @@ class LatencyResult(_Noun):
     version: str
     threads: int
     processor: str
-    height: int
+    height: int = Field(description="of the image that goes in; 0 for what takes no image")
     width: int
     runs: int
     median_ms: float
@@ -170,11 +173,12 @@ class PortRecord(_Noun):
     """One input or output of a model file; ``None`` in the shape is a size that is open."""
 
     name: str
-    kind: Literal["image", "tensor"]
+    kind: Literal["image", "tensor", "value"]
     shape: tuple[int | None, ...]
     dtype: str
     scale: float = 1.0
     zero_point: int = 0
+    optional: bool = False
 
 
 class Inspection(_Noun):
@@ -188,3 +192,4 @@ class Inspection(_Noun):
     outputs: tuple[PortRecord, ...]
     size: Size
     contents: Contents
+    program: Listing | None = Field(default=None, description="of a Core ML file, operation by operation")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from export_pipeline.exported import ExportedModel
 from export_pipeline.files import size
 from export_pipeline.images import save_image, to_uint8
 from export_pipeline.runtimes import Runtime, open_model, resize_to
-from export_pipeline.signature import ImageSignature
 
 MOST_PHOTOGRAPHS = 3
 IN_LINE = 5  # images side by side, as many as a page shows without scrolling
@@ -48,7 +47,38 @@ def draw_picture(
     float_runtime = open_model(float_model)
     columns = [("photo", photos), ("float network", [to_uint8(float_runtime.stylize(photo)) for photo in photos])]
     columns += [_column(folder, model, photos) for model in exported]
-    save_image(path, _laid_out(columns, signature))
+    blocks = [[Tile(caption, images[index]) for caption, images in columns] for index in range(len(photos))]
+    save_image(path, laid_out(blocks))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One image ``(H, W, 3)`` uint8 and the one or two lines above it."""
+
+    caption: str
+    image: np.ndarray
+
+
+def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH) -> np.ndarray:
+    """A sheet ``(H, W, 3)`` uint8: block below block, each in lines of :data:`IN_LINE` tiles.
+
+    Tiles are as large as the first, at most *tile_width* pixels wide.
+    """
+    first = blocks[0][0].image
+    scale = min(1.0, tile_width / first.shape[1])
+    width, height = round(first.shape[1] * scale), round(first.shape[0] * scale)
+    wide, high = width + GAP, height + CAPTION + GAP
+    lines = [block[start : start + IN_LINE] for block in blocks for start in range(0, len(block), IN_LINE)]
+    sheet = Image.new("RGB", (GAP + max(map(len, lines)) * wide, GAP + len(lines) * high), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font = _font([tile.caption for line in lines for tile in line], width)
+    for row, line in enumerate(lines):
+        for column, tile in enumerate(line):
+            left, top = GAP + column * wide, GAP + row * high
+            pen.multiline_text((left, top), tile.caption, fill=_INK, font=font, spacing=2)
+            image = Image.fromarray(tile.image).resize((width, height), Image.Resampling.LANCZOS)
+            sheet.paste(image, (left, top + CAPTION))
+    return np.asarray(sheet)
 
 
 def _column(folder: Path, model: ExportedModel, photos: list[np.ndarray]) -> tuple[str, list[np.ndarray]]:
@@ -56,32 +86,16 @@ def _column(folder: Path, model: ExportedModel, photos: list[np.ndarray]) -> tup
         run = _runner(open_model(folder / model.file))
         return f"{model.target}\n{size(folder / model.file):,} bytes", [run(photo) for photo in photos]
     except (ModelError, EmulatorError):
-        blank = np.full_like(photos[0], _MISSING)
-        return f"{model.target}\ndoes not run", [blank] * len(photos)
+        return f"{model.target}\ndoes not run", [missing(photos[0])] * len(photos)
+
+
+def missing(image: np.ndarray) -> np.ndarray:
+    """What stands where an image like *image* could not be made: gray."""
+    return np.full_like(image, _MISSING)
 
 
 def _runner(runtime: Runtime) -> Callable[[np.ndarray], np.ndarray]:
     return lambda photo: to_uint8(runtime.stylize(photo))
-
-
-def _laid_out(columns: list[tuple[str, list[np.ndarray]]], signature: ImageSignature) -> np.ndarray:
-    """A block for each photograph: its images in lines of :data:`IN_LINE`, each under its caption."""
-    scale = min(1.0, TILE_WIDTH / signature.width)
-    width, height = round(signature.width * scale), round(signature.height * scale)
-    wide, high = width + GAP, height + CAPTION + GAP
-    photographs, lines = len(columns[0][1]), math.ceil(len(columns) / IN_LINE)
-    size = (GAP + min(len(columns), IN_LINE) * wide, GAP + photographs * lines * high)
-    sheet = Image.new("RGB", size, _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    font = _font([caption for caption, _ in columns], width)
-    for photograph in range(photographs):
-        for index, (caption, images) in enumerate(columns):
-            line, column = divmod(index, IN_LINE)
-            left, top = GAP + column * wide, GAP + (photograph * lines + line) * high
-            pen.multiline_text((left, top), caption, fill=_INK, font=font, spacing=2)
-            tile = Image.fromarray(images[photograph]).resize((width, height), Image.Resampling.LANCZOS)
-            sheet.paste(tile, (left, top + CAPTION))
-    return np.asarray(sheet)
 
 
 def _font(captions: list[str], width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

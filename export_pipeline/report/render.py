@@ -7,7 +7,9 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from export_pipeline.printable import printable
 from export_pipeline.report.model import Inspection, LatencyResult, PortRecord, Report
+from export_pipeline.report.program_text import program_text
 from export_pipeline.report.rows import (
     SKIPPED,
     all_tables,
@@ -17,6 +19,7 @@ from export_pipeline.report.rows import (
     latency_table,
     number,
     percent,
+    stored_as,
 )
 from export_pipeline.report.tables import Table, markdown_table, text_table
 
@@ -87,8 +90,8 @@ def terminal(report: Report) -> str:
     return "\n\n".join(text_table(table) for table in tables if table.rows)
 
 
-def inspection_text(seen: Inspection) -> str:
-    """What ``inspect`` prints."""
+def inspection_text(seen: Inspection, brief: bool = False) -> str:
+    """What ``inspect`` prints; *brief* leaves out the operations of a Core ML file."""
     c = seen.contents
     lines = [f"{seen.file}: {seen.format}, {seen.size.bytes:,} bytes ({seen.size.deflated_bytes:,} deflated)"]
     for side, ports in (("input", seen.inputs), ("output", seen.outputs)):
@@ -98,16 +101,20 @@ def inspection_text(seen: Inspection) -> str:
     lines += [f"operations {counts(c.operations)}", f"precisions {counts(c.precisions)}"]
     lines += [f"metadata  {name}: {value}" for name, value in sorted(seen.metadata.items())]
     rows = tuple(
-        (w.name, "x".join(map(str, w.shape)), w.stored, str(w.bits), percent(w.nonzero_share)) for w in c.weights
+        (printable(w.name), "x".join(map(str, w.shape)), stored_as(w.stored), str(w.bits), percent(1 - w.nonzero_share))
+        for w in c.weights
     )
-    return (
-        "\n".join(lines) + "\n\n" + text_table(Table("Weights", ("name", "shape", "stored", "bits", "nonzero"), rows))
-    )
+    table = Table("Weights", ("name", "shape", "stored as", "bits", "zeros"), rows)
+    parts = ["\n".join(map(printable, lines)), text_table(table)]
+    if seen.program is not None:
+        parts.append(program_text(seen.program, brief))
+    return "\n\n".join(parts)
 
 
 def _port(port: PortRecord) -> str:
     shape = "x".join("any" if length is None else str(length) for length in port.shape)
-    return f"{port.kind} {shape}" if port.kind == "image" else f"{port.kind} {shape} {port.dtype}"
+    dtype = "" if port.kind == "image" else port.dtype
+    return " ".join(filter(None, [port.kind, shape, dtype, "optional" if port.optional else ""]))
 
 
 def benchmark_text(rows: Sequence[LatencyResult]) -> str:

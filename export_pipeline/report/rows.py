@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
@@ -126,7 +127,7 @@ def latency_table(rows: Sequence[LatencyResult]) -> Table:
             (
                 row.file,
                 f"{row.runtime} {row.version}",
-                f"{row.height}x{row.width}",
+                f"{row.height}x{row.width}" if row.height else "-",
                 str(row.threads),
                 f"{row.median_ms:.3f}",
                 f"{row.iqr_ms:.3f}",
@@ -173,10 +174,58 @@ def contents_table(report: Report) -> Table:
     )
 
 
+def compression_table(report: Report) -> Table:
+    """What the compress stage did to each kernel; no rows where it did nothing."""
+    layers = report.record.compression.layers if report.record.compression else ()
+    touched = any(layer.sparsity or layer.bits is not None for layer in layers)
+    header = ("layer", "kernel", "zeros", "bits", "values", "relative error")
+    return Table(
+        "Compression",
+        header,
+        tuple(
+            (
+                layer.name,
+                "x".join(map(str, layer.shape)),
+                percent(layer.sparsity),
+                "float" if layer.bits is None else str(layer.bits),
+                f"{layer.values:,}",
+                "none" if layer.relative_error is None else f"{layer.relative_error:.4f}",
+            )
+            for layer in layers
+            if touched
+        ),
+    )
+
+
+def rounds_table(report: Report) -> Table:
+    """What structured pruning took out, round by round."""
+    header = ("round", "taken out", "filters", "parameters", "style", "content", "status", "why")
+    rounds = report.record.compression.rounds if report.record.compression else ()
+    return Table(
+        "Structured pruning",
+        header,
+        tuple(
+            (
+                row.part,
+                ", ".join(
+                    [f"block {row.block}"] * (row.block is not None) + [f"{n} {c}" for n, c in row.taken.items()]
+                ),
+                f"{row.filters:,}",
+                f"{row.parameters:,}",
+                number(row.style_distance, 4),
+                number(row.content_distance, 4),
+                row.status,
+                row.reason,
+            )
+            for row in rounds
+        ),
+    )
+
+
 def sparsity_table(report: Report) -> Table:
     """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
     rows = [
-        (file.target, w.name, "x".join(map(str, w.shape)), w.stored, percent(w.nonzero_share))
+        (file.target, w.name, "x".join(map(str, w.shape)), stored_as(w.stored), percent(w.nonzero_share))
         for file in report.record.files
         for w in file.contents.weights
         if w.convolution
@@ -194,8 +243,16 @@ def all_tables(report: Report) -> tuple[Table, ...]:
         latency,
         memory_table(report),
         contents_table(report),
+        rounds_table(report),
+        compression_table(report),
         sparsity_table(report),
     )
+
+
+def stored_as(stored: str) -> str:
+    """The type of a stored tensor in words: ``lut-4bit-sparse`` is ``4-bit palettized, sparse``."""
+    palettized = re.sub(r"^lut-(\d)bit", r"\1-bit palettized", stored)
+    return palettized.replace("-sparse", ", sparse")
 
 
 def number(value: float | None, digits: int | None = None) -> str:

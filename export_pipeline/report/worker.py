@@ -13,9 +13,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from export_pipeline.errors import ModelError, PipelineError
+
+if TYPE_CHECKING:
+    from export_pipeline.runtimes import Runtime
 
 WARM_UP = 3
 # Idle threads of some libraries spin for a moment after a run; they must not slow the next file down.
@@ -54,13 +57,13 @@ def latency(job: dict[str, Any]) -> dict[str, Any]:
         except PipelineError as error:
             answer[path] = {"error": str(error)}
             continue
-        size = runtime.inputs[0].size or (None, None)
+        size = image_size(runtime, job)
         answer[path] = {
             "runtime": runtime.name,
             "version": runtime.version,
             "seconds": [],
-            "height": size[0] or job["height"],
-            "width": size[1] or job["width"],
+            "height": size[0],
+            "width": size[1],
         }
         ready.append((path, runtime, inputs))
     for turn in range(job["runs"]):
@@ -71,6 +74,15 @@ def latency(job: dict[str, Any]) -> dict[str, Any]:
             runtime.run(inputs)
             answer[path]["seconds"].append(time.perf_counter() - start)
     return answer
+
+
+def image_size(runtime: Runtime, job: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of the first image that a model takes; zeros where it takes none."""
+    images = (port for port in runtime.inputs if port.size is not None or port.kind == "image")
+    for port in images:
+        height, width = port.size or port.shape[-2:]
+        return height or job["height"], width or job["width"]
+    return 0, 0
 
 
 def memory(job: dict[str, Any]) -> dict[str, Any]:

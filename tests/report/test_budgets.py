@@ -9,8 +9,17 @@ from export_pipeline.errors import CheckFailed
 from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import Budget, Recipe
 from export_pipeline.report import Benchmark, FileRecord, LatencyResult, MemoryResult, Record, Report, check
-from export_pipeline.report.budgets import ON_FILES, ON_MACHINE, RULES, Value, file_budgets, judge, machine_budgets
-from export_pipeline.report.model import Contents, Machine, Size
+from export_pipeline.report.budgets import (
+    ON_FILES,
+    ON_MACHINE,
+    RULES,
+    Value,
+    file_budgets,
+    judge,
+    machine_budgets,
+    sparsity_kept,
+)
+from export_pipeline.report.model import Contents, Machine, Size, Weight
 from export_pipeline.signature import ImageSignature
 
 EMPTY = Contents(parameters=0, nonzero_share=None, multiply_accumulates=None, operations={}, precisions={}, weights=())
@@ -22,6 +31,7 @@ FILE = FileRecord(
     size=Size(bytes=1000, deflated_bytes=600),
     contents=EMPTY,
 )
+FILES = {FILE.target: FILE.file}
 MACHINE = Machine(processor="p", cores=1, system="s", python="3", libraries={})
 
 
@@ -118,12 +128,12 @@ def test_a_target_that_is_not_exported_is_skipped_and_says_so() -> None:
 def test_speed_is_a_multiple_of_the_float_networks_in_the_same_run() -> None:
     speeds = (latency("float.keras", 10), latency("a.onnx", 25))
     memory = (MemoryResult(file="a.onnx", runtime="r", peak_bytes=2000, imported_bytes=1500),)
-    rows = machine_budgets(recipe(fps_ratio=3, peak_memory_bytes=2000), [FILE], measured(latency=speeds, memory=memory))
+    rows = machine_budgets(recipe(fps_ratio=3, peak_memory_bytes=2000), FILES, measured(latency=speeds, memory=memory))
     assert [(row.what, row.measured, row.status) for row in rows] == [
         ("fps_ratio", 2.5, "failed"),
         ("peak_memory_bytes", 2000, "passed"),
     ]
-    (alone,) = machine_budgets(recipe(fps_ratio=3), [FILE], measured(skipped={"a.onnx": "it does not run"}))
+    (alone,) = machine_budgets(recipe(fps_ratio=3), FILES, measured(skipped={"a.onnx": "it does not run"}))
     assert (alone.status, alone.reason) == ("skipped", "it does not run")
 
 
@@ -146,3 +156,36 @@ def test_check_names_every_failed_row_and_the_place() -> None:
         assert part in str(caught.value)
     good = record.model_copy(update={"budgets": (), "parity": (parity(),)})
     check(Report(record=good, benchmark=measured()))
+
+
+def contents(*kernels: tuple[int, float]) -> Contents:
+    """Contents with kernels of so many weights and such a share of nonzero ones."""
+    weights = tuple(
+        Weight(
+            name="w", shape=(size,), stored="float32", bits=32, parameters=size, nonzero_share=share, convolution=True
+        )
+        for size, share in kernels
+    )
+    total = sum(size for size, _ in kernels)
+    share = sum(size * share for size, share in kernels) / total
+    return EMPTY.model_copy(update={"nonzero_share": share, "weights": weights})
+
+
+@pytest.mark.parametrize(
+    ("kernels", "reason"),
+    [
+        (((100, 0.5), (100, 0.3), (200, 0.25)), ""),
+        (((100, 0.3), (100, 0.4), (200, 0.25)), ""),  # in another order, and some more zeros
+        (((100, 0.5), (300, 0.2)), ""),  # joined by a converter: the total is all that can be said
+        (((100, 0.5), (100, 0.3), (200, 0.3)), "over"),
+        (((100, 0.6), (100, 0.1), (200, 0.2)), "a kernel of 100 weights has 60 nonzero ones instead of 50"),
+    ],
+)
+def test_the_zeros_of_each_kernel_are_demanded_of_files(kernels: tuple[tuple[int, float], ...], reason: str) -> None:
+    pruned = Recipe.parse({"compress": {"schedule": "constant", "end_step": 1, "steps": 1}})
+    network = contents((100, 0.5), (100, 0.3), (200, 0.25))
+    file = FILE.model_copy(update={"contents": contents(*kernels)})
+    (row,) = sparsity_kept(pruned, network, [file])
+    assert row.status == ("failed" if reason else "passed")
+    assert reason in row.reason
+    assert sparsity_kept(recipe(), network, [file]) == ()

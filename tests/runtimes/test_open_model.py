@@ -98,9 +98,16 @@ def test_a_damaged_file_is_a_clear_error(tmp_path: Path, suffix: str, damage: st
 def test_what_is_not_there_or_of_no_known_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model at .*none\.onnx"):
         open_model(tmp_path / "none.onnx")
-    (tmp_path / "a.tflight").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"did you mean '\.tflite'"):
-        open_model(tmp_path / "a.tflight")
+    for name, found in (("report.json", r"an unknown suffix '\.json'"), ("report", "no suffix")):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ModelError, match=f"{found}; allowed: {', '.join(SUFFIXES)}"):
+            open_model(tmp_path / name)
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    for name in ("manifest.json", "b.tflite", "b.onnx"):
+        (bundle / name).write_bytes(b"")
+    with pytest.raises(ModelError, match=r"is a bundle, not a model; name one of its model files: b\.onnx, b\.tflite$"):
+        open_model(bundle)
     (tmp_path / "a.onnx").mkdir()
     with pytest.raises(ModelError, match="folder"):
         open_model(tmp_path / "a.onnx")

@@ -19,4 +19,4 @@ def read(path: Path) -> Contents:
         weight(info.name, info.values, info.dtype_stored, info.bits, info.values.ndim == _KERNEL_RANK)
         for info in emulator.weights(path).values()
     ]
-    return summary(weights, described["operations"], described["precisions"], int(described["multiply_accumulates"]))
+    return summary(weights, described["operations"], described["precisions"], described["multiply_accumulates"])

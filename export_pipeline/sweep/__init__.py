@@ -1,0 +1,195 @@
+"""Sweep: one recipe at many settings. What they share is built once, the rest in parallel, and all of it compared.
+
+grid -> shared stages -> points -> memory and latency -> picks, plots, sheet, page
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export_pipeline.errors import CheckFailed, PipelineError, UsageError
+from export_pipeline.files import empty, locked, remove_parts, write_text
+from export_pipeline.recipe import Recipe, read_toml
+from export_pipeline.sweep.grid import Point, parse_setting, points
+from export_pipeline.sweep.jobs import Job
+from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, SweepRecord, SweptPoint
+from export_pipeline.sweep.picks import TOLERANCE, check_tolerance
+from export_pipeline.sweep.point import broken, read_result, run_point
+from export_pipeline.sweep.processes import Failure, run_jobs
+from export_pipeline.sweep.render import terminal
+from export_pipeline.sweep.stages import Stage, point_key, shared, stages_of
+from export_pipeline.wiring import checked_recipe
+
+__all__ = ["TOLERANCE", "PointResult", "Sweep", "check", "parse_setting", "run_point", "sweep", "terminal"]
+
+RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET = "sweep.json", "benchmark.json", "sweep.md", "sheet.jpg"
+WORK = ".work"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One point with what it takes to run it."""
+
+    point: Point
+    checked: Recipe
+    stages: tuple[Stage, ...]
+    folder: str
+
+
+def sweep(
+    recipe: Path,
+    settings: Sequence[str],
+    out: Path | None = None,
+    *,
+    jobs: int | None = None,
+    tolerance: float = TOLERANCE,
+    fresh: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Sweep:
+    """Run every point of a grid over *recipe* and write the comparison.
+
+    Args:
+        recipe: a recipe file.
+        settings: as after ``--set``: see :func:`export_pipeline.sweep.grid.parse_setting`.
+        out: folder of the results; ``artifacts/sweeps/<name>`` when left out.
+        jobs: points at work at a time; as many as there are processors when left out.
+        tolerance: rise of the style and content distance that the picks allow, as a share.
+        fresh: forget what an earlier run left there.
+        say: called with a line at each step.
+
+    Raises:
+        UsageError, RecipeError, ImageError, CheckpointError: a point cannot be run as written; nothing has been.
+        OutputError: a result cannot be written.
+    """
+    from export_pipeline.report.machine import cores, libraries
+
+    parallel = cores() if jobs is None else jobs
+    if parallel < 1:
+        raise UsageError(f"jobs is {parallel}; it must be 1 or more")
+    check_tolerance(tolerance)
+    data, axes = read_toml(recipe), [parse_setting(text) for text in settings]
+    grid = points(data, axes, recipe.parent)
+    say(f"{len(grid)} points; looking at what they name")
+    plans = _planned(grid)
+    out = (out or Path("artifacts") / "sweeps" / grid[0].recipe.name).resolve()
+    _refuse_foreign(out)
+    with locked(out / WORK, "sweep"):
+        remove_parts(out)
+        if fresh:
+            empty(out / WORK)
+        swept = _run(plans, out, recipe.parent.resolve(), parallel, say)
+        record = SweepRecord(
+            name=grid[0].recipe.name,
+            recipe=data,
+            settings={axis.path: axis.values for axis in axes},
+            libraries=libraries(),
+            points=swept,
+        )
+        return _finished(out, record, plans, parallel, tolerance, say)
+
+
+def check(found: Sweep) -> None:
+    """Demand that every point could be run. Checks of the recipes that failed are results, not faults.
+
+    Raises:
+        CheckFailed: points ended in something unexpected; each is named.
+    """
+    if found.broken:
+        why = "; ".join(f"{point.label}: {point.result.reason}" for point in found.broken)
+        raise CheckFailed(f"{len(found.broken)} of {len(found.record.points)} points failed unexpectedly: {why}")
+
+
+def _planned(grid: Sequence[Point]) -> list[Plan]:
+    recipes = []
+    for point in grid:
+        try:
+            recipes.append(checked_recipe(point.recipe, planning=False))
+        except PipelineError as error:
+            raise type(error)(f"{point.label}: {error}") from error
+    keys = [point_key(recipe) for recipe in recipes]
+    stages = shared({key: stages_of(recipe, p.data) for key, recipe, p in zip(keys, recipes, grid, strict=True)})
+    return [
+        Plan(point, recipe, stages[key], f"{WORK}/point-{key}")
+        for point, recipe, key in zip(grid, recipes, keys, strict=True)
+    ]
+
+
+def _refuse_foreign(out: Path) -> None:
+    known = (out / RECORD_FILE).is_file() or (out / WORK).is_dir()
+    if out.exists() and not known and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"{out} exists and is not a sweep; it is not overwritten. Choose another output folder.")
+
+
+def _run(
+    plans: Sequence[Plan], out: Path, relative_to: Path, parallel: int, say: Callable[[str], None]
+) -> tuple[SweptPoint, ...]:
+    """The shared stages, first those that others begin with; then the points."""
+    waves: list[dict[str, Job]] = [{}, {}, {}]
+    for plan in plans:
+        before = None
+        for depth, stage in enumerate(plan.stages):
+            label = f"{stage.kind} for {plan.point.label}"
+            job = _job(stage.kind, label, out / WORK / stage.folder, stage.data, before, relative_to)
+            waves[depth].setdefault(stage.folder, job)
+            before = job
+        job = _job("point", plan.point.label, out / plan.folder, plan.point.data, before, relative_to)
+        waves[-1].setdefault(plan.folder, job)
+    failures: dict[Path, Failure] = {}  # by folder
+    for wave in waves:
+        blocked = {job.folder: failures[job.after] for job in wave.values() if job.after in failures}
+        failures |= blocked
+        ready = [job for job in wave.values() if job.folder not in blocked]
+        failures |= run_jobs(ready, parallel, say)
+    return tuple(_swept(plan, out, failures.get(out / plan.folder)) for plan in plans)
+
+
+def _job(kind: str, label: str, folder: Path, data: Mapping[str, Any], before: Job | None, relative_to: Path) -> Job:
+    about = {"kind": kind, "label": label, "folder": folder, "recipe": dict(data), "relative_to": relative_to}
+    return Job.model_validate({**about, "after": before.folder if before else None})
+
+
+def _swept(plan: Plan, out: Path, failure: Failure | None) -> SweptPoint:
+    result = read_result(out / plan.folder) if failure is None else None
+    if result is None:
+        reason = failure.reason.replace(f"{out}/", "") if failure else "it left no result"
+        expected = failure is not None and failure.expected
+        result = broken(plan.checked, reason, "failed" if expected else "broken")
+    return SweptPoint(label=plan.point.label, overrides=plan.point.overrides, folder=plan.folder, result=result)
+
+
+def _finished(
+    out: Path, record: SweepRecord, plans: Sequence[Plan], parallel: int, tolerance: float, say: Callable[[str], None]
+) -> Sweep:
+    """Measure what needs an idle machine, choose, draw, and write it all down."""
+    from export_pipeline.report.machine import machine
+    from export_pipeline.sweep.measure import Meter
+    from export_pipeline.sweep.picks import candidates, picks, reference
+    from export_pipeline.sweep.plots import draw_plots
+    from export_pipeline.sweep.render import markdown
+    from export_pipeline.sweep.sheet import draw_sheet
+
+    runs = max(plan.checked.report.runs for plan in plans)
+    meter = Meter(out, out / WORK, runs, parallel, say)
+    measured = meter.measured(record.points, {plan.point.label: plan.checked for plan in plans})
+    found = candidates(record.points, measured)
+    benchmark = SweepBenchmark(
+        name=record.name,
+        machine=machine(),
+        **{name: getattr(measured.rows, name) for name in type(measured.rows).model_fields},
+        yardsticks=measured.yardsticks,
+        budgets=measured.budgets,
+        tolerance=tolerance,
+        picks=picks(found, reference(record.points), tolerance),
+    )
+    made = Sweep(record=record, benchmark=benchmark)
+    say("plots and sheet")
+    pictures = list(draw_plots(out, record.name, found))
+    if draw_sheet(out / SHEET, out, record.points):
+        pictures.insert(0, SHEET)
+    write_text(out / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
+    write_text(out / BENCHMARK_FILE, benchmark.model_dump_json(indent=1) + "\n")
+    write_text(out / PAGE, markdown(made, pictures))
+    return made

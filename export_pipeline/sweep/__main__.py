@@ -1,0 +1,48 @@
+"""``python -m export_pipeline.sweep JOB.json`` runs one job of a sweep, here or on any machine of a cluster.
+
+What it prints on standard output is for people, and its last line says why it failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from export_pipeline.errors import PipelineError
+from export_pipeline.sweep.jobs import WITH_PARENT, Job, run_job
+
+UNEXPECTED = 3
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job in the file that is named; 0 good, 1 a check failed, 2 or 3 anything else, as the last line says."""
+    if WITH_PARENT in arguments:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    job = Job.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
+    try:
+        # Standard error is left to what libraries print.
+        with contextlib.redirect_stderr(sys.stdout):
+            run_job(job)
+        return 0
+    except PipelineError as error:
+        print(" ".join(str(error).split()), flush=True)
+        return error.exit_code
+    except Exception as error:  # told in one line to the sweep, in full to the log
+        traceback.print_exc()
+        print(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
+        return UNEXPECTED
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe from the sweep. It closes when that ends, and be it by kill -9."""
+    while os.read(0, 1024):
+        pass
+    os._exit(UNEXPECTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,209 @@
+"""Which files of a sweep to take: the Pareto fronts, and three picks by stated rules.
+
+The *reference* is the float network of the sweep with the least sum of style and content distance. A file is *within
+tolerance* when neither of its distances is above ``1 + tolerance`` times the reference's. Only files count whose
+checks have passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from export_pipeline.errors import UsageError
+from export_pipeline.sweep.measure import Measurement, names_of
+from export_pipeline.sweep.model import FloatNetwork, Pick, SweptPoint
+
+TOLERANCE = 0.05
+# What a file costs, and how far it is from the best: the axes on which a file is balanced.
+COSTS, QUALITIES = ("deflated_bytes", "latency_ms"), ("style_distance", "content_distance")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One file with all that it is plotted and picked by; None where it was not measured."""
+
+    point: SweptPoint
+    target: str
+    passed: bool
+    bytes: int
+    deflated_bytes: int
+    latency_ms: float | None
+    iqr_ms: float | None
+    peak_memory_bytes: int | None
+    style_distance: float | None
+    content_distance: float | None
+    psnr: float | None
+
+    @property
+    def name(self) -> str:
+        """Point and target in words."""
+        return f"{self.point.label}, {self.target}"
+
+
+def candidates(points: Sequence[SweptPoint], measurement: Measurement) -> tuple[Candidate, ...]:
+    """Every file of *points*."""
+    latency = {row.file: row for row in measurement.rows.latency if row.threads == 1}
+    memory = {row.file: row.peak_bytes for row in measurement.rows.memory}
+    found = []
+    for point in points:
+        missed = {row.target for row in measurement.budgets.get(point.label, ()) if row.status != "passed"}
+        for file in point.result.files:
+            name = names_of(point)[file.target]
+            found.append(
+                Candidate(
+                    point=point,
+                    target=file.target,
+                    passed=file.status == "passed" and file.target not in missed,
+                    bytes=file.size.bytes,
+                    deflated_bytes=file.size.deflated_bytes,
+                    latency_ms=latency[name].median_ms if name in latency else None,
+                    iqr_ms=latency[name].iqr_ms if name in latency else None,
+                    peak_memory_bytes=memory.get(name),
+                    style_distance=file.style_distance,
+                    content_distance=file.content_distance,
+                    psnr=file.psnr,
+                )
+            )
+    return tuple(found)
+
+
+def reference(points: Sequence[SweptPoint]) -> FloatNetwork | None:
+    """The float network that files are held against; ``None`` where no point was judged."""
+    networks = [point.result.float_network for point in points if point.result.float_network]
+    judged = [one for one in networks if _sum(one) is not None]
+    return min(judged, key=lambda one: _sum(one) or 0.0, default=None)
+
+
+def front(values: Sequence[tuple[float, float]]) -> list[int]:
+    """Indices of the pairs that no other pair beats, least first value first; smaller is better for both.
+
+    Of equal pairs the first is kept.
+    """
+    kept: list[int] = []
+    for index in sorted(range(len(values)), key=lambda one: (values[one], one)):
+        if not kept or values[index][1] < values[kept[-1]][1]:
+            kept.append(index)
+    return kept
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Refuse a tolerance that is none.
+
+    Raises:
+        UsageError: it is not above 0, or not finite.
+    """
+    if not (math.isfinite(tolerance) and tolerance > 0):
+        raise UsageError(f"the tolerance is {tolerance}; it must be above 0, such as 0.05 for 5 % above the float")
+
+
+def picks(found: Sequence[Candidate], best: FloatNetwork | None, tolerance: float) -> tuple[Pick, ...]:
+    """The three picks among *found*."""
+    passed = [one for one in found if one.passed]
+    within = [one for one in passed if best and (rise := rise_of(one, best)) is not None and rise <= tolerance]
+    timed = [one for one in within if one.latency_ms is not None]
+    close = f"of the files whose style and content distance are at most {tolerance:.1%} above the float network's"
+    nothing = _none(passed, best, tolerance)
+    untimed = "no file within tolerance could be timed" if within else nothing
+    return (
+        _least("smallest", f"fewest deflated bytes {close}", within, _by_bytes, _bytes, nothing),
+        _least("fastest", f"least latency on one thread {close}", timed, _by_speed, _among(timed), untimed),
+        _balanced(passed, tolerance),
+    )
+
+
+def rise_of(one: Candidate, best: FloatNetwork) -> float | None:
+    """By what share the worse of the two distances is above the reference's; negative when both are below."""
+    pairs = ((one.style_distance, best.style_distance), (one.content_distance, best.content_distance))
+    rises = [own / its - 1 for own, its in pairs if own is not None and its]
+    return max(rises) if len(rises) == len(pairs) else None
+
+
+def _least(
+    name: str,
+    rule: str,
+    among: Sequence[Candidate],
+    key: Callable[[Candidate], tuple[float, ...]],
+    words: Callable[[Candidate], str],
+    otherwise: str,
+) -> Pick:
+    chosen = min(among, key=key, default=None)
+    if chosen is None:
+        return _pick(name, rule, None, otherwise)
+    return _pick(name, rule, chosen, f"the least of {len(among)} files within tolerance: {words(chosen)}")
+
+
+def _balanced(passed: Sequence[Candidate], tolerance: float) -> Pick:
+    rule = (
+        "nearest to a file with the best of all four of deflated bytes, latency, style and content distance, where a "
+        f"doubling of bytes or latency is as far as a rise of a distance by {tolerance:.1%}"
+    )
+    whole = [one for one in passed if all(getattr(one, axis) for axis in (*COSTS, *QUALITIES))]
+    if not whole:
+        return _pick("balanced", rule, None, "no file that passed its checks has all four numbers")
+    rows = [[getattr(one, axis) for axis in (*COSTS, *QUALITIES)] for one in whole]
+    away = corner_distances(rows, [*[2.0] * len(COSTS), *[1 + tolerance] * len(QUALITIES)])
+    least = min(range(len(whole)), key=lambda index: (away[index], index))
+    chosen = whole[least]
+    reason = (
+        f"at {away[least]:.2f}, where the furthest of {len(whole)} files is at {max(away):.2f}: {_bytes(chosen)}, "
+        f"{chosen.latency_ms:.2f} ms, style {chosen.style_distance:.4f}, content {chosen.content_distance:.4f}"
+    )
+    return _pick("balanced", rule, chosen, reason)
+
+
+def corner_distances(rows: Sequence[Sequence[float]], steps: Sequence[float]) -> list[float]:
+    """Euclidean distance of each row of positive numbers from the corner of the least of all columns.
+
+    Columns are taken as logarithms to the base of their entry in *steps*: a value that is as many times the least is
+    at distance 1. What hardly differs, such as the latency of equal networks, then hardly counts.
+    """
+    least = [min(column) for column in zip(*rows, strict=True)]
+    return [
+        math.hypot(*(math.log(v / low) / math.log(step) for v, low, step in zip(row, least, steps, strict=True)))
+        for row in rows
+    ]
+
+
+def _by_bytes(one: Candidate) -> tuple[float, ...]:
+    return one.deflated_bytes, one.bytes
+
+
+def _by_speed(one: Candidate) -> tuple[float, ...]:
+    return one.latency_ms or 0.0, one.deflated_bytes
+
+
+def _none(passed: Sequence[Candidate], best: FloatNetwork | None, tolerance: float) -> str:
+    """Why no file is within tolerance, and which comes nearest."""
+    rises = [(rise, one.name) for one in passed if best and (rise := rise_of(one, best)) is not None]
+    if not rises:
+        return "no file passed its checks and was judged"
+    rise, name = min(rises)
+    return f"no file is within {tolerance:.1%}; the nearest, {name}, is {rise:.1%} above"
+
+
+def _bytes(one: Candidate) -> str:
+    return f"{one.deflated_bytes:,} bytes deflated"
+
+
+def _among(timed: Sequence[Candidate]) -> Callable[[Candidate], str]:
+    """Speed in words, with how many of *timed* are as fast as far as one can tell."""
+
+    def speed(one: Candidate) -> str:
+        limit = (one.latency_ms or 0.0) + (one.iqr_ms or 0.0)
+        level = sum(other is not one and (other.latency_ms or 0.0) <= limit for other in timed)
+        tie = f"; {level} more lie within that range" if level else ""
+        return f"{one.latency_ms:.2f} ms (interquartile range {one.iqr_ms:.2f} ms{tie})"
+
+    return speed
+
+
+def _pick(name: str, rule: str, chosen: Candidate | None, reason: str) -> Pick:
+    place = (chosen.point.label, chosen.target) if chosen else (None, None)
+    return Pick.model_validate({"name": name, "rule": rule, "point": place[0], "target": place[1], "reason": reason})
+
+
+def _sum(network: FloatNetwork) -> float | None:
+    style, content = network.style_distance, network.content_distance
+    return None if style is None or content is None else style + content

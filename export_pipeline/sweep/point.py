@@ -1,0 +1,161 @@
+"""One point of a sweep: a recipe in, its files and a result out. It knows nothing of the grid or of other points."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export_pipeline.compress_table import CompressTable
+from export_pipeline.errors import CheckFailed, EmulatorError, ModelError, OutputError
+from export_pipeline.files import write_text, written_aside
+from export_pipeline.images import save_image, to_uint8
+from export_pipeline.parity import ParityResult
+from export_pipeline.pipeline import Pipeline, opened
+from export_pipeline.recipe import Recipe
+from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult
+from export_pipeline.sweep.stages import begin_with
+
+if TYPE_CHECKING:
+    from export_pipeline.report import FileRecord, Record
+
+RESULT = "result.json"
+FILES = "export"
+FLOAT_FILE = "float.keras"
+PHOTO, FLOAT_PICTURE, PICTURE = "photo.png", "float.png", "picture.png"
+BUILD = "build"  # of which only the work folder is ever there
+Listeners = dict[str, Any]  # ``say`` and ``on_step`` of a Pipeline
+
+
+def run_point(
+    recipe_json: str,
+    folder: Path,
+    *,
+    relative_to: Path = Path(),
+    shared: Path | None = None,
+    listeners: Listeners | None = None,
+) -> PointResult:
+    """Train, compress, export and judge one recipe: a pure function of it. Nothing here depends on a clock.
+
+    Args:
+        recipe_json: the recipe as nested tables, as JSON.
+        folder: gets the files, ``float.keras``, three pictures and, last, ``result.json``. A result that lies there
+            is given back; an interrupted point goes on where it was.
+        relative_to: where relative paths in the recipe start.
+        shared: work folder of a build that has finished stages of this recipe; they are not run again.
+        listeners: called with a line at each stage, and with each step of a training.
+
+    Returns:
+        The result; a failed check is one, too.
+
+    Raises:
+        PipelineError: anything but a failed check went wrong.
+    """
+    if found := read_result(folder):
+        return found
+    recipe = Recipe.parse(json.loads(recipe_json), folder=relative_to)
+    with opened(recipe, folder / BUILD, **(listeners or {})) as pipeline:
+        if shared is not None:
+            begin_with(pipeline.work, shared)
+        try:
+            result = _measured(pipeline, folder)
+        except CheckFailed as error:
+            result = broken(recipe, str(error), status="failed")
+        write_text(folder / RESULT, result.model_dump_json(indent=1) + "\n")
+        shutil.rmtree(pipeline.work)
+    return result
+
+
+def read_result(folder: Path) -> PointResult | None:
+    """The result that lies in *folder*, or ``None``.
+
+    Raises:
+        OutputError: it is damaged.
+    """
+    path = folder / RESULT
+    try:
+        return PointResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise OutputError(f"{path} is damaged. Start over with --fresh.") from error
+
+
+def broken(recipe: Recipe, reason: str, status: str = "broken") -> PointResult:
+    """The result of a point of which nothing was measured."""
+    size = {"height": recipe.export.height, "width": recipe.export.width}
+    return PointResult.model_validate({"status": status, "reason": " ".join(reason.split()), **size})
+
+
+def _measured(pipeline: Pipeline, folder: Path) -> PointResult:
+    from export_pipeline.train import restored
+
+    checkpoint = pipeline.trained[1]
+    trained = restored(checkpoint)  # the compress stage changes the one that the train stage gave
+    record = pipeline.record
+    rows = pipeline.parity
+    if pipeline.recipe.compress != CompressTable():
+        pipeline.say("compare: with the network as trained")
+        rows = pipeline.compared_with(trained)
+    against = {row.target: row for row in rows}
+    files = tuple(_file_result(row, record, against[row.target], pipeline) for row in record.files)
+    with written_aside(folder / FLOAT_FILE) as aside:
+        trained.save(aside)
+    _draw(pipeline, trained, folder)
+    shutil.rmtree(folder / FILES, ignore_errors=True)
+    (pipeline.work / "export").rename(folder / FILES)
+    first = next(iter(against.values()))
+    failed = [f"{file.target} {reason}" for file in files for reason in file.reasons]
+    return PointResult(
+        status="failed" if failed else "passed",
+        reason="; ".join(failed),
+        height=record.recipe.export.height,
+        width=record.recipe.export.width,
+        float_network=FloatNetwork(
+            checkpoint_sha256=checkpoint.sha256,
+            parameters=trained.count_params(),
+            style_distance=first.float_style_distance,
+            content_distance=first.float_content_distance,
+        ),
+        files=files,
+    )
+
+
+def _file_result(file: FileRecord, record: Record, against: ParityResult, pipeline: Pipeline) -> FileResult:
+    parity = next(row for row in record.parity if row.target == file.target)
+    reasons = [f"parity: {parity.reason}"] if parity.status != "passed" else []
+    reasons += [
+        f"{row.what}: {row.reason}" for row in record.budgets if row.target == file.target and row.status != "passed"
+    ]
+    exported = next(row for row in pipeline.exported if row.target == file.target)
+    return FileResult(
+        target=file.target,
+        file=f"{FILES}/{file.file}",
+        sha256=exported.sha256,
+        size=file.size,
+        nonzero_share=file.contents.nonzero_share,
+        psnr=against.psnr,
+        ssim=against.ssim,
+        style_distance=parity.style_distance,
+        content_distance=parity.content_distance,
+        export_psnr=parity.psnr,
+        status="failed" if reasons else "passed",
+        reasons=tuple(reasons),
+    )
+
+
+def _draw(pipeline: Pipeline, trained: Any, folder: Path) -> None:
+    """One photograph, what the network as trained makes of it, and what the first file does, if it runs."""
+    from export_pipeline.runtimes import open_model
+
+    photo = pipeline.shown()[0]
+    save_image(folder / PHOTO, photo)
+    save_image(folder / FLOAT_PICTURE, to_uint8(trained(photo[None].astype(np.float32), training=False)[0].numpy()))
+    try:
+        output = open_model(pipeline.work / "export" / pipeline.exported[0].file).stylize(photo)
+        save_image(folder / PICTURE, to_uint8(output))
+    except (ModelError, EmulatorError):
+        (folder / PICTURE).unlink(missing_ok=True)

@@ -1,0 +1,113 @@
+"""Jobs in parallel, each in a fresh process with its share of the processors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from export_pipeline.errors import CheckFailed
+from export_pipeline.files import write_text
+from export_pipeline.report.machine import cores
+from export_pipeline.sweep.jobs import WITH_PARENT, Job
+
+# What TensorFlow and the numeric libraries below NumPy read when they start.
+THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job did not end well; ``expected`` when a check of the recipe failed."""
+
+    reason: str
+    expected: bool
+
+
+def run_jobs(jobs: Sequence[Job], parallel: int, say: Callable[[str], None]) -> dict[Path, Failure]:
+    """Run *jobs*, *parallel* at a time; those that were finished earlier are not run again.
+
+    Returns:
+        The failures, by folder of the job.
+    """
+    waiting = [job for job in jobs if not job.finished]
+    if not waiting:
+        return {}
+    pool = _Pool(min(parallel, len(waiting)), len(waiting), say)
+    with ThreadPoolExecutor(pool.parallel) as threads:
+        try:
+            outcomes = list(threads.map(pool.run, waiting))
+        except BaseException:
+            pool.stop()
+            raise
+    return {job.folder: outcome for job, outcome in zip(waiting, outcomes, strict=True) if outcome}
+
+
+class _Pool:
+    """The processes that run now."""
+
+    def __init__(self, parallel: int, jobs: int, say: Callable[[str], None]) -> None:
+        self.parallel, self._jobs, self._say = parallel, jobs, say
+        self._lock, self._running, self._stopped, self._ended = threading.Lock(), set[subprocess.Popen[str]](), False, 0
+
+    def run(self, job: Job) -> Failure | None:
+        """Run one job to its end, passing on what it tells."""
+        begun, last = time.monotonic(), ""
+        write_text(job.folder / "job.json", job.model_dump_json(indent=1) + "\n")
+        with (job.folder / "log.txt").open("w", encoding="utf-8") as log:
+            with self._lock:
+                if self._stopped:
+                    return Failure("the sweep was stopped", expected=False)
+                process = self._started(job, log.fileno())
+            assert process.stdout
+            for line in process.stdout:
+                last = line.strip()
+                self._tell(f"{job.label}: {last}")
+            code = process.wait()
+        with self._lock:
+            self._running.discard(process)
+            self._ended += 1
+        outcome = _outcome(code, last, job)
+        self._tell(
+            f"[{self._ended}/{self._jobs}] {job.label}: {'failed' if outcome else 'done'}"
+            f" after {time.monotonic() - begun:.0f} s"
+        )
+        return outcome
+
+    def stop(self) -> None:
+        """End every process, and start none any more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
+
+    def _started(self, job: Job, log: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "export_pipeline.sweep", str(job.folder / "job.json"), WITH_PARENT]
+        root = str(Path(__file__).parents[2])
+        share = str(max(1, cores() // self.parallel))
+        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, **dict.fromkeys(THREADS, share), "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+        self._running.add(process)
+        return process
+
+    def _tell(self, line: str) -> None:
+        with self._lock:
+            self._say(line)
+
+
+def _outcome(code: int, last: str, job: Job) -> Failure | None:
+    if code == 0:
+        return None
+    if code < 0:
+        name = signal.Signals(-code).name
+        return Failure(f"its process was ended by {name}; {job.folder.name}/log.txt may say more", expected=False)
+    return Failure(last or f"its process ended with code {code}", expected=code == CheckFailed.exit_code)

@@ -1,0 +1,132 @@
+"""The page of a sweep, and its text for a terminal: drawn from the two records, nothing is worked out here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from export_pipeline.report.rows import number, percent
+from export_pipeline.report.tables import Table, markdown_table, text_table
+from export_pipeline.sweep.grid import shown
+from export_pipeline.sweep.model import FileResult, Sweep, SweptPoint
+
+
+def markdown(sweep: Sweep, pictures: Sequence[str]) -> str:
+    """The page; *pictures* are files beside it."""
+    record, benchmark = sweep.record, sweep.benchmark
+    machine = benchmark.machine
+    axes = "; ".join(f"`{path}` = {', '.join(map(shown, values))}" for path, values in record.settings.items())
+    versions = ", ".join(f"{name} {version}" for name, version in record.libraries.items())
+    parts = [
+        f"# Sweep of {record.name}",
+        f"{len(record.points)} points: {axes}.",
+        f"Speed and memory are of {machine.processor}, {machine.cores} cores, {machine.system}, Python "
+        f"{machine.python}: they compare files with each other and are not a phone's. Made and run with {versions}.",
+        "## Picks",
+        markdown_table(_picks_table(sweep)),
+        "\n".join(f"- **{pick.name}**: {pick.rule}." for pick in benchmark.picks),
+        "## Files",
+        "`PSNR dB` and `SSIM` compare a file with the float network as trained, before it was compressed; `export dB` "
+        "with the compressed network, which is the parity check. Distances are means over the validation photographs; "
+        "less is better.",
+        markdown_table(_files_table(sweep)),
+        "## Float networks",
+        markdown_table(_networks_table(sweep)),
+    ]
+    if wrong := _wrong(sweep):
+        parts += ["## What failed", "\n".join(f"- {line}" for line in wrong)]
+    parts += [f"![{picture}]({picture})" for picture in pictures]
+    return "\n\n".join(parts) + "\n"
+
+
+def terminal(sweep: Sweep) -> str:
+    """Files and picks for a terminal."""
+    picks = [
+        f"{pick.name}: {f'{pick.point}, {pick.target}: ' if pick.point else ''}{pick.reason}"
+        for pick in sweep.benchmark.picks
+    ]
+    return "\n".join([text_table(_files_table(sweep)), "", *picks])
+
+
+def _wrong(sweep: Sweep) -> list[str]:
+    """What failed or was not measured, a line each."""
+    points, benchmark = sweep.record.points, sweep.benchmark
+    lines = [
+        f"{one.label}: {one.result.status}: {one.result.reason}" for one in points if one.result.status != "passed"
+    ]
+    lines += [
+        f"{label}: {row.target} {row.what}: {row.reason}"
+        for label, rows in benchmark.budgets.items()
+        for row in rows
+        if row.status != "passed"
+    ]
+    return lines + [f"{file} was not measured: {reason}" for file, reason in benchmark.skipped.items()]
+
+
+def _picks_table(sweep: Sweep) -> Table:
+    rows = tuple((pick.name, pick.point or "none", pick.target or "", pick.reason) for pick in sweep.benchmark.picks)
+    return Table("Picks", ("pick", "point", "target", "why"), rows)
+
+
+def _files_table(sweep: Sweep) -> Table:
+    header = (
+        *sweep.record.settings,
+        "target",
+        "bytes",
+        "deflated",
+        "nonzero",
+        "style",
+        "content",
+        "PSNR dB",
+        "SSIM",
+        "export dB",
+        "ms (1 thread)",
+        "x float FPS",
+        "peak MB",
+        "status",
+    )
+    rows: list[tuple[str, ...]] = []
+    for point in sweep.record.points:
+        values = tuple(map(shown, point.overrides.values()))
+        rows += [(*values, *_file_row(sweep, point, file)) for file in point.result.files]
+        if not point.result.files:
+            rows.append((*values, *[""] * 12, point.result.status.upper()))
+    return Table("Files", header, tuple(rows))
+
+
+def _file_row(sweep: Sweep, point: SweptPoint, file: FileResult) -> tuple[str, ...]:
+    benchmark, name = sweep.benchmark, f"{point.folder}/{file.file}"
+    latency, memory = benchmark.latency_of(name), benchmark.memory_of(name)
+    yardstick = benchmark.latency_of(benchmark.yardsticks[point.label])
+    missed = [r for r in benchmark.budgets.get(point.label, ()) if r.target == file.target and r.status != "passed"]
+    return (
+        file.target,
+        f"{file.size.bytes:,}",
+        f"{file.size.deflated_bytes:,}",
+        percent(file.nonzero_share),
+        number(file.style_distance, 4),
+        number(file.content_distance, 4),
+        number(file.psnr, 1),
+        number(file.ssim, 4),
+        number(file.export_psnr, 1),
+        number(latency.median_ms if latency else None, 2),
+        number(latency.fps / yardstick.fps if latency and yardstick else None, 2),
+        number(memory.peak_bytes / 1e6 if memory else None, 0),
+        ("failed" if missed else file.status).upper(),
+    )
+
+
+def _networks_table(sweep: Sweep) -> Table:
+    rows = {}
+    for point in sweep.record.points:
+        if network := point.result.float_network:
+            yardstick = sweep.benchmark.latency_of(sweep.benchmark.yardsticks[point.label])
+            rows[network.checkpoint_sha256, point.result.height, point.result.width] = (
+                network.checkpoint_sha256[:12],
+                f"{point.result.width}x{point.result.height}",
+                f"{network.parameters:,}",
+                number(network.style_distance, 4),
+                number(network.content_distance, 4),
+                number(yardstick.median_ms if yardstick else None, 2),
+            )
+    header = ("checkpoint", "size", "parameters", "style", "content", "ms (1 thread)")
+    return Table("Float networks", header, tuple(rows.values()))

@@ -1,0 +1,134 @@
+"""What points have in common: the stages that their recipes agree on, which are built once.
+
+A stage goes by a hash of all that determines it, and that hash names its folder. Points whose recipes differ only
+in what comes later find the finished stage there and begin with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export_pipeline import __version__
+from export_pipeline.files import sha256, written_aside
+from export_pipeline.recipe import BUILTIN, Recipe
+
+# Tables and keys of a recipe that decide how the network is trained.
+TRAINING = ("seed", "model", "train")
+# Keys of [compress] that act on what pruning has left.
+AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster")
+# What the judge looks at who ends the rounds of structured pruning.
+JUDGED = {"export": ("height", "width"), "verify": ("images", "content")}
+# Folders inside the work folder of a build that hold the checkpoints of finished stages, ready to go on from.
+KEPT = ("train", "compress")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage that points may share, and the data of a recipe that ends with it."""
+
+    kind: str
+    key: str
+    data: Mapping[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in the work folder of the sweep."""
+        return f"{self.kind}-{self.key}"
+
+
+def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """The stages that a point of *recipe*, written as *data*, may share with others, in order.
+
+    *recipe* must have been through ``checked_recipe``, so that its network is known.
+    """
+    inputs = _inputs(recipe)
+    training = {name: data[name] for name in ("name", *TRAINING) if name in data}
+    trained = Stage("train", _hash(inputs, _dumped(recipe, TRAINING)), training)
+    structured = recipe.compress.structured
+    rounds = structured.blocks or structured.rounds
+    if not (recipe.compress.prunes or rounds):
+        return (trained,)
+    decides = recipe.compress.model_dump(mode="json", exclude=set(AFTER_PRUNING))
+    left = {key: value for key, value in data.get("compress", {}).items() if key not in AFTER_PRUNING}
+    judged = {table: {k: v for k, v in data.get(table, {}).items() if k in keys} for table, keys in JUDGED.items()}
+    pruning = {**training, "compress": left, **(judged if rounds else {})}
+    seen = {table: getattr(recipe, table).model_dump(mode="json", include=set(keys)) for table, keys in JUDGED.items()}
+    key = _hash(inputs, _dumped(recipe, TRAINING), decides, seen if rounds else {})
+    return trained, Stage("prune", key, pruning)
+
+
+def shared(points: Mapping[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ...]]:
+    """The stages of each point, by its key, without those that only one other stage or point begins with.
+
+    A process of its own pays only for what is used twice; else who needs a stage runs it.
+    """
+    left = dict(points)
+    for depth in reversed(range(max(map(len, left.values()), default=0))):
+        users: dict[str, set[str]] = {}
+        for key, stages in left.items():
+            if len(stages) > depth:
+                users.setdefault(stages[depth].key, set()).add((*(stage.key for stage in stages), key)[depth + 1])
+        left = {
+            key: tuple(s for at, s in enumerate(stages) if at != depth or len(users[s.key]) > 1)
+            for key, stages in left.items()
+        }
+    return left
+
+
+def point_key(recipe: Recipe) -> str:
+    """Hash of all that determines a point."""
+    plan = recipe.compress.plan
+    return _hash(_inputs(recipe), recipe.model_dump(mode="json"), {"plan": plan and sha256(recipe.path(plan))})
+
+
+def begin_with(work: Path, finished: Path) -> None:
+    """Give the build whose work folder is *work* the stages that the one in *shared* has finished.
+
+    Files are linked, not copied: a checkpoint under its final name is never written to again.
+    """
+    for name in KEPT:
+        source, here = finished / name, work / name
+        if source.is_dir() and not here.exists():
+            with written_aside(here) as aside:
+                shutil.copytree(source, aside, copy_function=os.link)
+
+
+def _inputs(recipe: Recipe) -> dict[str, Any]:
+    """What the files that *recipe* names hold, as far as the checkpoints look at it."""
+    from export_pipeline.train import photographs
+    from export_pipeline.train.checkpoint import names_sha256
+
+    training, held = photographs(recipe)
+    style, start = recipe.train.style, recipe.train.warm_start
+    return {
+        "version": __version__,
+        "style": _style_sha256(style if style == BUILTIN else recipe.path(style)),
+        "photographs": [names_sha256(training.names), names_sha256(held.names)],
+        "warm_start": None if start is None else sha256(recipe.path(start)),
+    }
+
+
+@functools.cache
+def _style_sha256(style: str | Path) -> str:
+    """Of the pixels of a style image; the points of a sweep mostly have one."""
+    from export_pipeline.images import load_image
+    from export_pipeline.train.builtin import style_image
+    from export_pipeline.train.checkpoint import pixels_sha256
+
+    return pixels_sha256(style_image() if style == BUILTIN else load_image(style))
+
+
+def _dumped(recipe: Recipe, names: tuple[str, ...]) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", include=set(names))
+
+
+def _hash(*parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,229 @@
+"""Every study of compression, and the page that shows them: ``make study``.
+
+Each study writes its record into ``artifacts/compression``; one whose record is there is not run again (delete the file
+to renew it), and each goes on where it was interrupted. ``README.md`` there is drawn from the records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export_pipeline.files import write_text
+
+FOLDER = Path("artifacts/compression")
+CHECKPOINT = Path("artifacts/starry_night_small/checkpoint.safetensors")
+STUDIES = "tests.benchmarks"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: its heading, its record in :data:`FOLDER`, the module and arguments that make it, and its text."""
+
+    heading: str
+    record: str
+    module: str
+    arguments: tuple[str, ...]
+    text: Callable[[Record], Iterator[str]]
+    needs_data: bool = False
+
+
+def table(heading: str, *rows: str) -> Iterator[str]:
+    """Markdown: cells are separated by ``|`` already."""
+    yield f"| {heading} |"
+    yield "|" + " --- |" * (heading.count("|") + 1)
+    for row in rows:
+        yield f"| {row} |"
+
+
+def small(found: Record) -> Iterator[str]:
+    """How small the committed network can go."""
+    yield (
+        f"Variants that train do so for {found['steps']} steps. Content and style distance of each file; export PSNR "
+        "is against the network as compressed, so it tells what the file loses, not what compression does."
+    )
+    yield ""
+    rows = [
+        f"{row['variant']} | {row['file']} | {row['bytes']:,} | {row['deflated_bytes']:,} | "
+        f"{_number(row.get('psnr'), 1)} | {_number(row['content_distance'], 4)} | "
+        f"{_number(row['style_distance'], 4)} | {row.get('status', '-').upper()} {row.get('reason', '')}".rstrip()
+        for row in found["rows"]
+    ]
+    yield from table("variant | file | bytes | deflated | export PSNR dB | content | style | status", *rows)
+
+
+def vgg(found: Record) -> Iterator[str]:
+    """What a clustered loss network costs."""
+    size = f"{found['side']}x{found['side']}"
+    pairs = ", ".join(f"{pair['photograph']} after {pair['style']}" for pair in found["widths"][0]["pairs"])
+    yield (
+        f"Stylization by {found['evaluations']} evaluations of L-BFGS at {size}, judged by the original: means "
+        f"of {pairs}. The released weights are tables of 256 values a layer already, so 8 bits lose nothing."
+    )
+    yield ""
+    base = found["widths"][0]["style_distance"]
+    rows = [
+        f"{row['bits']} | {row['bytes']:,} | {_number(row.get('deflated_bytes'), 0)} | "
+        f"{_number(row.get('relative_squared_error'), 6)} | {row['style_distance']:.4f} | "
+        f"{row['style_distance'] / base - 1:+.1%} | {row['content_distance']:.4f}"
+        for row in found["widths"]
+    ]
+    yield from table("bits | bytes | deflated | relative squared error | style | against float | content", *rows)
+    yield ""
+    yield "![the same photograph by the float network and by 8 to 1 bits](vgg.jpg)"
+
+
+def load(found: Record) -> Iterator[str]:
+    """How fast the container loads."""
+    apart = found["slowest_over_fastest"]
+    yield f"{found['what']}; {found['runs']} interleaved runs. Slowest over fastest: {apart:.2f}."
+    yield ""
+    rows = [f"{row['bits']} | {row['bytes']:,} | {row['median_ms']:.0f}" for row in found["widths"]]
+    yield from table("bits | bytes | median ms", *rows)
+
+
+def clustering(found: Record) -> Iterator[str]:
+    """k-means against the exact optimum."""
+    rows = [
+        f"{row['values']:,} | {row['bits']} | "
+        + (
+            f"{row['above_optimum']:.1e} | {row['cpu_seconds']:.2f} | {row['kmeans1d']['cpu_seconds']:.2f}"
+            if isinstance(row["kmeans1d"], dict)
+            else f"{row['kmeans1d']} | - | -"
+        )
+        for row in found["against_kmeans1d_continuous"]
+    ]
+    yield from table("values | bits | above the optimum | seconds | kmeans1d, seconds", *rows)
+    yield ""
+    yield f"All 16 convolutions of VGG-19, {found['values']:,} weights, processor seconds on one core:"
+    yield ""
+    rows = [
+        f"{row['values']} | {row['bits']} | {row['cpu_seconds']:.1f} | {row['most_proven_above_optimum']:.1e}"
+        for row in found["totals"]
+    ]
+    yield from table("values | bits | seconds | proven above the optimum, at most", *rows)
+
+
+def narrow(found: Record) -> Iterator[str]:
+    """Structured pruning beside training from scratch."""
+    yield "`small` at alpha 0.5, trained on 128-pixel crops, judged at 256x256; both narrow networks saw equal steps."
+    yield ""
+    rows = [
+        f"{row['network']} | {row['parameters']:,} | {row['steps']} | {row['style distance']:.4f} | "
+        f"{row['content distance']:.4f}"
+        for row in found["rows"]
+    ]
+    yield from table("network | parameters | steps | style | content", *rows)
+
+
+def linked(page: str) -> Callable[[Record], Iterator[str]]:
+    """The text of a study that draws a page of its own."""
+
+    def text(_: Record) -> Iterator[str]:
+        yield f"[{page}]({page})"
+
+    return text
+
+
+ALL = (
+    Study(
+        "How small the committed network goes",
+        "small.json", f"{STUDIES}.small_study", ("-o", str(FOLDER)), small, needs_data=True,
+    ),
+    Study(
+        "One photograph at 8 to 1 bits",
+        "bits/sweep.json", "export_pipeline",
+        ("sweep", "tests/benchmarks/bits.toml", "--set", "compress.bits=8,7,6,5,4,3,2,1", "-o", str(FOLDER / "bits")),
+        linked("bits/sweep.md"), needs_data=True,
+    ),
+    Study(
+        "VGG-19 in 1 to 8 bits, and what style transfer loses",
+        "vgg.json", f"{STUDIES}.vgg_width_study", ("-o", str(FOLDER)), vgg,
+    ),
+    Study("Loading VGG-19", "load.json", f"{STUDIES}.load_speed", ("-o", str(FOLDER / "load.json")), load),
+    Study(
+        "k-means against the optimum",
+        "kmeans.json", f"{STUDIES}.kmeans_speed", ("-o", str(FOLDER / "kmeans.json")), clustering,
+    ),
+    Study(
+        "Fewer filters: pruned, and trained from scratch",
+        "narrow.json", f"{STUDIES}.narrow_study",
+        ("-o", str(FOLDER / "narrow.json"), "--recipe", "tests/benchmarks/narrow.toml",
+         "--steps", "800", "--rounds", "2", "--filters", "0.25", "--round-steps", "200"),
+        narrow, needs_data=True,
+    ),
+    Study(
+        "The width multiplier",
+        "widths/width_study.json", f"{STUDIES}.width_study",
+        ("-o", str(FOLDER / "widths"), "--style", "$EXPORT_PIPELINE_DATA/styles/starry_night.jpg",
+         "--trained", str(CHECKPOINT)),
+        linked("widths/width_study.md"), needs_data=True,
+    ),
+)  # fmt: skip
+
+
+def made(study: Study, draw_only: bool) -> Record | str:
+    """The record of *study*, made now if it does not lie there; or why there is none."""
+    path = FOLDER / study.record
+    if not path.is_file():
+        if draw_only:
+            return "it has not been made here; `make study` does"
+        if study.needs_data and not os.environ.get("EXPORT_PIPELINE_DATA"):
+            return "EXPORT_PIPELINE_DATA names no folder of photographs and paintings"
+        print(f"{study.heading}: python -m {study.module} {' '.join(study.arguments)}", flush=True)
+        code = subprocess.run([sys.executable, "-m", study.module, *study.arguments], check=False).returncode
+        if code:
+            sys.exit(f"{study.heading} ended with {code}; make study goes on where it was.")
+    found: Record = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def device(found: Record) -> str:
+    """Processor and versions, from whichever form the record has them in."""
+    about = found.get("machine") or found.get("device") or found
+    versions = about.get("libraries") or about.get("versions") or found.get("libraries", {})
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"{about['processor']}; {listed}" if "processor" in about else listed
+
+
+def page(records: list[tuple[Study, Record | str]]) -> str:
+    """The whole page."""
+    lines = [
+        "# Compression, measured",
+        "",
+        "By `make study`. Smaller distances are better.",
+    ]
+    for study, found in records:
+        lines += ["", f"## {study.heading}", ""]
+        if isinstance(found, str):
+            lines += [f"SKIPPED: {found}."]
+            continue
+        lines += [*study.text(found), "", f"*{device(found)}*"]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def main() -> None:
+    """Make what is missing, and draw the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--draw-only", action="store_true", help="make nothing, draw the records that are there")
+    options = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    records = [(study, made(study, options.draw_only)) for study in ALL]
+    write_text(FOLDER / "README.md", page(records))
+    print(FOLDER / "README.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""How small the committed network can go: float, 8, 6 and 4 bits, half of it zeros, and zeros and 4 bits together.
+
+``python -m tests.benchmarks.small_study -o FOLDER`` starts every variant at the checkpoint of
+``artifacts/starry_night_small``, fine-tunes it where it is pruned or its values are trained, exports it, and judges
+every file on the validation photographs. A study that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import coding
+from export_pipeline.errors import CheckFailed
+from export_pipeline.files import write_text
+from export_pipeline.pipeline import Pipeline, opened
+from export_pipeline.recipe import Recipe, read_toml
+from export_pipeline.report.machine import machine
+from export_pipeline.report.size import size_of
+
+RECIPE = Path("export_pipeline/recipes/starry_night_small.toml")
+CHECKPOINT = Path("artifacts/starry_night_small/checkpoint.safetensors")
+IMAGES = 8
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to store the network: what ``[compress]`` says, and the files that hold it."""
+
+    name: str
+    compress: dict[str, Any]
+    targets: tuple[str, ...]
+
+
+def variants(steps: int) -> tuple[Variant, ...]:
+    """The variants, those that train doing so for *steps*."""
+    trained = {"steps": steps, "learning_rate": 5e-4}
+    pruned = {
+        "schedule": "polynomial_decay",
+        "final_sparsity": 0.5,
+        "end_step": max(1, steps * 2 // 3),
+        "steps": steps,
+        "learning_rate": 1e-3,
+    }
+    tables = ("mlmodel-palettized", "mlpackage-palettized")
+    return (
+        Variant("float", {}, ("onnx-fp32", "mlpackage-fp16", "tflite-fp16")),
+        Variant("8-bit linear", {}, ("mlmodel-int8", "mlpackage-int8", "tflite-dynamic")),
+        Variant("8-bit", {"bits": 8}, tables),
+        Variant("6-bit", {"bits": 6}, tables),
+        Variant("4-bit", {"bits": 4}, tables),
+        Variant("4-bit, trained", {"bits": 4, "cluster": trained}, tables),
+        Variant("50 % sparse", pruned, ("mlpackage-sparse", "mlmodel-int8", "tflite-dynamic")),
+        Variant("50 % sparse, 4-bit", {**pruned, "bits": 4, "cluster": trained}, (tables[0], "mlpackage-joint")),
+    )  # fmt: skip
+
+
+def recipe_of(variant: Variant) -> Recipe:
+    """The committed bundle's recipe, which trains nothing, with the compression and the files of *variant*."""
+    data = read_toml(RECIPE)
+    data["train"] |= {"warm_start": str(CHECKPOINT.resolve()), "steps": 0}
+    data["export"]["targets"] = list(variant.targets)
+    data["compress"] = variant.compress
+    data["verify"]["images"] = IMAGES
+    data["report"] = {}
+    return Recipe.parse(data, where=variant.name, folder=RECIPE.parent)
+
+
+def rows(variant: Variant, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    """One row a file, and one of the weights alone in the compact container, which holds the network as it is."""
+    judged = {row.target: row for row in pipeline.parity}
+    for model in pipeline.exported:
+        row, size = judged[model.target], size_of(pipeline.work / "export" / model.file)
+        yield {
+            "variant": variant.name,
+            "file": model.target,
+            **size.model_dump(),
+            **{key: getattr(row, key) for key in ("psnr", "content_distance", "style_distance", "status", "reason")},
+        }
+    model, _ = pipeline.compressed
+    first = judged[variant.targets[0]]
+    distances = {"content_distance": first.float_content_distance, "style_distance": first.float_style_distance}
+    arrays = {f"{index:03d}": weight.numpy() for index, weight in enumerate(model.weights)}
+    yield {
+        "variant": variant.name,
+        "file": "weights alone, coded",
+        **coded_size(arrays),
+        **distances,
+        "status": "passed",
+    }
+
+
+def coded_size(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Bytes of *arrays* in the compact container; clustered ones go in as table and indices."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"network{coding.SUFFIX}"
+        few = {name: np.unique(array).size <= 256 and array.size > 256 for name, array in arrays.items()}
+        coding.write(path, {name: coding.coded(array) if few[name] else array for name, array in arrays.items()})
+        back = coding.read(path)
+        if any(back[name].tobytes() != array.tobytes() for name, array in arrays.items()):
+            raise CheckFailed(f"{path.name} does not give back the weights that were written")
+        return size_of(path).model_dump()
+
+
+def main() -> None:
+    """Write ``small.json`` into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--steps", type=int, default=120, help="of fine-tuning, where a variant trains (default: 120)")
+    options = parser.parse_args()
+    if not os.environ.get("EXPORT_PIPELINE_DATA"):
+        print("SKIPPED: EXPORT_PIPELINE_DATA names no folder of photographs and paintings")
+        return
+    found = []
+    for number, variant in enumerate(variants(options.steps)):
+        with opened(recipe_of(variant), options.output / ".small.work" / str(number), say=print) as pipeline:
+            for row in rows(variant, pipeline):
+                found.append(row)
+                print(json.dumps(row), flush=True)
+    record = {"machine": machine().model_dump(), "steps": options.steps, "rows": found}
+    write_text(options.output / "small.json", json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Points with made-up numbers, for what only looks at numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export_pipeline.report import LatencyResult, Machine, MemoryResult, Size
+from export_pipeline.sweep.measure import Measurement, Rows
+from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult, SweptPoint
+
+MACHINE = Machine(processor="a processor", cores=2, system="a system", python="3", libraries={})
+TARGET = "mlmodel-palettized"
+
+
+def point(bits: int, deflated: int, style: float, content: float = 0.5, **file: Any) -> SweptPoint:
+    """A point of one file, whose float network has style distance 0.2 and content distance 0.5."""
+    about = {
+        "target": TARGET,
+        "file": "export/a.mlmodel",
+        "sha256": {},
+        "size": Size(bytes=2 * deflated, deflated_bytes=deflated),
+        "nonzero_share": 1.0,
+        "psnr": 30.0 + bits,
+        "ssim": 0.9,
+        "style_distance": style,
+        "content_distance": content,
+        "export_psnr": 60.0,
+        "status": "passed",
+        **file,
+    }
+    network = FloatNetwork(checkpoint_sha256="0" * 64, parameters=1000, style_distance=0.2, content_distance=0.5)
+    made = FileResult.model_validate(about)
+    status = made.status
+    result = PointResult(
+        status=status, reason="; ".join(made.reasons), height=64, width=64, float_network=network, files=(made,)
+    )
+    overrides = {"compress.bits": bits}
+    return SweptPoint(label=f"compress.bits={bits}", overrides=overrides, folder=f".work/point-{bits}", result=result)
+
+
+Timed = tuple[tuple[SweptPoint, float], ...]
+
+
+def measurement(points: Timed) -> Measurement:
+    """What a machine would have measured of the points, each with its milliseconds."""
+    about = {"runtime": "r", "version": "1", "processor": "p", "height": 64, "width": 64, "runs": 30, "threads": 1}
+    names = {f"{one.folder}/export/a.mlmodel": ms for one, ms in points}
+    latency = [
+        LatencyResult.model_validate({"file": file, "median_ms": ms, "iqr_ms": 0.5, "fps": 1000 / ms, **about})
+        for file, ms in {**names, ".work/point-8/float.keras": 20.0}.items()
+    ]
+    memory = [MemoryResult(file=file, runtime="r", peak_bytes=10**8, imported_bytes=10**7) for file in names]
+    yardsticks = {one.label: ".work/point-8/float.keras" for one, _ in points}
+    return Measurement(Rows(latency=tuple(latency), memory=tuple(memory)), yardsticks, {})
