@@ -5,18 +5,21 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST_ARGS ?=
+TEST_JOBS ?= logical
 DEMO_ARGS ?=
 CONFORMANCE_ARGS ?=
 FUZZ_ARGS ?=
 KMEANS_ARGS ?=
 LOAD_ARGS ?=
 WIDTH_ARGS ?=
+LOSS_ARGS ?=
+DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy lock clean
+.PHONY: help setup demo test lint format golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy sheets
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## create .venv with the locked packages (PYTHON=... picks the interpreter)
 
@@ -34,8 +37,9 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
 	$(BIN)/export-pipeline build export_pipeline/recipes/demo.toml -o artifacts/demo $(DEMO_ARGS)
 
-test: $(STAMP)  ## run the tests (PYTEST_ARGS="-k parity" and the like are passed on)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# A file's tests stay in one process, for they share what they build. More than four processes wait for the longest file.
+test: $(STAMP)  ## run the tests on all cores (PYTEST_ARGS="-k parity" and the like are passed on)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## check style, format and types
 	$(BIN)/ruff check .
@@ -60,6 +64,15 @@ kmeansspeed: $(STAMP)  ## time k-means on VGG-19 and compare its error with the 
 
 widthstudy: $(STAMP)  ## measure both networks at widths 0.25 to 1 (WIDTH_ARGS="--trained CHECKPOINT --style IMAGE")
 	$(BIN)/python -m tests.benchmarks.width_study -o artifacts/sweeps/width_study $(WIDTH_ARGS)
+
+distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, into artifacts/loss_network; goes on where it was (DISTILLED_ARGS="--no-large")
+	$(BIN)/python -m tests.benchmarks.distilled_study $(DISTILLED_ARGS)
+
+lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
+	$(BIN)/python -m tests.benchmarks.loss_study $(LOSS_ARGS)
+
+sheets: $(STAMP)  ## draw photo, style, published model and ours side by side, into artifacts/sheets
+	$(BIN)/python -m tests.benchmarks.sheets
 
 golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff before committing it
 	$(BIN)/python -m pytest --update-golden $(PYTEST_ARGS)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.exported import ExportedModel
 from export_pipeline.files import files_of, sha256, write_text
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import Recipe, recorded
 from export_pipeline.signature import ImageSignature
 
 MANIFEST = "manifest.json"
@@ -66,6 +66,8 @@ class Manifest(_Listing):
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]
+
+    _recorded = model_validator(mode="before")(recorded)
 
 
 @dataclass(frozen=True)

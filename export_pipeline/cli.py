@@ -117,11 +117,16 @@ def plan(options: argparse.Namespace) -> None:
     from export_pipeline.files import write_text
     from export_pipeline.pipeline import opened
 
+    if options.bytes < 1:
+        raise UsageError(f"--bytes is {options.bytes}; it must be 1 or more")
     path = options.output or Path(PLAN)
     if options.output is None and path.exists():
         raise UsageError(f"{path} is there already and may have been edited. Name the file to write with --output.")
     recipe, out = _recipe_and_out(options.what, options.bundle)
-    with Console() as console, opened(recipe, out, planning=True, say=console.say, on_step=console.step) as pipeline:
+    with (
+        Console() as console,
+        opened(recipe, out, plan_bytes=options.bytes, say=console.say, on_step=console.step) as pipeline,
+    ):
         made = pipeline.plan_for(options.bytes)
     write_text(path, made.text)
     _print(made.record(), options.json, lambda: f"{made.text}\nplan: {path}")
@@ -173,29 +178,12 @@ def sweep(options: argparse.Namespace) -> None:
 
 
 def stylize(options: argparse.Namespace) -> None:
-    """``stylize MODEL IMAGE -o OUT``: one image through one model file."""
-    from export_pipeline.images import load_image, save_image, to_uint8
-    from export_pipeline.runtimes import open_model, resize_to
+    """``stylize MODEL IMAGE -o OUT``, or ``stylize PHOTO --method gatys --style STYLE -o OUT``: one picture."""
+    from export_pipeline.stylize import stylize as stylize_image
 
-    image = load_image(options.image)
-    runtime = open_model(options.model, options.threads)
-    fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
-    fitted = image if fits else resize_to(image, runtime.signature)
-    if fitted.shape != image.shape:
-        height, width = fitted.shape[:2]
-        Console().say(
-            f"{options.image}: {image.shape[1]}x{image.shape[0]} resized and cropped to the model's {width}x{height}"
-        )
-    output = to_uint8(runtime.stylize(fitted))
-    save_image(options.output, output)
-    result = {
-        "model": str(options.model),
-        "runtime": f"{runtime.name} {runtime.version}",
-        "output": str(options.output),
-        "height": output.shape[0],
-        "width": output.shape[1],
-    }
-    _print(result, options.json, lambda: str(options.output))
+    with Console() as console:
+        found = stylize_image(options, console)
+    _print(found, options.json, lambda: str(options.output))
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -241,6 +229,17 @@ def quantize(options: argparse.Namespace) -> None:
     say = Console().say
     found = quantize_weights(options.weights, options.bits, options.output, options.half, options.sparsity, say)
     _print(found.model_dump(mode="json"), options.json, lambda: quantized_text(found))
+
+
+def distill(options: argparse.Namespace) -> None:
+    """``distill RECIPE -o OUT``: a small loss network out of VGG-19."""
+    from export_pipeline.distill_recipe import DistillRecipe
+    from export_pipeline.distillation import distill as distill_network
+    from export_pipeline.distillation import distilled_text
+
+    recipe = DistillRecipe.load(options.what)
+    found = distill_network(recipe, options.output, fresh=options.fresh, say=Console().say)
+    _print(found.model_dump(mode="json"), options.json, lambda: distilled_text(found))
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -354,6 +353,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "benchmark": benchmark,
     "compare": compare,
     "quantize": quantize,
+    "distill": distill,
     "list": list_,
     "doctor": doctor,
 }

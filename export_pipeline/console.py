@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ LIVE_EVERY = 0.2
 
 
 class Console:
-    """Listener of a pipeline."""
+    """Listener of a pipeline, or of other long work."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
@@ -34,15 +35,18 @@ class Console:
 
     def step(self, progress: Progress) -> None:
         """The state of a training, as often as the reader can use it."""
+        rate = f"{progress.images_per_second:.2f} images/s"
+        self.progress(progress.stage, progress.step, progress.steps, progress.losses, rate)
+
+    def progress(self, what: str, step: int, steps: int, losses: Mapping[str, float], rate: str = "") -> None:
+        """Step *step* of *steps* of *what*, as often as the reader can use it; the last one always."""
         now = time.monotonic()
-        last = progress.step == progress.steps
+        last = step == steps
         if now < self._next and not last:
             return
         self._next = now + (LIVE_EVERY if self._live else PLAIN_EVERY)
-        losses = "  ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
-        line = (
-            f"  {progress.stage} {progress.step}/{progress.steps}  {losses}  {progress.images_per_second:.2f} images/s"
-        )
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        line = f"  {what} {step}/{steps}  {shown}  {rate}".rstrip()
         if self._live:
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()

@@ -33,6 +33,8 @@ LIBRARIES = (
     "ai-edge-litert",
     "scikit-image",
     "scikit-learn",
+    "scipy",
+    "threadpoolctl",
     "matplotlib",
     "h5py",
     "safetensors",

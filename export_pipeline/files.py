@@ -33,13 +33,7 @@ def written_aside(path: Path) -> Iterator[Path]:
         OutputError: the folder cannot be written, the disk is full, or what lies there is not of that kind.
     """
     path = Path(path)
-    if path.name in ("", ".."):
-        raise OutputError(f"cannot write {path}: it does not end in a name. Choose another output path.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent))
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    aside = _aside(path)
     try:
         try:
             yield aside / path.name
@@ -53,6 +47,26 @@ def written_aside(path: Path) -> Iterator[Path]:
             raise _unwritable(path, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse now what :func:`written_aside` would refuse when the work is done. Makes the folder of *path*.
+
+    Raises:
+        OutputError: *path* does not end in a name, or its folder cannot be written.
+    """
+    _aside(Path(path)).rmdir()
+
+
+def _aside(path: Path) -> Path:
+    """A new folder beside *path*, which is made in it."""
+    if path.name in ("", ".."):
+        raise OutputError(f"cannot write {path}: it does not end in a name. Choose another output path.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent))
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _put_in_place(aside: Path, path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from export_pipeline.errors import ImageError, ModelError, OutputError
-from export_pipeline.files import written_aside
+from export_pipeline.files import check_writable, written_aside
 
 READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -61,15 +61,39 @@ def save_image(path: Path | str, image: np.ndarray) -> None:
     """
     path = Path(path)
     check_image(image)
+    _check_name(path)
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    with written_aside(path) as aside:
+        Image.fromarray(image).save(aside, **options)
+
+
+def check_output(path: Path | str) -> None:
+    """Refuse now what :func:`save_image` would refuse when the work is done.
+
+    Raises:
+        OutputError: the suffix is not one of :data:`WRITE_SUFFIXES`, or the file cannot be written.
+    """
+    _check_name(Path(path))
+    check_writable(Path(path))
+
+
+def _check_name(path: Path) -> None:
     if path.suffix.lower() not in WRITE_SUFFIXES:
         raise OutputError(
             f"cannot write {path}: unknown image suffix {path.suffix!r}; allowed: {', '.join(WRITE_SUFFIXES)}"
         )
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder. Choose another output path.")
-    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
-    with written_aside(path) as aside:
-        Image.fromarray(image).save(aside, **options)
+
+
+def within(image: np.ndarray, most: int) -> np.ndarray:
+    """*image*, ``(H, W, 3)`` uint8, scaled down (Lanczos) until no side is above *most* pixels; never up."""
+    check_image(image)
+    scale = most / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -87,6 +87,42 @@ def _sweep(verb: Callable[..., argparse.ArgumentParser]) -> None:
     made.add_argument("--fresh", action="store_true", help="forget what an interrupted sweep left behind")
 
 
+def _stylize(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """``stylize``, whose methods take different arguments: stylize.py holds those given against the method."""
+    made = verb("stylize", "stylize one image with a model file, or by optimization after any style images")
+    made.usage = (
+        f"{made.prog} MODEL IMAGE -o OUT [--threads N] [--json]\n       "
+        f"{made.prog} PHOTO --method gatys --style STYLE [--style STYLE ...] -o OUT [...]"
+    )
+    made.add_argument("model", type=Path, metavar="MODEL", help=f"{MODEL_HELP}; none with --method gatys")
+    # Not required of the parser, which then takes two paths, one, and two with options between them.
+    made.add_argument("image", type=Path, metavar="IMAGE", help="the photograph").required = False
+    made.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="an image file; its suffix is the format"
+    )
+    made.add_argument(
+        "--method",
+        choices=("model", "gatys"),
+        default="model",
+        help="a model, or optimization (default: model)",
+    )
+    made.add_argument("--threads", type=int, help="threads of the computation with a model (default: all)")
+    own = made.add_argument_group("with --method gatys").add_argument
+    own("--style", type=Path, action="append", metavar="IMAGE", help="a style image; once for each")
+    own("--style-weights", metavar="W,W", help="of each style, relative to one another (default: equal)")
+    own("--loss-network", choices=("distilled", "vgg19"), help="that looks at the images (default: distilled)")
+    own("--vgg-weights", metavar="FILE", help="VGG-19's weights (default: cache or download)")
+    own("--preserve-colour", action="store_true", default=None, help="paint with the luminance only")
+    own("--iterations", type=int, metavar="N", help="of L-BFGS (default: 200)")
+    own("--every", type=int, metavar="K", help="write the picture beside OUT every K iterations, as OUT-0050.png")
+    own("--start", choices=("photo", "noise"), help="what to begin with (default: photo)")
+    own("--seed", type=int, metavar="N", help="of the noise (default: 0)")
+    own("--size", type=int, metavar="PIXELS", help="longer side of the picture, at most (default: 512)")
+    own("--content-weight", type=float, metavar="W", help="of what the photograph shows (default: 1)")
+    own("--style-weight", type=float, metavar="W", help="of all styles together (default: 2)")
+    own("--tv-weight", type=float, metavar="W", help="of smoothness (default: 0.1)")
+
+
 def _predict(verb: Callable[..., argparse.ArgumentParser]) -> None:
     made = verb("predict", "run any model file on any inputs")
     made.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
@@ -113,16 +149,12 @@ def _predict(verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _model_files(verb: Callable[..., argparse.ArgumentParser]) -> None:
     """The verbs that take model files."""
-    made = verb("stylize", "stylize one image with a model file")
-    made.add_argument("model", type=Path, metavar="MODEL", help=MODEL_HELP)
-    made.add_argument("image", type=Path, metavar="IMAGE")
-    made.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="an image file; its suffix is the format"
-    )
-    made.add_argument("--threads", type=int, help="threads of the computation (default: all)")
+    _stylize(verb)
     _predict(verb)
-    made = verb("inspect", "show what lies in model files")
-    made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
+    made = verb("inspect", "show what lies in model files and containers of weights")
+    made.add_argument(
+        "models", type=Path, nargs="+", metavar="MODEL", help=f"{MODEL_HELP}, or a .weights container of quantize"
+    )
     made.add_argument("--brief", action="store_true", help="without the operations of Core ML files, one by one")
     made = verb("benchmark", "time model files, interleaved")
     made.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
@@ -137,7 +169,7 @@ def _model_files(verb: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _weights(verb: Callable[..., argparse.ArgumentParser]) -> None:
-    """The verb that takes a file of weights."""
+    """The verbs that make files of weights."""
     made = verb("quantize", "cluster the weights of any file into a compact container")
     made.add_argument("weights", type=Path, metavar="WEIGHTS", help="a .h5, .keras, .npz or .safetensors file")
     made.add_argument("--bits", type=int, required=True, metavar="N", help="bits of each weight, 1 to 8")
@@ -146,3 +178,7 @@ def _weights(verb: Callable[..., argparse.ArgumentParser]) -> None:
     )
     made.add_argument("--sparsity", type=float, default=0.0, metavar="S", help="share of weights set to 0 (default: 0)")
     made.add_argument("--half", action="store_true", help="round tables, biases and norms to half precision")
+    made = verb("distill", "train a small loss network to have the features of VGG-19")
+    made.add_argument("what", metavar="RECIPE", help="a TOML file: images, width and steps")
+    made.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a .weights file")
+    made.add_argument("--fresh", action="store_true", help="forget what an interrupted run left behind")

@@ -23,7 +23,7 @@ from export_pipeline.exported import ExportedModel
 from export_pipeline.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
 from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import BUILTIN, Recipe
-from export_pipeline.wiring import checked_recipe, compress_tools, style_judge
+from export_pipeline.wiring import checked_recipe, compress_tools, judge_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +152,7 @@ class Pipeline:
         exported = self.exported
         self.say(f"verify: {len(exported)} files")
         photographs = validation_photographs(self.recipe)
-        judge = style_judge(self.recipe)
+        judge = judge_of_files(self.recipe)
         return verify(self.work / "export", exported, model, photographs, self.recipe, judge, self.say)
 
     @cached_property
@@ -308,20 +308,21 @@ def compare(
 
 @contextlib.contextmanager
 def opened(
-    recipe: Recipe, out: Path | str, *, fresh: bool = False, planning: bool = False, **listeners: Any
+    recipe: Recipe, out: Path | str, *, fresh: bool = False, plan_bytes: int | None = None, **listeners: Any
 ) -> Iterator[Pipeline]:
     """A pipeline that has its work folder to itself. What the recipe names is looked at before anything is made.
 
     Args:
-        planning: the plan that the recipe names is still to be made, and not looked at.
+        plan_bytes: a plan is to be made for so many bytes; the one that the recipe names is not looked at.
 
     Raises:
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
-        RecipeError: it names a layer that its network does not have, or a plan that is not of this network.
+        RecipeError: it names a layer that its network does not have, a plan that is not of this network, or fewer
+            bytes than its network can have.
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
-    pipeline = Pipeline(checked_recipe(recipe, planning), Path(out), **listeners)
+    pipeline = Pipeline(checked_recipe(recipe, plan_bytes), Path(out), **listeners)
     foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
     if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
         raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from export_pipeline import coding
 from export_pipeline.coding import CodedTensor
-from export_pipeline.errors import UsageError, WeightsError
+from export_pipeline.errors import CheckpointError, UsageError, WeightsError
 from export_pipeline.kmeans import kmeans
 from export_pipeline.report.model import Size
 from export_pipeline.report.size import size_of
 from export_pipeline.weight_files import read_arrays
 
 MOST_BITS = 8
+FIRST_TENSOR = "model.0000"  # of every checkpoint
 
 
 class QuantizedTensor(BaseModel):
@@ -70,7 +71,8 @@ def quantize(
     """Cluster the kernels and matrices of *source* by k-means, a table for each, and write them as a container.
 
     Tensors of floats with two axes or more are clustered, and become float32. A tensor too small for a table to pay
-    is not. Biases, norms and integers are kept. Zeros stay zeros.
+    is not. Biases, norms and integers are kept. Zeros stay zeros. The tensors of a checkpoint of this project get the
+    names of its network's variables; what its optimizer remembers is left out.
 
     Args:
         source: .h5, .keras, .npz or .safetensors.
@@ -91,7 +93,7 @@ def quantize(
         raise UsageError(f"{bits} bits are not possible; allowed: 1 to {MOST_BITS}")
     if not 0 <= sparsity < 1:
         raise UsageError(f"a sparsity of {sparsity:g} is not possible; it must be 0 or more and less than 1")
-    arrays = read_arrays(source)
+    arrays = _named(source, read_arrays(source))
     _require_finite(arrays, half, source)
     coding.write(output, dict(_quantized(arrays, bits, half, sparsity, say)))
     return Quantized(
@@ -131,6 +133,26 @@ def _output(source: Path, bits: int, output: Path | str | None) -> Path:
     if Path(output).suffix != coding.SUFFIX:
         raise UsageError(f"{output} does not end in {coding.SUFFIX}, which is what is written. Choose another name.")
     return Path(output)
+
+
+def _named(source: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """*arrays* by the names of variables where *source* is a checkpoint, which numbers them.
+
+    Those of a network that was wrapped to be pruned or clustered, which has more of them, keep their numbers.
+    """
+    if FIRST_TENSOR not in arrays:
+        return arrays
+    from export_pipeline.train import Checkpoint, network
+
+    try:
+        recipe = Checkpoint.open(source).info.recipe
+    except CheckpointError:  # its tensors are called so for a reason of its own
+        return arrays
+    own = {name: array for name, array in arrays.items() if not name.startswith("optimizer.")}
+    variables = network(recipe).weights
+    if [array.shape for array in own.values()] != [tuple(variable.shape) for variable in variables]:
+        return own
+    return {variable.name.split(":")[0]: array for variable, array in zip(variables, own.values(), strict=True)}
 
 
 def _require_finite(arrays: Mapping[str, np.ndarray], half: bool, source: Path) -> None:

@@ -6,9 +6,9 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
 from export_pipeline.compress_table import CompressTable
@@ -25,7 +25,7 @@ BUILTIN = "builtin"
 # Filters of the narrowest layer of any network at alpha 1.
 LEAST_FILTERS = 32
 LEAST_SIDE = 16
-# What a recipe makes that names no targets: what fits every network.
+# What fits every network.
 DEFAULT_TARGETS = (
     "mlpackage-int8",
     "mlpackage-fp16",
@@ -39,6 +39,12 @@ DEFAULT_TARGETS = (
 CLUSTERED_TARGETS = ("mlpackage-palettized", "mlmodel-palettized", "mlpackage-joint")
 PRUNED_TARGETS = ("mlpackage-sparse", "mlpackage-joint")
 TARGETS = (*DEFAULT_TARGETS, "mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse", "mlpackage-joint")
+
+
+def default_targets(compress: CompressTable) -> tuple[str, ...]:
+    """What a recipe makes that names no targets: what fits every network, and what carries its tables and zeros."""
+    idle = {*(() if compress.clusters else CLUSTERED_TARGETS), *(() if compress.prunes else PRUNED_TARGETS)}
+    return tuple(target for target in TARGETS if target not in idle)
 
 
 class ModelTable(Table):
@@ -61,25 +67,50 @@ class ModelTable(Table):
         return alpha
 
 
+class PolishTable(Table):
+    """``[train.polish]``: last steps, after those of ``[train]``, that look through VGG-19 itself."""
+
+    steps: int = Field(ge=1, le=10_000_000)
+    batch_size: int = Field(1, ge=1, le=256)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+
+
 class TrainTable(Table):
     """``[train]``: data, losses and length of the training."""
 
     style: str = Field(BUILTIN, description="an image file, or 'builtin'")
     content: str = Field(BUILTIN, description="a folder of photographs, or 'builtin'")
+    loss_network: Literal["distilled", "vgg19"] = Field(
+        "distilled", description="what the losses are taken with: the small network that comes along, or VGG-19"
+    )
     steps: int = Field(1000, ge=0, le=10_000_000, description="optimizer steps; 0 keeps the warm start as it is")
     batch_size: int = Field(2, ge=1, le=256)
     crop: int = Field(256, ge=32, le=2048, description="side of the square crops, pixels")
+    short_side: tuple[float, float] = Field(
+        (1.0, 2.0), strict=False, description="short side of the resized photographs, in crops: between these"
+    )
     style_size: int = Field(512, ge=64, le=4096, description="side that the style image is resized to, pixels")
     learning_rate: float = Field(2e-3, gt=0, le=1)
+    ema: float = Field(
+        0.99, ge=0, lt=1, description="momentum of the moving average of the weights, which is kept; 0 keeps the last"
+    )
     content_layer: Literal["relu3_1", "relu4_1"] = "relu3_1"
     content_weight: float = Field(1.0, ge=0)
     style_weight: float = Field(2.0, ge=0)
     tv_weight: float = Field(0.1, ge=0, description="of the total variation, mean absolute difference / 255")
     edge_weight: float = Field(3.0, ge=0, description="of the jump at the edges of the image")
+    polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")
     checkpoint_every: int = Field(100, ge=1, description="steps between two checkpoints")
     warm_start: str | None = Field(None, description="a checkpoint file to start from")
-    vgg_weights: str | None = Field(None, description="VGG-19 weights, .h5 of Keras or .npz; else cache or download")
+    vgg_weights: str | None = Field(None, description="of VGG-19, .h5 of Keras or .npz; else cache or download")
     hold_out: int = Field(0, ge=0, description="last files of the content folder, by name, kept for verification")
+
+    @field_validator("short_side")
+    @classmethod
+    def _grows(cls, sides: tuple[float, float]) -> tuple[float, float]:
+        if not 1 <= sides[0] <= sides[1] <= 8:
+            raise ValueError("give the least and the most, between 1 and 8, the least first")
+        return sides
 
     @model_validator(mode="after")
     def _learns(self) -> Self:
@@ -95,7 +126,8 @@ class ExportTable(Table):
 
     height: int = Field(256, ge=16, le=4096)
     width: int = Field(256, ge=16, le=4096)
-    targets: tuple[str, ...] = Field(DEFAULT_TARGETS, strict=False)  # TOML has lists only
+    # Of a recipe without them: see default_targets. TOML has lists only.
+    targets: tuple[str, ...] = Field(DEFAULT_TARGETS, strict=False)
     calibration_images: int = Field(16, ge=1, le=1000, description="training photographs that set int8 ranges")
 
     @field_validator("targets")
@@ -123,6 +155,9 @@ class VerifyTable(Table):
     content: str | None = Field(
         None, description="a folder of validation photographs; else the held-out or built-in ones"
     )
+    judge: Literal["always", "cached"] = Field(
+        "always", description="style and content by VGG-19: fetched if need be, or only where it is at hand"
+    )
     min_psnr: dict[str, float] = Field(default_factory=dict, description="dB by target, instead of the tolerance")
 
     @field_validator("min_psnr")
@@ -143,6 +178,11 @@ class Budget(Table):
     content_distance: float | None = Field(None, gt=0, description="most content distance")
     ssim: float | None = Field(None, gt=0, le=1, description="least SSIM to the float network's output")
     peak_memory_bytes: int | None = Field(None, gt=0, description="most resident bytes of a fresh process")
+
+    @property
+    def judged(self) -> bool:
+        """Whether any limit is one of a distance in the eyes of VGG-19."""
+        return self.style_distance is not None or self.content_distance is not None
 
 
 class ReportTable(Table):
@@ -172,9 +212,16 @@ class Recipe(Table):
     model: ModelTable = ModelTable()
     train: TrainTable = TrainTable()
     compress: CompressTable = CompressTable()
-    export: ExportTable = ExportTable()
+    export: ExportTable = Field(ExportTable(), validate_default=True)
     verify: VerifyTable = VerifyTable()
     report: ReportTable = ReportTable()
+
+    @field_validator("export")
+    @classmethod
+    def _carries_what_compression_leaves(cls, export: ExportTable, info: ValidationInfo) -> ExportTable:
+        if "targets" in export.model_fields_set or "compress" not in info.data:  # without: it has an error of its own
+            return export
+        return export.model_copy(update={"targets": default_targets(info.data["compress"])})
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -191,6 +238,11 @@ class Recipe(Table):
                 raise ValueError(
                     f"export.targets has {', '.join(idle)}, which needs {needed}; give it, or leave it out"
                 )
+        limited = [target for target, budget in self.report.budgets.items() if budget.judged]
+        structured = self.compress.structured
+        if self.verify.judge == "cached" and (limited or structured.blocks or structured.rounds):
+            what = f"budgets of distances ({', '.join(limited)})" if limited else "compress.structured"
+            raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
         if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
         return self
@@ -205,13 +257,7 @@ class Recipe(Table):
         Raises:
             RecipeError: an environment variable in it is not set, or a home folder is not known.
         """
-        expanded = os.path.expandvars(written)
-        if missing := re.search(r"\$\{?(\w+)", expanded):
-            raise RecipeError(f"{written!r} needs the environment variable {missing[1]}, which is not set. Set it.")
-        try:
-            return self._folder / Path(expanded).expanduser()
-        except RuntimeError as error:
-            raise RecipeError(f"{written!r} starts at a home folder that is not known here. Write it out.") from error
+        return expanded_path(self._folder, written)
 
     @property
     def signature(self) -> ImageSignature:
@@ -238,9 +284,33 @@ class Recipe(Table):
         try:
             recipe = cls.model_validate(data)
         except ValidationError as error:
-            raise RecipeError("; ".join(f"{where}: {_sentence(dict(e))}" for e in error.errors())) from error
+            raise RecipeError("; ".join(f"{where}: {sentence(dict(e), cls)}" for e in error.errors())) from error
         recipe._folder = folder
         return recipe
+
+
+def recorded(data: Any) -> Any:
+    """*data* of a file with the ``recipe`` that made it, for a model's validator before its own.
+
+    A recipe on record that names no loss network was trained with VGG-19 and without a moving average: when it was
+    written there was nothing else.
+    """
+    recipe = data.get("recipe") if isinstance(data, dict) else None
+    if isinstance(recipe, dict) and "loss_network" not in recipe.get("train", {}):
+        train = {"loss_network": "vgg19", "ema": 0.0, **recipe.get("train", {})}
+        return {**data, "recipe": {**recipe, "train": train}}
+    return data
+
+
+def expanded_path(folder: Path, written: str) -> Path:
+    """The path that *written* in a recipe in *folder* means. See :meth:`Recipe.path`."""
+    expanded = os.path.expandvars(written)
+    if missing := re.search(r"\$\{?(\w+)", expanded):
+        raise RecipeError(f"{written!r} needs the environment variable {missing[1]}, which is not set. Set it.")
+    try:
+        return folder / Path(expanded).expanduser()
+    except RuntimeError as error:
+        raise RecipeError(f"{written!r} starts at a home folder that is not known here. Write it out.") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -257,12 +327,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
 
 
-def _sentence(error: dict[str, Any]) -> str:
-    """One pydantic error in words, with the near match of an unknown key or value."""
+def sentence(error: dict[str, Any], table: type[Table]) -> str:
+    """One pydantic error of *table* in words, with the near match of an unknown key or value."""
     location, given = error["loc"], error["input"]
     name = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
-        return f"unknown key {name!r}; {near(str(location[-1]), _keys(location[:-1]))}"
+        return f"unknown key {name!r}; {near(str(location[-1]), _keys(table, location[:-1]))}"
     if error["type"] == "literal_error":
         choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
         return f"{name} is {given!r}; {near(str(given), choices)}"
@@ -272,12 +342,12 @@ def _sentence(error: dict[str, Any]) -> str:
     return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
 
 
-def _keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys of the table at *location*."""
-    table: Any = Recipe
+def _keys(whole: type[Table], location: tuple[Any, ...]) -> list[str]:
+    """Keys of the table at *location* of *whole*."""
+    table: Any = whole
     for part in location:
-        if table is Recipe or part in getattr(table, "model_fields", {}):
-            table = table.model_fields[part].annotation
-        if not hasattr(table, "model_fields"):
-            table = Budget  # the only table that lies below a dictionary
-    return list(table.model_fields)
+        # Of a dictionary or an array of tables, any entry; of a table that may be left out, the table.
+        tables = [argument for argument in get_args(table) if hasattr(argument, "model_fields")]
+        table = tables[0] if tables else table.model_fields[part].annotation
+    tables = [argument for argument in get_args(table) if hasattr(argument, "model_fields")]
+    return list((tables[0] if tables else table).model_fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
     from export_pipeline.verify import StyleJudge
 
 
-def checked_recipe(recipe: Recipe, planning: bool) -> Recipe:
+def checked_recipe(recipe: Recipe, plan_bytes: int | None = None) -> Recipe:
     """*recipe* as the train stage takes it, and what it says of layers held against its network.
 
     Args:
-        planning: the plan that the recipe names is still to be made, and not looked at.
+        plan_bytes: a plan is to be made for so many bytes; the one that the recipe names is not looked at.
 
     Raises:
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
-        RecipeError: it names a layer that its network does not have, or a plan that is not of this network.
+        RecipeError: it names a layer that its network does not have, a plan that is not of this network, or fewer
+            bytes than its network can have.
     """
     from export_pipeline.train import checked, network
 
     recipe = checked(recipe)
     table = recipe.compress
-    plan = None if planning or table.plan is None else recipe.path(table.plan)
-    if table.layers or table.skip or plan:
-        from export_pipeline.compress import check_names
+    plan = recipe.path(table.plan) if table.plan and plan_bytes is None else None
+    weight_bytes = table.weight_bytes if plan_bytes is None else plan_bytes
+    if table.layers or table.skip or plan or weight_bytes is not None:
+        from export_pipeline.compress import check_table
 
-        check_names(network(recipe), table, plan)
+        check_table(network(recipe), table, plan, weight_bytes)
     return recipe
 
 
@@ -48,6 +50,13 @@ def style_judge(recipe: Recipe) -> StyleJudge:
     from export_pipeline.verify import StyleJudge
 
     return StyleJudge(vgg_weights(recipe), style_image(recipe))
+
+
+def judge_of_files(recipe: Recipe) -> StyleJudge | None:
+    """:func:`style_judge`, or ``None`` where *recipe* wants no download for it and there is one to make."""
+    from export_pipeline.train.weights import at_hand
+
+    return style_judge(recipe) if recipe.verify.judge == "always" or at_hand(recipe) else None
 
 
 def compress_tools(
@@ -70,9 +79,10 @@ def compress_tools(
         steps: int,
         learning_rate: float,
         before_step: Callable[[int], None] = lambda step: None,
+        bits: Mapping[str, int] | None = None,
     ) -> None:
         say(f"compress: {part}, {steps} steps")
-        tuning = train.Tuning(part, steps, learning_rate, before_step)
+        tuning = train.Tuning(part, steps, learning_rate, before_step, bits or {})
         train.fine_tune(model, recipe, folder / part, trained, tuning, on_step, tensorboard)
 
     @cache

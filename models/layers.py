@@ -34,12 +34,37 @@ class InstanceNormalization(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=(channels,), initializer="zeros")
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if training:
+            return _trainable_norm(inputs, tf.identity(self.gamma), tf.identity(self.beta), self.epsilon)
         mean, variance = tf.nn.moments(inputs, axes=[1, 2], keepdims=True)
         return tf.nn.batch_normalization(inputs, mean, variance, self.beta, self.gamma, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "epsilon": self.epsilon, "initial_gamma": self.initial_gamma}
+
+
+def _trainable_norm(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """Instance norm with a gradient of its own: half as many passes over the data as the rules of its parts make."""
+
+    @tf.custom_gradient
+    def normalized(x: Any, gamma: Any, beta: Any) -> Any:
+        axes = [1, 2]
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
+
+        def gradient(upstream: Any) -> tuple[Any, Any, Any]:
+            mean = tf.reduce_mean(upstream, axes, keepdims=True)
+            slope = tf.reduce_mean(upstream * centred, axes, keepdims=True) * inverse
+            scale = gamma * inverse
+            inner = upstream * scale - centred * (scale * inverse * slope) - scale * mean
+            pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], x.dtype)
+            of_beta, of_gamma = (tf.reduce_sum(part, [0, 1, 2]) * pixels for part in (mean, slope))
+            return inner, of_gamma, of_beta
+
+        return centred * (gamma * inverse) + beta, gradient
+
+    return normalized(inputs, gamma, beta)
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")

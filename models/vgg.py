@@ -1,4 +1,4 @@
-"""VGG-19 up to relu5_1 as a feature extractor.
+"""VGG-19 as a feature extractor, as wide as its weights are.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014.
 """
@@ -6,15 +6,17 @@ Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 # (convolutions, filters) of each block; a 2x2 max pooling lies between blocks.
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 LAYERS = tuple(f"conv{b}_{c}" for b, (count, _) in enumerate(BLOCKS, 1) for c in range(1, count + 1))
-MEAN_BGR = (103.939, 116.779, 123.68)
+# The first activation of each block, which style transfer looks at.
+STAGES = tuple(f"relu{b}_1" for b in range(1, len(BLOCKS) + 1))
+MEAN_RGB = (123.68, 116.779, 103.939)
 
 
 def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
@@ -27,29 +29,53 @@ def kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
     return shapes
 
 
-def vgg19(weights: Mapping[str, tuple[np.ndarray, np.ndarray]], outputs: Sequence[str]) -> keras.Model:
+def needed_layers(outputs: Sequence[str]) -> tuple[str, ...]:
+    """The convolutions up to the highest of *outputs*, lowest first.
+
+    Raises:
+        ValueError: there are none, or one is not ``relu1_1`` .. ``relu5_4``.
+    """
+    unknown = [name for name in outputs if name.replace("relu", "conv") not in LAYERS or not name.startswith("relu")]
+    if unknown or not outputs:
+        raise ValueError(f"outputs {unknown or 'are empty'}; allowed: relu1_1 .. relu5_4")
+    return LAYERS[: 1 + max(LAYERS.index(name.replace("relu", "conv")) for name in outputs)]
+
+
+def activations(image: Any, weights: Mapping[str, tuple[Any, Any]], outputs: Sequence[str]) -> list[Any]:
+    """The activations *outputs* of *image*, ``(N, H, W, 3)`` RGB 0..255, in the order wanted.
+
+    Args:
+        weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name as in :data:`LAYERS`, as tensors or
+            variables; any number of filters that fits from layer to layer.
+        outputs: ``relu1_1`` .. ``relu5_4``.
+    """
+    found: dict[str, Any] = {}
+    x = image - tf.constant(MEAN_RGB)
+    for layer in needed_layers(outputs):
+        if layer.endswith("_1") and layer != "conv1_1":
+            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+        kernel, bias = weights[layer]
+        if layer == "conv1_1":
+            kernel = kernel[:, :, ::-1]  # made for BGR; turning it costs less than turning every image
+        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
+        found[layer.replace("conv", "relu")] = x
+    return [found[name] for name in outputs]
+
+
+def vgg19(weights: Mapping[str, tuple[Any, Any]], outputs: Sequence[str]) -> keras.Model:
     """VGG-19 from RGB images to the named activations, such as ``relu3_1``.
 
     The weights become constants of the graph, not variables: TensorFlow then folds and fuses them, and
     nobody can train the loss network by mistake.
 
     Args:
-        weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name as in :data:`LAYERS`.
-        outputs: activations wanted, ``relu1_1`` .. ``relu5_4``, in the order wanted.
+        weights, outputs: as of :func:`activations`; arrays.
 
     Returns:
         A model from ``(N, H, W, 3)`` RGB 0..255 to the list of activations; a single one comes alone.
     """
-    unknown = [name for name in outputs if name not in [layer.replace("conv", "relu") for layer in LAYERS]]
-    if unknown or not outputs:
-        raise ValueError(f"outputs {unknown or 'are empty'}; allowed: relu1_1 .. relu5_4")
     image = keras.Input((None, None, 3), name="image")
-    found: dict[str, object] = {}
-    x = image[..., ::-1] - tf.constant(MEAN_BGR)
-    for layer in LAYERS[: 1 + max(LAYERS.index(name.replace("relu", "conv")) for name in outputs)]:
-        if layer.endswith("_1") and layer != "conv1_1":
-            x = tf.nn.max_pool2d(x, 2, 2, "VALID")
-        kernel, bias = (tf.constant(array, tf.float32) for array in weights[layer])
-        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
-        found[layer.replace("conv", "relu")] = x
-    return keras.Model(image, [found[name] for name in outputs], name="vgg19")
+    constants = {
+        layer: tuple(tf.constant(array, tf.float32) for array in weights[layer]) for layer in needed_layers(outputs)
+    }
+    return keras.Model(image, activations(image, constants, outputs), name="vgg19")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from export_pipeline.cli import main
 
 ROOT = Path(__file__).parent.parent
 COMMITTED = ROOT / "artifacts" / "starry_night_small"
@@ -66,7 +70,8 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
-    process = start(*arguments)
-    out, err = process.communicate()
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    """Run the command line to its end, in this process: a process of its own would load TensorFlow again."""
+    command = [str(argument) for argument in arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = main(command)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())

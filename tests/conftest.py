@@ -17,6 +17,22 @@ hypothesis.settings.register_profile("project", derandomize=True, deadline=None,
 hypothesis.settings.load_profile("project")
 
 
+# Longest first: where several processes share the files, none is left with a long one at the end.
+LONGEST = (
+    "tests/test_pipeline.py",
+    "tests/test_readme.py",
+    "tests/conformance/test_conformance.py",
+    "tests/train/test_fit.py",
+    "tests/sweep/test_sweep.py",
+    "tests/export/test_contract.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {file: number for number, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONGEST)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="record the golden files anew instead of comparing")
 

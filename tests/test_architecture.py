@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from export_pipeline import errors
+from tests.conftest import LONGEST
 from tests.imports import PACKAGES, ROOT, imports, modules, room, third_party, tree
 
 if sys.version_info >= (3, 11):
@@ -28,12 +29,14 @@ FLOORS = (
     ("cache", "casting", "files", "kmeans", "printable", "quiet", "signature", "table"),
     ("compress_table", "rounds"),
     ("coding", "compression", "exported", "images", "parity", "recipe", "weight_files"),
+    ("distill_recipe",),
     ("emulator", "models"),
     ("bundle", "runtimes"),
     STAGES,
     ("wiring",),
     ("console", "doctor", "options", "pipeline", "quantize"),
-    ("sweep",),
+    ("distillation",),
+    ("stylize", "sweep"),
     ("cli",),
     ("", "__main__"),
 )
@@ -52,6 +55,7 @@ HEAVY = {
     "skimage",
     "sklearn",
     "matplotlib",
+    "scipy",
 }
 
 
@@ -177,6 +181,10 @@ def test_no_file_is_long() -> None:
     files = [*modules().values(), *(ROOT / "tests").rglob("*.py")]
     long = {str(path): lines for path in files if (lines := len(path.read_text("utf-8").splitlines())) > MOST_LINES}
     assert not long
+
+
+def test_files_that_are_begun_first_are_there() -> None:
+    assert not [file for file in LONGEST if not (ROOT / file).is_file()]
 
 
 def project() -> dict:  # type: ignore[type-arg]

@@ -184,6 +184,11 @@ def test_output_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest
     assert "cannot write" in capsys.readouterr().err
 
 
+def test_a_plan_for_no_bytes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "demo", "--bytes", "0"]) == 2
+    assert "--bytes is 0; it must be 1 or more" in capsys.readouterr().err
+
+
 def test_unknown_recipe_gets_its_near_match(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "dmeo"]) == 2
     assert "did you mean 'demo'?" in capsys.readouterr().err

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from export_pipeline.errors import ImageError, ModelError, OutputError
-from export_pipeline.images import fit, list_images, load_image, save_image, to_uint8
+from export_pipeline.images import check_output, fit, list_images, load_image, save_image, to_uint8, within
 
 
 def gradient(height: int = 20, width: int = 30) -> np.ndarray:
@@ -147,6 +149,29 @@ def test_a_failed_save_leaves_what_was_there(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
     with pytest.raises(ValueError, match="uint8"):
         save_image(tmp_path / "a.png", gradient().astype(float))
+
+
+def test_an_output_is_checked_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("kept")
+    for path in (tmp_path / "a.heic", tmp_path / "folder.png", tmp_path / "file" / "a.png"):
+        with pytest.raises(OutputError, match="cannot write"):
+            check_output(path)
+    save_image(tmp_path / "old.png", gradient())
+    before = (tmp_path / "old.png").read_bytes()
+    check_output(tmp_path / "old.png")
+    check_output(tmp_path / "new" / "a.PNG")
+    assert (tmp_path / "old.png").read_bytes() == before
+    assert not list((tmp_path / "new").iterdir())
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 100))
+def test_an_image_is_scaled_down_and_never_up(height: int, width: int, most: int) -> None:
+    image = np.zeros((height, width, 3), np.uint8)
+    found = within(image, most)
+    assert max(found.shape[:2]) == min(most, max(height, width))
+    shrunk = found.shape[0] / height
+    assert found.shape[1] == pytest.approx(max(1, width * shrunk), abs=1 + width / height)
 
 
 def test_fit_covers_the_size_and_keeps_the_centre() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 
 from export_pipeline.bundle import Bundle
+from export_pipeline.cli import main
+from export_pipeline.pipeline import work_folder
 from tests import builds
 
 TARGETS = ("mlmodel-int8", "tflite-dynamic")
@@ -19,10 +23,15 @@ TARGETS = ("mlmodel-int8", "tflite-dynamic")
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, vgg_file: Path) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    recipe = builds.recipe(folder, vgg_file, TARGETS)
-    result = builds.run("build", recipe, "-o", folder / "bundle")
-    assert result.returncode == 0, result.stderr
+    process = builds.start("build", builds.recipe(folder, vgg_file, TARGETS), "-o", folder / "bundle")
+    _, complaints = process.communicate()
+    assert process.returncode == 0, complaints
     return folder / "bundle"
+
+
+def same_work(undisturbed: Path, out: Path) -> None:
+    """Let a build of *out* go on where the undisturbed one ended, so that it need not train again."""
+    shutil.copytree(work_folder(undisturbed), work_folder(out))
 
 
 def kill_when(process: object, seen: Path, pattern: str, count: int = 1) -> None:
@@ -109,6 +118,18 @@ def test_a_plan_is_made_from_the_network_of_a_build(undisturbed: Path, vgg_file:
     assert "no convolution 'up2_conv' to cluster; did you mean 'up1_conv'" in refused.stderr
 
 
+@pytest.mark.parametrize("verb", ["plan", "build"])
+def test_bytes_that_no_plan_fits_into_are_refused_before_training(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = builds.recipe(tmp_path, tmp_path / "none.npz", TARGETS)
+    recipe.write_text(recipe.read_text().replace("bits = 5", "weight_bytes = 1000"))
+    options = ["--bytes", "1000", "--bundle"] if verb == "plan" else ["-o"]
+    assert main([verb, str(recipe), *options, str(tmp_path / "bundle")]) == 2
+    assert re.search(r"1,000 bytes are too few for the weights: at 1 bit they take 1,\d{3}", capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
+
+
 def test_a_layer_that_the_network_does_not_have_is_refused_before_training(vgg_file: Path, tmp_path: Path) -> None:
     recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
     recipe.write_text(recipe.read_text().replace('"up*"', '"upp*"'))
@@ -126,11 +147,13 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def test_missed_budget_ends_with_1_and_says_by_how_much(undisturbed: Path, vgg_file: Path, tmp_path: Path) -> None:
-    more = "[report.budgets.mlmodel-int8]\nbytes = 1000"
-    recipe = builds.recipe(tmp_path, vgg_file, ("mlmodel-int8",), more)
+    more = "[report.budgets.tflite-dynamic]\nbytes = 1000"
+    recipe = builds.recipe(tmp_path, vgg_file, ("tflite-dynamic",), more)
+    same_work(undisturbed, tmp_path / "bundle")
     result = builds.run("build", recipe, "-o", tmp_path / "bundle")
     assert result.returncode == 1
-    size = (undisturbed / "tiny-int8.mlmodel").stat().st_size
+    assert "train 1/" not in result.stderr
+    size = (undisturbed / "tiny-dynamic.tflite").stat().st_size
     assert f"{size - 1000:,}" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "bundle").exists()

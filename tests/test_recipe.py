@@ -44,6 +44,14 @@ BAD = [
         '[export]\ntargets = ["mlpackage-int4"]', ("unknown target 'mlpackage-int4'", "did you mean 'mlpackage-int8'?")
     ),
     Bad("[verify.min_psnr]\ntflite-fp61 = 3", ("unknown target", "did you mean 'tflite-fp16'?")),
+    Bad("[train]\nshort_side = [2.0, 1.0]", ("train.short_side", "the least first")),
+    Bad("[train]\nema = 1.0", ("train.ema",)),
+    Bad("[train.polish]\nstesp = 3", ("train.polish.stesp", "did you mean 'steps'?")),
+    Bad(
+        '[verify]\njudge = "cached"\n[report.budgets.onnx-fp32]\nstyle_distance = 0.3',
+        ("verify.judge is 'cached'", "onnx-fp32", "use 'always'"),
+    ),
+    Bad('[verify]\njudge = "cached"\n[compress.structured]\nrounds = 1', ("compress.structured",)),
     Bad("[report.budgets.onnx-fp23]\nbytes = 3", ("unknown target", "did you mean 'onnx-fp32'?")),
     # values out of range
     Bad("seed = -1", ("seed is -1", "greater than or equal to 0")),
@@ -175,6 +183,34 @@ def test_targets_are_formats_and_precisions_each_once() -> None:
     assert len(set(TARGETS)) == len(TARGETS) == 11
     assert Recipe().export.targets == DEFAULT_TARGETS == TARGETS[:7]
     assert all(len(target.split("-")) == 2 for target in TARGETS)
+
+
+BITS, ZEROS = {"bits": 4}, {"schedule": "constant", "steps": 100}
+TABLES, MASK = ("mlpackage-palettized", "mlmodel-palettized"), ("mlpackage-sparse",)
+
+
+@pytest.mark.parametrize(
+    ("compress", "more"),
+    [
+        ({}, ()),
+        ({"structured": {"rounds": 1}}, ()),
+        (BITS, TABLES),
+        ({"plan": "plan.toml"}, TABLES),
+        ({"weight_bytes": 5000}, TABLES),
+        (ZEROS, MASK),
+        ({**BITS, **ZEROS}, (*TABLES, *MASK, "mlpackage-joint")),
+    ],
+)
+@pytest.mark.parametrize("export", [None, {"height": 64}])
+def test_without_targets_a_recipe_makes_what_carries_its_tables_and_zeros(
+    compress: dict[str, Any], more: tuple[str, ...], export: dict[str, int] | None
+) -> None:
+    recipe = Recipe.parse({"compress": compress, **({"export": export} if export else {})})
+    assert recipe.export.targets == (*DEFAULT_TARGETS, *more)
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    Recipe.parse({"compress": compress, "verify": {"min_psnr": dict.fromkeys(more, 30.0)}})
+    named = Recipe.parse({"compress": compress, "export": {"targets": ["onnx-fp32"]}})
+    assert named.export.targets == ("onnx-fp32",)
 
 
 def test_the_signature_has_the_size_of_the_export_table() -> None:

@@ -16,7 +16,7 @@ import tf_keras as keras
 from export_pipeline.compress import cluster as clustering
 from export_pipeline.compress.fold import fold_input_scale
 from export_pipeline.compress.layers import convolutions, require_known, sparsities, taken
-from export_pipeline.compress.plan import Plan, make_plan, read_plan, require_whole
+from export_pipeline.compress.plan import Plan, make_plan, read_plan, require_enough, require_whole
 from export_pipeline.compress.prune import set_step, settle, sparsity, weights_left, wrap
 from export_pipeline.compress.sensitivity import Importance, weigh
 from export_pipeline.compress.structured import narrow
@@ -33,7 +33,7 @@ __all__ = [
     "Plan",
     "Thinned",
     "Tools",
-    "check_names",
+    "check_table",
     "cluster",
     "finish",
     "make_plan",
@@ -63,11 +63,20 @@ class Thinned:
     rounds: tuple[Round, ...]
 
 
-def check_names(model: keras.Model, table: CompressTable, plan: Path | None) -> None:
-    """Refuse what *table* and the file *plan* say of layers that *model*, trained or not, does not have.
+def check_table(
+    model: keras.Model, table: CompressTable, plan: Path | None = None, weight_bytes: int | None = None
+) -> None:
+    """Refuse what cannot be done to *model*, the network of a recipe before it is trained.
+
+    Args:
+        table: of the recipe.
+        plan: the file with the bits of each layer, if there is one.
+        weight_bytes: what the kernels are to fit into when they are clustered, if that is given. How many weights
+            structured pruning leaves is known later: then it is looked at later.
 
     Raises:
-        RecipeError: a name or pattern matches no convolution, or the plan cannot be read or is not of this network.
+        RecipeError: a name or pattern matches no convolution; the plan cannot be read or is not of this network; the
+            bytes are too few.
     """
     names = convolutions(model)
     require_known(table, names)
@@ -75,6 +84,8 @@ def check_names(model: keras.Model, table: CompressTable, plan: Path | None) -> 
         found = read_plan(plan, taken(table, names))
         if not table.structured.blocks:  # which blocks a plan need not name is known later
             require_whole(found, taken(table, names), plan)
+    if weight_bytes is not None and not (table.structured.blocks or table.structured.rounds):
+        require_enough(model, table, weight_bytes)
 
 
 def thin(model: keras.Model, recipe: Recipe, tools: Tools) -> Thinned:
@@ -171,7 +182,7 @@ def cluster(thinned: Thinned, plan: Plan | None, importance: Importance, tools: 
         clustering.cluster(model, bits, importance)
         if table.steps:
             tabled = clustering.wrap(model, tuple(bits))
-            tools.train(tabled, recipe, "cluster", table.steps, table.learning_rate)
+            tools.train(tabled, recipe, "cluster", table.steps, table.learning_rate, bits=bits)
             clustering.settle(tabled, model)
     layers = tuple(
         _record(name, layer.kernel.numpy(), before[name], bits.get(name)) for name, layer in convolutions(model).items()

@@ -27,7 +27,7 @@ from export_pipeline.compress.sensitivity import (
     errors_by_width,
 )
 from export_pipeline.compress.tools import Tools
-from export_pipeline.compress_table import MOST_BITS
+from export_pipeline.compress_table import MOST_BITS, CompressTable
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe import Recipe
 
@@ -114,19 +114,33 @@ def require_whole(plan: Plan, names: Iterable[str], path: Path) -> None:
         raise RecipeError(f"{path} has no bits for {', '.join(missing)}; add them, or leave them out in compress.skip")
 
 
+def require_enough(model: keras.Model, table: CompressTable, budget: int) -> None:
+    """Refuse a *budget* of bytes that no plan for *model*, trained or not, fits into.
+
+    Raises:
+        RecipeError: one bit for each weight is too much already.
+    """
+    least = sum(packed_bytes(size, min(WIDTHS)) for size in _sizes(model, table).values())
+    if budget < least:
+        raise RecipeError(f"{budget:,} bytes are too few for the weights: at 1 bit they take {least:,}. Give more.")
+
+
+def _sizes(model: keras.Model, table: CompressTable) -> dict[str, int]:
+    """Weights of each kernel of *model* that *table* has clustered, by layer name."""
+    layers = convolutions(model)
+    return {name: int(np.prod(layers[name].kernel.shape)) for name in taken(table, layers)}
+
+
 def make_plan(model: keras.Model, recipe: Recipe, budget: int, importance: Importance, tools: Tools) -> Plan:
     """The plan for *model*, the network of *recipe*, that errs least within *budget* bytes. *model* is as it was after.
 
     Raises:
         RecipeError: one bit for each is too much already.
     """
-    layers = convolutions(model)
-    names = taken(recipe.compress, layers)
-    sizes = {name: int(np.prod(layers[name].kernel.shape)) for name in names}
+    require_enough(model, recipe.compress, budget)
+    sizes = _sizes(model, recipe.compress)
+    names = tuple(sizes)
     costs = [[packed_bytes(sizes[name], bits) for bits in WIDTHS] for name in names]
-    least = sum(min(row) for row in costs)
-    if budget < least:
-        raise RecipeError(f"{budget:,} bytes are too few for the weights: at 1 bit they take {least:,}. Give more.")
     yardstick = Yardstick(model, tools.photographs(PHOTOGRAPHS))
     errors = []
     for name in names:

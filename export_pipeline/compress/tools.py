@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,10 +23,12 @@ class Train(Protocol):
         steps: int,
         learning_rate: float,
         before_step: Callable[[int], None] = ...,
+        bits: Mapping[str, int] | None = ...,
     ) -> None:
         """Train *model*, the network of *recipe*, for *steps*; *part* names the run, its folder and its progress.
 
-        *before_step* is called with the number of each step, from 0.
+        *before_step* is called with the number of each step, from 0. *bits* are those of the tables that are trained,
+        by layer: an interrupted run with others is not gone on with.
         """
 
 

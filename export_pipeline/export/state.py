@@ -17,6 +17,7 @@ from export_pipeline.exported import ExportedModel
 
 FOLDER = ".state"
 _LIBRARIES = ("coremltools", "numpy", "onnx", "tensorflow", "tf2onnx", "tf_keras")
+_CODE = (".py", ".weights")
 # Our own code that decides what a file holds, beside the version: a checkout changes without a new one.
 SOURCES = (Path(__file__).parent, Path(__file__).parents[2] / "models")
 
@@ -31,7 +32,7 @@ class _State(BaseModel):
 def made_from(model: Any, photographs: Sequence[np.ndarray], identity: dict[str, Any]) -> str:
     """SHA-256 over all that decides what a file holds: weights, layers, photographs, settings, converters, our code."""
     digest = hashlib.sha256()
-    about = [identity, _code(), model.get_config()]
+    about = [identity, code(*SOURCES), model.get_config()]
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())
     for array in [*model.get_weights(), *photographs]:
         digest.update(str(array.shape).encode())
@@ -39,10 +40,14 @@ def made_from(model: Any, photographs: Sequence[np.ndarray], identity: dict[str,
     return digest.hexdigest()
 
 
-def _code() -> dict[str, str]:
-    """Versions of the libraries and of this package, and a SHA-256 of each of its files in :data:`SOURCES`."""
+def code(*sources: Path) -> dict[str, str]:
+    """Versions of the libraries and of this package, and a SHA-256 of each of its files in the folders *sources*.
+
+    A source may be a file, too. Weights that lie beside code count like it.
+    """
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    own = {f"{folder.name}/{file.name}": files.sha256(file) for folder in SOURCES for file in folder.glob("*.py")}
+    found = {path.relative_to(source.parent): path for source in sources for path in files.files_of(source)}
+    own = {name.as_posix(): files.sha256(path) for name, path in found.items() if name.suffix in _CODE}
     return {**versions, "export-pipeline": __version__, **own}
 
 

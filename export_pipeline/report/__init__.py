@@ -27,6 +27,7 @@ from export_pipeline.report.memory import peak_memory
 from export_pipeline.report.model import (
     Benchmark,
     BudgetResult,
+    ContainerInspection,
     Contents,
     FileRecord,
     Inspection,
@@ -57,6 +58,7 @@ __all__ = [
     "RECORD_FILE",
     "Benchmark",
     "BudgetResult",
+    "ContainerInspection",
     "Contents",
     "FileRecord",
     "Inspection",

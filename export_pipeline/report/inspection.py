@@ -1,17 +1,59 @@
-"""``inspect``: what any model file tells about itself."""
+"""``inspect``: what any model file, or a container of weights, tells about itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
+from export_pipeline import coding
 from export_pipeline.report.contents import contents_of
-from export_pipeline.report.model import Format, Inspection, PortRecord
+from export_pipeline.report.model import ContainerInspection, Format, Inspection, PortRecord, StoredTensor
 from export_pipeline.report.size import size_of
 from export_pipeline.runtimes import CORE_ML, Port, interface_of
 
 
-def inspect(path: Path | str) -> Inspection:
+def inspect(path: Path | str) -> Inspection | ContainerInspection:
+    """Read a file of any format that is made here.
+
+    Raises:
+        WeightsError: a ``.weights`` container is missing, truncated, damaged or foreign.
+        ModelError, EmulatorError: any other file: see :func:`inspect_model`.
+    """
+    path = Path(path)
+    return inspect_container(path) if path.suffix == coding.SUFFIX else inspect_model(path)
+
+
+def inspect_container(path: Path) -> ContainerInspection:
+    """Read a container of weights, whole: its tensors, the form of each, and the bytes that it takes.
+
+    Raises:
+        WeightsError: it is missing, truncated, damaged or foreign.
+    """
+    arrays = coding.read(path)
+    return ContainerInspection(
+        file=path.name,
+        size=size_of(path),
+        parameters=sum(array.size for array in arrays.values()),
+        memory_bytes=sum(array.nbytes for array in arrays.values()),
+        tensors=tuple(
+            StoredTensor(
+                name=record.name,
+                shape=record.shape,
+                dtype=record.dtype,
+                stored=record.stored,
+                form=record.positions,
+                table=record.clusters or None,
+                zeros=record.size - int(np.count_nonzero(arrays[record.name])),
+                bytes=sum(record.lengths),
+            )
+            for record in coding.records(path)
+        ),
+    )
+
+
+def inspect_model(path: Path) -> Inspection:
     """Read a model file of any format: what it takes, gives, holds and does, and of a Core ML file the whole program.
 
     Multiply-accumulates of a file that takes any size are left out.
@@ -22,7 +64,6 @@ def inspect(path: Path | str) -> Inspection:
     """
     from export_pipeline.emulator import listing
 
-    path = Path(path)
     interface = interface_of(path)
     return Inspection(
         file=path.name,

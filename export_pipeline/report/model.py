@@ -193,3 +193,29 @@ class Inspection(_Noun):
     size: Size
     contents: Contents
     program: Listing | None = Field(default=None, description="of a Core ML file, operation by operation")
+
+
+class StoredTensor(_Noun):
+    """One tensor of a container of weights, read back and proven."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    stored: str = Field(description="type of its values, or of those of its table, in the file")
+    form: Literal["dense", "mask", "gaps"] = Field(
+        description="how its nonzeros are found; dense: all values are there"
+    )
+    table: int | None = Field(description="entries of its table; None when its values lie there one by one")
+    zeros: int
+    bytes: int = Field(description="in the file, without its name and shape")
+
+
+class ContainerInspection(_Noun):
+    """What a container of weights holds."""
+
+    file: str
+    format: Literal["weights"] = "weights"
+    size: Size
+    parameters: int = Field(description="values of all tensors")
+    memory_bytes: int = Field(description="of all tensors once they are read")
+    tensors: tuple[StoredTensor, ...]

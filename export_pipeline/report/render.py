@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from export_pipeline.printable import printable
-from export_pipeline.report.model import Inspection, LatencyResult, PortRecord, Report
+from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, PortRecord, Report
 from export_pipeline.report.program_text import program_text
 from export_pipeline.report.rows import (
     SKIPPED,
@@ -90,10 +91,33 @@ def terminal(report: Report) -> str:
     return "\n\n".join(text_table(table) for table in tables if table.rows)
 
 
-def inspection_text(seen: Inspection, brief: bool = False) -> str:
+def inspection_text(seen: Inspection | ContainerInspection, brief: bool = False) -> str:
     """What ``inspect`` prints; *brief* leaves out the operations of a Core ML file."""
+    head = f"{seen.file}: {seen.format}, {seen.size.bytes:,} bytes ({seen.size.deflated_bytes:,} deflated)"
+    return _container(seen, head) if isinstance(seen, ContainerInspection) else _model(seen, head, brief)
+
+
+def _container(seen: ContainerInspection, head: str) -> str:
+    lines = [head, f"parameters {seen.parameters:,}, {seen.memory_bytes:,} bytes once read"]
+    rows = tuple(
+        (
+            printable(tensor.name),
+            "x".join(map(str, tensor.shape)),
+            f"{'table of ' if tensor.table else ''}{tensor.stored}"
+            f"{'' if tensor.form == 'dense' else f', sparse by {tensor.form}'}",
+            "-" if tensor.table is None else str(tensor.table),
+            percent(tensor.zeros / (math.prod(tensor.shape) or 1)),
+            f"{tensor.bytes:,}",
+        )
+        for tensor in seen.tensors
+    )
+    table = Table("Tensors", ("name", "shape", "stored as", "entries", "zeros", "bytes"), rows)
+    return "\n".join([*map(printable, lines), "", text_table(table)])
+
+
+def _model(seen: Inspection, head: str, brief: bool) -> str:
     c = seen.contents
-    lines = [f"{seen.file}: {seen.format}, {seen.size.bytes:,} bytes ({seen.size.deflated_bytes:,} deflated)"]
+    lines = [head]
     for side, ports in (("input", seen.inputs), ("output", seen.outputs)):
         lines += [f"{side:9} {port.name}: {_port(port)}" for port in ports]
     lines += [f"parameters {c.parameters:,}, nonzero in convolution kernels {percent(c.nonzero_share)}"]

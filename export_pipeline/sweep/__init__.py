@@ -106,7 +106,7 @@ def _planned(grid: Sequence[Point]) -> list[Plan]:
     recipes = []
     for point in grid:
         try:
-            recipes.append(checked_recipe(point.recipe, planning=False))
+            recipes.append(checked_recipe(point.recipe))
         except PipelineError as error:
             raise type(error)(f"{point.label}: {error}") from error
     keys = [point_key(recipe) for recipe in recipes]

@@ -120,14 +120,18 @@ class Meter:
         return self._kept("latency", names, size, made)
 
     def _kept(self, what: str, names: Sequence[str], size: tuple[int, int], made: Callable[[], Rows]) -> Rows:
-        """The rows that *made* gives, or gave earlier for the same files on this machine with these libraries."""
+        """The rows that *made* gives, or gave earlier for the same files on this machine with these libraries.
+
+        Rows are kept where all files could be measured; what failed is tried again the next time.
+        """
         parts = [what, self.runs, size, processor(), sorted(libraries().items())]
         parts += [(name, [sha256(file) for file in files_of(self.out / name)]) for name in names]
         path = self.work / CACHE / f"{what}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
         if path.is_file():
             return Rows.model_validate_json(path.read_text(encoding="utf-8"))
         rows = made()
-        write_text(path, rows.model_dump_json(indent=1) + "\n")
+        if not rows.skipped:
+            write_text(path, rows.model_dump_json(indent=1) + "\n")
         return rows
 
 

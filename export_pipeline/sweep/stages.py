@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export_pipeline import __version__
+from export_pipeline.export import state
 from export_pipeline.files import sha256, written_aside
 from export_pipeline.recipe import BUILTIN, Recipe
 
@@ -26,6 +26,15 @@ TRAINING = ("seed", "model", "train")
 AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster")
 # What the judge looks at who ends the rounds of structured pruning.
 JUDGED = {"export": ("height", "width"), "verify": ("images", "content")}
+# Our own code that decides, beside its recipe, what a training, a pruning or a point comes to.
+_PACKAGE = Path(__file__).parents[1]
+TRAINED_BY = (_PACKAGE.parent / "models", _PACKAGE / "train", _PACKAGE / "images.py")
+PRUNED_BY = (*TRAINED_BY, _PACKAGE / "compress", _PACKAGE / "kmeans", _PACKAGE / "verify", _PACKAGE / "wiring.py")
+MADE_BY = (
+    *PRUNED_BY,
+    *(_PACKAGE / name for name in ("export", "runtimes", "emulator", "report/contents", "pipeline.py")),
+    Path(__file__).with_name("point.py"),
+)
 # Folders inside the work folder of a build that hold the checkpoints of finished stages, ready to go on from.
 KEPT = ("train", "compress")
 
@@ -51,7 +60,7 @@ def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
     """
     inputs = _inputs(recipe)
     training = {name: data[name] for name in ("name", *TRAINING) if name in data}
-    trained = Stage("train", _hash(inputs, _dumped(recipe, TRAINING)), training)
+    trained = Stage("train", _hash(_code(*TRAINED_BY), inputs, _dumped(recipe, TRAINING)), training)
     structured = recipe.compress.structured
     rounds = structured.blocks or structured.rounds
     if not (recipe.compress.prunes or rounds):
@@ -61,7 +70,7 @@ def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
     judged = {table: {k: v for k, v in data.get(table, {}).items() if k in keys} for table, keys in JUDGED.items()}
     pruning = {**training, "compress": left, **(judged if rounds else {})}
     seen = {table: getattr(recipe, table).model_dump(mode="json", include=set(keys)) for table, keys in JUDGED.items()}
-    key = _hash(inputs, _dumped(recipe, TRAINING), decides, seen if rounds else {})
+    key = _hash(_code(*PRUNED_BY), inputs, _dumped(recipe, TRAINING), decides, seen if rounds else {})
     return trained, Stage("prune", key, pruning)
 
 
@@ -84,9 +93,10 @@ def shared(points: Mapping[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ..
 
 
 def point_key(recipe: Recipe) -> str:
-    """Hash of all that determines a point."""
+    """Hash of all that determines a point: its recipe, the files that this names, libraries and our own code."""
     plan = recipe.compress.plan
-    return _hash(_inputs(recipe), recipe.model_dump(mode="json"), {"plan": plan and sha256(recipe.path(plan))})
+    written = {"plan": plan and sha256(recipe.path(plan))}
+    return _hash(_code(*MADE_BY), _inputs(recipe), recipe.model_dump(mode="json"), written)
 
 
 def begin_with(work: Path, finished: Path) -> None:
@@ -109,11 +119,18 @@ def _inputs(recipe: Recipe) -> dict[str, Any]:
     training, held = photographs(recipe)
     style, start = recipe.train.style, recipe.train.warm_start
     return {
-        "version": __version__,
         "style": _style_sha256(style if style == BUILTIN else recipe.path(style)),
         "photographs": [names_sha256(training.names), names_sha256(held.names)],
         "warm_start": None if start is None else sha256(recipe.path(start)),
     }
+
+
+@functools.cache
+def _code(*sources: Path) -> dict[str, str]:
+    """What the export stage holds against a file that it finds, of *sources*, and the libraries that judge it."""
+    from export_pipeline.report.machine import libraries
+
+    return {**libraries(), **state.code(*sources)}
 
 
 @functools.cache

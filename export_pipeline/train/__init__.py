@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Tuning:
-    """A fine-tuning: *part* names it; *before_step* is called with the number of each step, from 0."""
+    """A fine-tuning: *part* names it; *before_step* is called with the number of each step, from 0.
+
+    ``bits`` are those of the tables that it trains, by layer: a run with others is another run.
+    """
 
     part: str
     steps: int
     learning_rate: float
     before_step: Callable[[int], None] = lambda step: None
+    bits: Mapping[str, int] = field(default_factory=dict)
 
 
 def network(recipe: Recipe, **size: int) -> Any:
@@ -112,9 +116,30 @@ def train(
         parent.restore(model.weights)
     run = Run(recipe, "train", recipe.train.steps, recipe.train.learning_rate, folder)
     run.parent, run.progress, run.tensorboard, run.strategy = parent, progress, tensorboard, strategy
+    run.ema = recipe.train.ema
     checkpoint = fit(model, run)
+    if recipe.train.polish is not None:
+        checkpoint = _polish(model, run, checkpoint)
     # A network of its own: the stages to come take no variables that are mirrored on several devices.
     return restored(checkpoint), checkpoint
+
+
+def polished(recipe: Recipe) -> Recipe:
+    """*recipe* as its ``[train.polish]`` is trained: its steps, and VGG-19 as loss network."""
+    table = recipe.train.polish
+    assert table is not None
+    train = recipe.train.model_copy(update={**table.model_dump(), "loss_network": "vgg19"})
+    return recipe.model_copy(update={"train": train})
+
+
+def _polish(model: Any, trained: Run, parent: Checkpoint) -> Checkpoint:
+    """Go on with *model* after the run *trained* as ``[train.polish]`` says."""
+    recipe = polished(trained.recipe)
+    table = recipe.train
+    run = Run(recipe, "polish", table.steps, table.learning_rate, trained.folder.with_name("polish"), parent, table.ema)
+    run.progress, run.strategy = trained.progress, trained.strategy
+    run.tensorboard = trained.tensorboard / "polish" if trained.tensorboard else None
+    return fit(model, run)
 
 
 def fine_tune(
@@ -131,7 +156,7 @@ def fine_tune(
     *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored.
     """
     run = Run(recipe, tuning.part, tuning.steps, tuning.learning_rate, folder)
-    run.parent, run.progress, run.before_step = parent, progress, tuning.before_step
+    run.parent, run.progress, run.before_step, run.bits = parent, progress, tuning.before_step, tuning.bits
     run.tensorboard = tensorboard / tuning.part if tensorboard else None
     return fit(model, run)
 
@@ -145,11 +170,12 @@ def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps:
     those must not change with a budget.
     """
     plain = {"export": ExportTable(), "verify": VerifyTable(), "report": ReportTable()}
+    before = recipe.train.steps if trained.info.stage == "polish" else 0
     info = trained.info.model_copy(
         update={
             "stage": "compress",
             "recipe": recipe.model_copy(update=plain),
-            "step": trained.info.step + steps,
+            "step": before + trained.info.step + steps,
             "parent_sha256": trained.sha256,
         }
     )
@@ -189,6 +215,7 @@ def provenance(checkpoint: Checkpoint) -> dict[str, str]:
         "checkpoint_sha256": checkpoint.sha256,
         "parent_sha256": info.parent_sha256 or "",
         "style_sha256": info.style_sha256,
+        "loss_network_sha256": info.loss_network_sha256 or "",
         "steps": str(info.step),
         "export-pipeline": __version__,
         **{name: version(name) for name in ("tensorflow", "coremltools")},

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from export_pipeline.compress_table import PRUNING, CompressTable
 from export_pipeline.errors import CheckpointError
 from export_pipeline.files import sha256, write_bytes
-from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
+from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable, recorded
 
 KEPT = 2
 # What may differ between a checkpoint and the recipe that resumes it: how often it is saved, and how long it trains;
@@ -28,6 +28,7 @@ _STEPS_OF = {"train": "train", "prune": "compress"}
 # Keys of [compress] that decide what a part of it does: those of the parts behind it may differ.
 _DECIDING: dict[str, tuple[str, ...]] = {
     "train": (),
+    "polish": (),
     "structured": ("structured",),
     "prune": ("structured", "schedule", "skip", *PRUNING),
     "cluster": tuple(CompressTable.model_fields),
@@ -45,8 +46,12 @@ class CheckpointInfo(BaseModel):
     recipe: Recipe
     style_sha256: str = Field(description="of the style image's pixels")
     photographs_sha256: str | None = Field(None, description="of the names of the training photographs, in order")
+    loss_network_sha256: str | None = Field(None, description="of the network that the losses look through")
     parent_sha256: str | None = Field(None, description="of the checkpoint that this run started from")
+    bits: dict[str, int] = Field(default_factory=dict, description="of the tables that this run trains, by layer")
     losses: dict[str, float] = Field(default_factory=dict)
+
+    _recorded = model_validator(mode="before")(recorded)
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,10 @@ def deciding(recipe: Recipe, stage: str) -> Recipe:
     """
     plain, kept = CompressTable(), _DECIDING.get(stage.split("-")[0], ())
     later = {key: getattr(plain, key) for key in CompressTable.model_fields if key not in kept}
+    first = {"polish": None} if stage == "train" else {}
     return recipe.model_copy(
         update={
+            "train": recipe.train.model_copy(update=first),
             "compress": recipe.compress.model_copy(update=later),
             "export": ExportTable(),
             "verify": VerifyTable(),
@@ -159,6 +166,8 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
         differences.append("its style image is another one")
     if found.info.photographs_sha256 not in (None, wanted.photographs_sha256):
         differences.append("its training photographs are others")
+    if found.info.loss_network_sha256 not in (None, wanted.loss_network_sha256):
+        differences.append("its loss network has other weights")
     if found.info.parent_sha256 != wanted.parent_sha256:
         differences.append("it started from another checkpoint")
     for table in ("model", "train", "compress"):
@@ -173,6 +182,20 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
         raise CheckpointError(
             f"{found.path} was made by another recipe: {'; '.join(differences)}.\n"
             "Use that recipe, another output folder, or --fresh to start over."
+        )
+    _require_same_bits(found, wanted)
+
+
+def _require_same_bits(found: Checkpoint, wanted: CheckpointInfo) -> None:
+    """Refuse to go on with tables of other widths: the recipe is the same, so that its plan has been edited."""
+    old, new = found.info.bits, wanted.bits
+    edited = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if old and edited:
+        plan = wanted.recipe.compress.plan
+        listed = ", ".join(f"{name} {old.get(name, 'no')} there and {new.get(name, 'no')} here" for name in edited)
+        raise CheckpointError(
+            f"{found.path} was made before compress.plan ({plan}) was edited: bits of {listed}.\n"
+            f"Undo the edit, delete {found.path.parent} to train the tables anew, or use --fresh to start over."
         )
 
 

@@ -21,7 +21,6 @@ from export_pipeline.errors import ImageError, UsageError
 from export_pipeline.images import list_images, load_image
 from export_pipeline.recipe import BUILTIN, Recipe
 
-SCALES = (1.0, 2.0)  # short side of the resized photograph, in crops
 CACHE_BYTES = 2**30  # of decoded photographs
 
 
@@ -103,13 +102,18 @@ def style_image(recipe: Recipe) -> np.ndarray:
     return load_image(recipe.path(recipe.train.style))
 
 
-def random_crop(photos: Sequence[np.ndarray] | Photographs, seed: int, index: int, crop: int) -> np.ndarray:
-    """Crop number *index* of the stream of *seed*: ``(crop, crop, 3)`` float32, 0..255."""
+def random_crop(
+    photos: Sequence[np.ndarray] | Photographs, seed: int, index: int, crop: int, sides: tuple[float, float] = (1, 2)
+) -> np.ndarray:
+    """Crop number *index* of the stream of *seed*: ``(crop, crop, 3)`` float32, 0..255.
+
+    The photograph is resized first, to a short side between *sides* crops.
+    """
     epoch, position = divmod(index, len(photos))
     order = np.random.default_rng([seed, 0, epoch]).permutation(len(photos))
     random = np.random.default_rng([seed, 1, index])
     photo = photos[int(order[position])]
-    short = round(crop * random.uniform(*SCALES))
+    short = round(crop * random.uniform(*sides))
     height, width = photo.shape[:2]
     scale = short / min(height, width)
     height, width = max(crop, round(height * scale)), max(crop, round(width * scale))
@@ -126,7 +130,7 @@ def crops(photos: Photographs, recipe: Recipe, first_step: int, last_step: int) 
     table = recipe.train
 
     def load(index: Any) -> np.ndarray:
-        return random_crop(photos, recipe.seed, int(index), table.crop)
+        return random_crop(photos, recipe.seed, int(index), table.crop, table.short_side)
 
     def load_tensor(index: Any) -> Any:
         image = tf.numpy_function(load, [index], tf.float32, stateful=False)

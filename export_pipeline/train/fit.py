@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from export_pipeline.train.checkpoint import (
     require_same_run,
 )
 from export_pipeline.train.data import crops, photographs, style_image
+from export_pipeline.train.loss_network import loss_network
 from export_pipeline.train.losses import LOSSES, PerceptualLoss
-from export_pipeline.train.weights import vgg_weights
 
 WARM_UP_STEPS = 50
 
@@ -51,7 +51,9 @@ class Run:
     learning_rate: float
     folder: Path
     parent: Checkpoint | None = None
+    ema: float = 0.0
     before_step: Callable[[int], None] = lambda step: None
+    bits: Mapping[str, int] = field(default_factory=dict)
     progress: Callable[[Progress], None] = lambda progress: None
     tensorboard: Path | None = None
     strategy: Any = field(default_factory=tf.distribute.get_strategy)
@@ -59,6 +61,7 @@ class Run:
     def __post_init__(self) -> None:
         self.style = style_image(self.recipe)
         self.photographs, _ = photographs(self.recipe)
+        self.loss_network = loss_network(self.recipe)
 
     def info(self, step: int, losses: dict[str, float]) -> CheckpointInfo:
         """What the checkpoint of *step* says of itself."""
@@ -68,7 +71,9 @@ class Run:
             recipe=deciding(self.recipe, self.stage),
             style_sha256=pixels_sha256(self.style),
             photographs_sha256=names_sha256(self.photographs.names),
+            loss_network_sha256=self.loss_network.sha256,
             parent_sha256=self.parent.sha256 if self.parent else None,
+            bits=dict(self.bits),
             losses=losses,
         )
 
@@ -95,6 +100,37 @@ def schedule(peak: float, steps: int) -> Any:
     )
 
 
+@dataclass(frozen=True)
+class Moving:
+    """What a training moves beside the weights: the optimizer's variables, and averages of the weights, if any."""
+
+    optimizer: Any
+    averages: list[Any]
+
+    @classmethod
+    def of(cls, model: keras.Model, run: Run) -> Moving:
+        """At the start of *run*."""
+        with run.strategy.scope():
+            optimizer = keras.optimizers.Adam(schedule(run.learning_rate, run.steps))
+            optimizer.build(model.trainable_variables)
+            averages = [tf.Variable(v.numpy(), trainable=False) for v in model.trainable_variables] if run.ema else []
+        return cls(optimizer, averages)
+
+    def put_averages_into(self, model: keras.Model) -> bool:
+        """Give *model* the averages of its weights, if there are any; whether that has changed it."""
+        changed = False
+        for average, variable in zip(self.averages, model.trainable_variables, strict=bool(self.averages)):
+            changed |= not np.array_equal(average.numpy(), variable.numpy())
+            variable.assign(average)
+        return changed
+
+    @property
+    def state(self) -> list[Any]:
+        """All that decides how the training goes on."""
+        rate = getattr(self.optimizer, "_current_learning_rate", None)
+        return [variable for variable in self.optimizer.variables if variable is not rate] + self.averages
+
+
 def fit(model: keras.Model, run: Run) -> Checkpoint:
     """Train *model*, ``(N, H, W, 3)`` RGB 0..255 to the same, for ``run.steps`` steps.
 
@@ -110,34 +146,32 @@ def fit(model: keras.Model, run: Run) -> Checkpoint:
     """
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(run.recipe.seed)
-    with run.strategy.scope():
-        optimizer = keras.optimizers.Adam(schedule(run.learning_rate, run.steps))
-        optimizer.build(model.trainable_variables)
-    variables = [v for v in optimizer.variables if v is not getattr(optimizer, "_current_learning_rate", None)]
+    moving = Moving.of(model, run)
     store = CheckpointFolder(run.folder)
     latest = store.latest()
     if latest is None:
-        latest = store.save(run.info(0, {}), model.weights, variables)
+        latest = store.save(run.info(0, {}), model.weights, moving.state)
     else:
         require_same_run(latest, run.info(0, {}))
-        latest.restore(model.weights, variables)
-    if latest.info.step == run.steps:
+        latest.restore(model.weights, moving.state)
+    if latest.info.step >= run.steps:
+        # A run that is made shorter after it was interrupted has its last weights there, and not yet their average.
+        if moving.put_averages_into(model):
+            latest = store.save(run.info(latest.info.step, latest.info.losses), model.weights, moving.state)
         return latest
-    return _steps(model, run, optimizer, variables, store, latest)
+    return _steps(model, run, moving, store, latest)
 
 
-def _steps(
-    model: keras.Model, run: Run, optimizer: Any, variables: Any, store: CheckpointFolder, latest: Checkpoint
-) -> Checkpoint:
+def _steps(model: keras.Model, run: Run, moving: Moving, store: CheckpointFolder, latest: Checkpoint) -> Checkpoint:
     first = latest.info.step
     data = run.strategy.experimental_distribute_dataset(crops(run.photographs, run.recipe, first, run.steps))
-    train_step = _train_step(model, run, optimizer)
+    step_on = train_step(model, run, moving)
     writer = _log_writer(run.tensorboard) if run.tensorboard else None
     recent: list[np.ndarray] = []
     begun = time.perf_counter()
     for step, batch in enumerate(data, first + 1):
         run.before_step(step - 1)
-        values = train_step(batch).numpy()
+        values = step_on(batch).numpy()
         if not np.isfinite(values).all():
             raise _not_finite(step, latest, run)
         recent.append(values)
@@ -146,34 +180,44 @@ def _steps(
         run.progress(Progress(run.stage, step, run.steps, losses, seen / (time.perf_counter() - begun)))
         if writer:
             _log(writer, step, losses)
+        if step == run.steps:
+            moving.put_averages_into(model)
         if step % run.recipe.train.checkpoint_every == 0 or step == run.steps:
             if not all(np.isfinite(v.numpy()).all() for v in model.weights if v.dtype.is_floating):
                 raise _not_finite(step, latest, run)
             means = _named(np.mean(recent, axis=0))
-            latest = store.save(run.info(step, means), model.weights, variables)
+            latest = store.save(run.info(step, means), model.weights, moving.state)
             recent = []
     return latest
 
 
-def _train_step(model: keras.Model, run: Run, optimizer: Any) -> Any:
+def train_step(model: keras.Model, run: Run, moving: Moving) -> Any:
     """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of LOSSES."""
     batch_size = run.recipe.train.batch_size
-    perceptual_loss = PerceptualLoss(vgg_weights(run.recipe), run.style, run.recipe.train)
+    perceptual_loss = PerceptualLoss(run.loss_network, run.style, run.recipe.train)
 
     def replica_step(photo: Any) -> Any:
         with tf.GradientTape() as tape:
             losses = perceptual_loss(photo, model(photo, training=True))
             total = tf.nn.compute_average_loss(losses["total"], global_batch_size=batch_size)
         gradients = tape.gradient(total, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        moving.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in LOSSES])
 
     @tf.function(reduce_retracing=True)
     def step(batch: Any) -> Any:
         values = run.strategy.run(replica_step, args=(batch,))
+        for average, variable in zip(moving.averages, model.trainable_variables, strict=bool(moving.averages)):
+            average.assign_sub((1 - momentum(run.ema, moving.optimizer.iterations)) * (average - variable))
         return run.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
     return step
+
+
+def momentum(most: float, step: Any) -> Any:
+    """Momentum of the moving average at *step*: below *most* at first, so that the start is soon forgotten."""
+    step = tf.cast(step, tf.float32)
+    return tf.minimum(most, (1 + step) / (10 + step))
 
 
 def _named(values: np.ndarray) -> dict[str, float]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from export_pipeline.recipe import Recipe
 from export_pipeline.train.data import photographs, random_crop, style_image
+from export_pipeline.train.loss_network import loss_network
 from export_pipeline.train.losses import PerceptualLoss
-from export_pipeline.train.weights import vgg_weights
 
 CROPS = 16
 
@@ -23,7 +23,7 @@ def squared_gradients(model: Any, recipe: Recipe, variables: Sequence[Any]) -> l
     """
     tf.config.experimental.enable_op_determinism()
     training, _ = photographs(recipe)
-    perceptual_loss = PerceptualLoss(vgg_weights(recipe), style_image(recipe), recipe.train)
+    perceptual_loss = PerceptualLoss(loss_network(recipe), style_image(recipe), recipe.train)
 
     # Not as a graph: TensorFlow fuses batch norm with tanh there, and then cannot run it.
     def gradients(photo: Any) -> Any:
@@ -33,7 +33,7 @@ def squared_gradients(model: Any, recipe: Recipe, variables: Sequence[Any]) -> l
 
     sums = [np.zeros(variable.shape, np.float64) for variable in variables]
     for index in range(CROPS):
-        crop = random_crop(training, recipe.seed, index, recipe.train.crop)
+        crop = random_crop(training, recipe.seed, index, recipe.train.crop, recipe.train.short_side)
         for total, gradient in zip(sums, gradients(crop[None]), strict=True):
             total += np.square(gradient.numpy(), dtype=np.float64)
     return [(total / CROPS).astype(np.float32) for total in sums]

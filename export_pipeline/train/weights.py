@@ -63,6 +63,13 @@ def vgg_weights(recipe: Recipe) -> Weights:
     return vgg19_weights(given if given in (None, KERAS_APPLICATIONS) else recipe.path(str(given)))
 
 
+def at_hand(recipe: Recipe) -> bool:
+    """Whether :func:`vgg_weights` needs no download."""
+    cached = cache_folder() / WHEEL_FILE
+    given = recipe.train.vgg_weights
+    return given != KERAS_APPLICATIONS if given else cached.is_file() and sha256(cached) == WHEEL_SHA256
+
+
 def _cached_wheel() -> Path:
     cached = cache_folder() / WHEEL_FILE
     if cached.is_file() and sha256(cached) == WHEEL_SHA256:

@@ -20,7 +20,7 @@ from export_pipeline.verify.tolerances import TOLERANCES, Tolerance, tolerance, 
 
 __all__ = ["TOLERANCES", "ParityResult", "StyleJudge", "Tolerance", "max_abs", "psnr", "ssim", "tolerance", "verify"]
 
-NO_JUDGE = "no loss network or style image was given"
+NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
 
 
 @dataclass(frozen=True)

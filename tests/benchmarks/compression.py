@@ -1,7 +1,8 @@
 """Every study of compression, and the page that shows them: ``make study``.
 
 Each study writes its record into ``artifacts/compression``; one whose record is there is not run again (delete the file
-to renew it), and each goes on where it was interrupted. ``README.md`` there is drawn from the records.
+to renew it), unless it is of a sweep with points that could not be run. Each goes on where it was interrupted.
+``README.md`` there is drawn from the records.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Any
 from export_pipeline.files import write_text
 
 FOLDER = Path("artifacts/compression")
-CHECKPOINT = Path("artifacts/starry_night_small/checkpoint.safetensors")
+CHECKPOINT = Path("artifacts/compression/network.safetensors")
 STUDIES = "tests.benchmarks"
 Record = dict[str, Any]
+_MISSING = "it has not been made here; `make study` does"
+_BROKEN = "points of it could not be run; `make study` tries them again"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,32 @@ def narrow(found: Record) -> Iterator[str]:
     yield from table("network | parameters | steps | style | content", *rows)
 
 
+def sparse(found: Record) -> Iterator[str]:
+    """The committed network at rising sparsity."""
+    compress = found["recipe"]["compress"]
+    schedule = compress["schedule"].replace("_", " ")
+    start = next(point["result"]["float_network"] for point in found["points"] if point["result"]["files"])
+    yield (
+        f"Single weights, the smallest of each kernel, set to zero on a {schedule} schedule until step "
+        f"{compress['end_step']} of {compress['steps']} steps of fine-tuning. PSNR is against the float network as "
+        f"trained, whose content distance is {_number(start['content_distance'], 4)} and style distance "
+        f"{_number(start['style_distance'], 4)}. [The whole sweep](sparsity/sweep.md)."
+    )
+    yield ""
+    rows = []
+    for point in found["points"]:
+        zeros, result = f"{point['overrides']['compress.final_sparsity']:.0%}", point["result"]
+        if not result["files"]:
+            rows += [f"{zeros} | - | - | - | - | - | - | {result['status'].upper()} {result['reason']}"]
+        rows += [
+            f"{zeros} | {file['target']} | {file['size']['bytes']:,} | {file['size']['deflated_bytes']:,} | "
+            f"{_number(file['psnr'], 1)} | {_number(file['content_distance'], 4)} | "
+            f"{_number(file['style_distance'], 4)} | {file['status'].upper()} {'; '.join(file['reasons'])}".rstrip()
+            for file in result["files"]
+        ]
+    yield from table("zeros | file | bytes | deflated | PSNR dB | content | style | status", *rows)
+
+
 def linked(page: str) -> Callable[[Record], Iterator[str]]:
     """The text of a study that draws a page of its own."""
 
@@ -143,6 +172,13 @@ ALL = (
         "bits/sweep.json", "export_pipeline",
         ("sweep", "tests/benchmarks/bits.toml", "--set", "compress.bits=8,7,6,5,4,3,2,1", "-o", str(FOLDER / "bits")),
         linked("bits/sweep.md"), needs_data=True,
+    ),
+    Study(
+        "More and more zeros",
+        "sparsity/sweep.json", "export_pipeline",
+        ("sweep", "tests/benchmarks/sparsity.toml",
+         "--set", "compress.final_sparsity=0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8", "-o", str(FOLDER / "sparsity")),
+        sparse, needs_data=True,
     ),
     Study(
         "VGG-19 in 1 to 8 bits, and what style transfer loses",
@@ -171,17 +207,30 @@ ALL = (
 
 
 def made(study: Study, draw_only: bool) -> Record | str:
-    """The record of *study*, made now if it does not lie there; or why there is none."""
+    """The record of *study*, made now if it does not lie there whole; or why there is none."""
     path = FOLDER / study.record
-    if not path.is_file():
+    if not _whole(path):
         if draw_only:
-            return "it has not been made here; `make study` does"
+            return _MISSING if not path.is_file() else _BROKEN
         if study.needs_data and not os.environ.get("EXPORT_PIPELINE_DATA"):
             return "EXPORT_PIPELINE_DATA names no folder of photographs and paintings"
         print(f"{study.heading}: python -m {study.module} {' '.join(study.arguments)}", flush=True)
         code = subprocess.run([sys.executable, "-m", study.module, *study.arguments], check=False).returncode
         if code:
             sys.exit(f"{study.heading} ended with {code}; make study goes on where it was.")
+    found = _read(path)
+    measured = path.with_name("benchmark.json")  # of a sweep: there it names its machine
+    return found | {"machine": _read(measured)["machine"]} if measured.is_file() else found
+
+
+def _whole(record: Path) -> bool:
+    """Whether *record* lies there, and is not of a sweep with points that could not be run."""
+    if not record.is_file():
+        return False
+    return all(point["result"]["status"] != "broken" for point in _read(record).get("points", ()))
+
+
+def _read(path: Path) -> Record:
     found: Record = json.loads(path.read_text("utf-8"))
     return found
 
@@ -199,7 +248,9 @@ def page(records: list[tuple[Study, Record | str]]) -> str:
     lines = [
         "# Compression, measured",
         "",
-        "By `make study`. Smaller distances are better.",
+        "By `make study`. The network is `small` at alpha 0.3, 11,868 parameters, van Gogh's *Starry Night*, trained "
+        "with VGG-19 as loss network; it lies here as [network.safetensors](network.safetensors). Smaller distances "
+        "are better.",
     ]
     for study, found in records:
         lines += ["", f"## {study.heading}", ""]

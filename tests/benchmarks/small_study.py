@@ -1,8 +1,8 @@
-"""How small the committed network can go: float, 8, 6 and 4 bits, half of it zeros, and zeros and 4 bits together.
+"""How small a network can go: float, 8, 6 and 4 bits, half of it zeros, and zeros and 4 bits together.
 
-``python -m tests.benchmarks.small_study -o FOLDER`` starts every variant at the checkpoint of
-``artifacts/starry_night_small``, fine-tunes it where it is pruned or its values are trained, exports it, and judges
-every file on the validation photographs. A study that was interrupted goes on where it was.
+``python -m tests.benchmarks.small_study -o FOLDER`` starts every variant at
+``artifacts/compression/network.safetensors``, fine-tunes it where it is pruned or its values are trained, exports it,
+and judges every file on the validation photographs. A study that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from export_pipeline.report.machine import machine
 from export_pipeline.report.size import size_of
 
 RECIPE = Path("export_pipeline/recipes/starry_night_small.toml")
-CHECKPOINT = Path("artifacts/starry_night_small/checkpoint.safetensors")
+CHECKPOINT = Path("artifacts/compression/network.safetensors")
 IMAGES = 8
 
 

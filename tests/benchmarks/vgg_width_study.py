@@ -16,19 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
-from scipy.optimize import minimize
 
 from export_pipeline import coding
 from export_pipeline.files import write_text
-from export_pipeline.images import fit, load_image, to_uint8
+from export_pipeline.images import fit, load_image
 from export_pipeline.kmeans import kmeans
-from export_pipeline.recipe import TrainTable
 from export_pipeline.report.machine import machine
 from export_pipeline.report.size import size_of
 from export_pipeline.train import builtin
-from export_pipeline.train.losses import PerceptualLoss
+from export_pipeline.train.gatys import Optimization, stylize
+from export_pipeline.train.loss_network import LossNetwork
 from export_pipeline.train.weights import Weights, vgg19_weights
 from export_pipeline.verify import StyleJudge
 
@@ -36,7 +34,6 @@ SIDE = 256
 PHOTOGRAPHS = ("astronaut", "coffee")
 MOST_STYLES = 1
 WIDTHS = (8, 7, 6, 5, 4, 3, 2, 1)
-TABLE = TrainTable(style_weight=2.0, tv_weight=0.1, edge_weight=0.0, style_size=512)
 
 
 def styles() -> dict[str, np.ndarray]:
@@ -45,36 +42,6 @@ def styles() -> dict[str, np.ndarray]:
     if not folder:
         return {"builtin": builtin.style_image()}
     return {path.stem: load_image(path) for path in sorted((Path(folder) / "styles").glob("*.jpg"))}
-
-
-class Optimizer:
-    """Stylizes photographs after one painting with one loss network."""
-
-    def __init__(self, weights: Weights, style: np.ndarray) -> None:
-        loss = PerceptualLoss(weights, style, TABLE)
-
-        @tf.function
-        def value_and_gradient(photo: Any, image: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(image)
-                total = loss(photo, image)["total"][0]
-            return total, tape.gradient(total, image)
-
-        self._value_and_gradient = value_and_gradient
-
-    def __call__(self, photograph: np.ndarray, evaluations: int) -> np.ndarray:
-        """*photograph*, ``(H, W, 3)`` uint8, moved by L-BFGS for *evaluations* of the loss: uint8 of the same shape."""
-        photo = tf.constant(photograph[None], tf.float32)
-
-        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            # A pixel is 0..255 and the loss about one: L-BFGS wants both of one order.
-            total, gradient = self._value_and_gradient(photo, tf.constant(flat.reshape(photo.shape) * 255, tf.float32))
-            return float(total), gradient.numpy().astype(np.float64).ravel() * 255
-
-        start = photograph.astype(np.float64).ravel() / 255
-        options = {"maxfun": evaluations, "maxiter": evaluations, "maxcor": 20}
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * start.size, options=options)
-        return to_uint8(found.x.reshape(photograph.shape).astype(np.float32) * 255)
 
 
 def clustered(weights: Weights, bits: int) -> tuple[Weights, dict[str, float]]:
@@ -98,7 +65,7 @@ def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 def study(folder: Path, evaluations: int) -> dict[str, Any]:
     """Every pair at every width; the pictures of the first pair lie in *folder*, from float to one bit."""
-    tf.config.experimental.enable_op_determinism()
+    how = Optimization(iterations=evaluations, evaluations=evaluations)
     original = vgg19_weights()
     photographs = {name: fit(builtin.photographs()[name], SIDE, SIDE) for name in PHOTOGRAPHS}
     paintings = dict(list(styles().items())[:MOST_STYLES])
@@ -110,9 +77,8 @@ def study(folder: Path, evaluations: int) -> dict[str, Any]:
         weights, about = (original, {"bytes": float_bytes}) if bits == 32 else clustered(original, bits)
         judged = []
         for style, painting in paintings.items():
-            optimizer = Optimizer(weights, painting)
             for name, photograph in photographs.items():
-                picture = optimizer(photograph, evaluations)
+                picture = stylize(photograph, [painting], LossNetwork(weights), how).picture
                 if not judged:
                     shown.append(picture)
                 distances = {

@@ -38,7 +38,15 @@ def moved(model: Any, photo: np.ndarray = PHOTOS[:1]) -> Any:
     return tf.reduce_mean(tf.square(model(photo, training=True) - photo))
 
 
-def train(model: Any, recipe: Recipe, part: str, steps: int, rate: float, before_step: Any = lambda step: None) -> None:
+def train(
+    model: Any,
+    recipe: Recipe,
+    part: str,
+    steps: int,
+    rate: float,
+    before_step: Any = lambda step: None,
+    bits: Any = None,
+) -> None:
     """A training that moves every weight that can be trained, each step."""
     optimizer = keras.optimizers.Adam(rate)
     for step in range(steps):

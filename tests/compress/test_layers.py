@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import models
-from export_pipeline.compress import check_names, prune, require_sparsity, sparsity, thin
+from export_pipeline.compress import check_table, prune, require_sparsity, sparsity, thin
 from export_pipeline.compress.layers import convolutions, sparsities, taken
 from export_pipeline.errors import CheckFailed, RecipeError
 from tests.compress.material import NETWORKS, kernels, network, recipe, tools, train
@@ -65,13 +65,13 @@ def test_a_layer_may_end_below_the_initial_sparsity() -> None:
 )
 def test_names_that_the_network_does_not_have_are_refused(compress: dict[str, object], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
-        check_names(network(), recipe(**compress).compress, None)
+        check_table(network(), recipe(**compress).compress)
 
 
 def test_names_and_patterns_of_the_network_pass() -> None:
     for name in models.NETWORKS:
         layers = {"block0_?_conv": 0.5, "out_conv": 0.1}
-        check_names(network(name), recipe(**PRUNED, layers=layers, skip=["up*"]).compress, None)
+        check_table(network(name), recipe(**PRUNED, layers=layers, skip=["up*"]).compress)
 
 
 def test_a_network_without_the_zeros_asked_for_is_refused() -> None:
@@ -87,7 +87,7 @@ def test_convolutions_are_in_the_networks_order() -> None:
 def test_a_plan_is_read_at_the_door(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text("[bits]\nout_conv = 3\n")
     with pytest.raises(RecipeError, match="has no bits for down0_conv, "):
-        check_names(network(), recipe(plan="plan.toml").compress, tmp_path / "plan.toml")
-    check_names(network(), recipe(plan="plan.toml", skip=["[!o]*"]).compress, tmp_path / "plan.toml")
+        check_table(network(), recipe(plan="plan.toml").compress, tmp_path / "plan.toml")
+    check_table(network(), recipe(plan="plan.toml", skip=["[!o]*"]).compress, tmp_path / "plan.toml")
     narrowed = recipe(plan="plan.toml", structured={"blocks": 1}).compress
-    check_names(network(), narrowed, tmp_path / "plan.toml")
+    check_table(network(), narrowed, tmp_path / "plan.toml")

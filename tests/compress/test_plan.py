@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export_pipeline.compress import Thinned, cluster, make_plan, plan_bits
+from export_pipeline.compress import Thinned, check_table, cluster, make_plan, plan_bits
 from export_pipeline.compress.plan import cheapest, packed_bytes, read_plan
 from export_pipeline.compress.sensitivity import Yardstick
 from export_pipeline.errors import RecipeError
@@ -138,6 +138,14 @@ def test_too_few_bytes_are_refused_with_the_least_and_the_least_is_enough() -> N
     with pytest.raises(RecipeError, match=f"at 1 bit they take {least(model, 1):,}"):
         make_plan(model, few(), least(model, 1) - 1, {}, tools())
     assert set(make_plan(model, few(), least(model, 1), {}, tools()).bits.values()) == {1}
+
+
+def test_too_few_bytes_are_refused_before_training_where_no_filters_are_to_go() -> None:
+    model, narrowed = network(), few(structured={"rounds": 1})
+    check_table(model, few().compress, weight_bytes=least(model, 1))
+    check_table(model, narrowed.compress, weight_bytes=1)
+    with pytest.raises(RecipeError, match=f"at 1 bit they take {least(model, 1):,}"):
+        check_table(model, few().compress, weight_bytes=least(model, 1) - 1)
 
 
 def test_equal_bits_need_no_file() -> None:

@@ -26,7 +26,12 @@ PART = [
     "iOS17/test_image_resizing.py",
     "iOS18/test_states.py",
 ]
-CHOICE = "smoke and not epsilon and not TestScatter"
+CHOICE = (
+    "smoke and not epsilon and not TestScatter"
+    # Of two operations that take every type together with every other one, one type with all others.
+    " and not (iOS17 and TestGather and not TestGatherNd and not float32)"
+    " and not (TestReshapeLike and not int32)"
+)
 
 
 @pytest.fixture(scope="module")

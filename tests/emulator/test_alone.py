@@ -21,11 +21,13 @@ ABSENT = (
     "matplotlib",
     "models",
     "safetensors",
+    "scipy",
     "skimage",
     "sklearn",
     "tensorflow",
     "tensorflow_model_optimization",
     "tf2onnx",
+    "threadpoolctl",
     "tf_keras",
 )
 

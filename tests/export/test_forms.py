@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from export_pipeline.compress import Thinned, cluster, finish, plan_bits, thin, weigh
+from export_pipeline.compress.fold import folded_scales
 from export_pipeline.emulator import weights
 from export_pipeline.errors import ExportError
 from export_pipeline.export import SCHEMES, export, guard
 from export_pipeline.export.forms import DENSE, Form, form_of, halves, table
+from export_pipeline.recipe import Recipe
 from export_pipeline.runtimes import open_model
+from tests.compress import material as compressing
 from tests.export import material
 from tests.small_models import few_values
 
@@ -59,6 +64,54 @@ def test_the_file_has_the_zeros_and_the_tables_of_the_network(tmp_path: Path, co
                 assert np.unique(info.values).size - info.dtype_stored.endswith("sparse") <= 2**info.bits
             if info.dtype_stored.endswith("sparse"):
                 assert info.nbytes < info.values.size * 2 * (0.0625 + info.nonzero_fraction) + 1024
+
+
+def compressed(bits: int | None, zeros: float | None) -> Thinned:
+    """A network that has been through the compress stage: its masks and its tables were trained for some steps."""
+    compress: dict[str, Any] = {}
+    targets: list[str] = []
+    if zeros is not None:
+        compress |= {"schedule": "constant", "final_sparsity": zeros, "end_step": 2, "frequency": 1, "steps": 3}
+        targets += ["mlpackage-sparse"]
+    if bits is not None:
+        compress |= {"bits": bits, "cluster": {"sensitivity": "fisher", "steps": 2, "learning_rate": 1e-3}}
+        targets += ["mlmodel-palettized", "mlpackage-palettized"]
+    if zeros is not None and bits is not None:
+        targets += ["mlpackage-joint"]
+    export_table = {"height": SIDE, "width": SIDE, "targets": targets}
+    recipe, tools = Recipe.parse({"compress": compress, "export": export_table}), compressing.tools()
+    thinned = thin(material.filled("small", alpha=0.3, blocks=0), recipe, tools)
+    importance = weigh(thinned.model, recipe, tools)
+    cluster(thinned, plan_bits(thinned.model, recipe, importance, tools), importance, tools)
+    return thinned
+
+
+@pytest.mark.parametrize(("bits", "zeros"), [(None, 0.5), (3, None), (4, 0.6)])
+def test_what_the_compress_stage_made_is_what_the_files_hold(
+    tmp_path: Path, bits: int | None, zeros: float | None
+) -> None:
+    """Zeros and tables, bit for bit; the input scale, a power of two, is folded into the first kernel on the way."""
+    thinned = compressed(bits, zeros)
+    model, scales = thinned.model, folded_scales(thinned.model)
+    assert scales == {"down0_conv": 1 / 128}
+    kernels = {name: np.transpose(kernel, (3, 2, 0, 1)) for name, kernel in compressing.kernels(model).items()}
+    scaled = [kernel * np.float32(scales.get(name, 1)) for name, kernel in kernels.items()]
+    # What is only pruned has any values, which files round; what is clustered has values that they hold.
+    expected = [kernel if bits else kernel.astype(np.float16).astype(np.float32) for kernel in scaled]
+    for record in export(finish(model), thinned.recipe, tmp_path, ()):
+        held = [info for info in weights(tmp_path / record.file).values() if info.values.ndim == 4]
+        values = [info.values.astype(np.float32) for info in held]
+        assert in_bits(found == 0 for found in values) == in_bits(kernel == 0 for kernel in kernels.values())
+        assert in_bits(map(np.unique, values)) == in_bits(map(np.unique, expected))
+        assert in_bits(values) == in_bits(expected)
+        assert all(np.unique(found).size <= 2 ** (bits or 16) for found in values)
+        assert all((found == 0).mean() >= (zeros or 0) - 1 / found.size for found in values)
+        assert any(info.dtype_stored.startswith("lut") or info.dtype_stored.endswith("sparse") for info in held)
+
+
+def in_bits(arrays: Iterable[np.ndarray]) -> list[bytes]:
+    """*arrays* in an order of their own: layers have other names in a file."""
+    return sorted(array.tobytes() for array in arrays)
 
 
 def kernels_of(model: Any) -> list[np.ndarray]:

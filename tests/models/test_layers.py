@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import models
 from models.layers import EPSILON, InstanceNormalization, MatchSize, Rescaling, ScaleSize
 
+import tensorflow as tf  # isort: skip
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
 SIDE = st.integers(1, 12)
@@ -32,6 +33,24 @@ def test_instance_normalization_is_what_the_paper_says(
     wanted = gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
     # A single pixel has variance zero: what is left of the float32 mean is divided by the root of epsilon.
     np.testing.assert_allclose(layer(x.astype(np.float32)), wanted, atol=2e-3 if height * width == 1 else 2e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 9, 5), (1, 1, 4, 2), (3, 16, 16, 1)])
+def test_training_computes_the_same_norm_with_the_same_gradients(shape: tuple[int, ...]) -> None:
+    """The gradients of its own against those that TensorFlow makes of its parts."""
+    random = np.random.default_rng(0)
+    layer = InstanceNormalization()
+    layer.build(shape)
+    layer.set_weights([random.normal(1, 0.5, shape[-1]), random.normal(0, 0.5, shape[-1])])
+    x, weights = tf.Variable(random.normal(3, 2, shape), dtype=tf.float32), random.normal(size=shape)
+    found = []
+    for training in (True, False):
+        with tf.GradientTape() as tape:
+            output = layer(x, training=training)
+            total = tf.reduce_sum(output * weights)
+        found.append([output, *tape.gradient(total, [x, layer.gamma, layer.beta])])
+    for own, wanted in zip(*found, strict=True):
+        np.testing.assert_allclose(own, wanted, rtol=1e-3, atol=1e-4 * float(np.abs(wanted).max()))
 
 
 def test_instance_normalization_of_a_flat_image_is_beta() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import models
-from models.vgg import LAYERS, MEAN_BGR, kernel_shapes
+from models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
@@ -34,7 +34,7 @@ def test_features_are_those_of_the_keras_network(vgg_arrays: Arrays) -> None:
 
 def test_the_first_features_are_those_of_numpy(vgg_arrays: Arrays) -> None:
     x = images(6, 5)
-    padded = np.pad(x[..., ::-1].astype(np.float64) - MEAN_BGR, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    padded = np.pad((x.astype(np.float64) - MEAN_RGB)[..., ::-1], ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))  # N H W C 3 3
     kernel, bias = vgg_arrays["conv1_1"]
     wanted = np.maximum(np.einsum("nhwcij,ijco->nhwo", windows, kernel) + bias, 0)

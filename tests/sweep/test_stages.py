@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from export_pipeline.export import state
 from export_pipeline.recipe import Recipe
+from export_pipeline.sweep import stages
 from export_pipeline.sweep.grid import parse_setting, points
 from export_pipeline.sweep.stages import begin_with, point_key, shared, stages_of
 
@@ -74,6 +77,47 @@ def test_a_point_is_another_when_its_plan_is_rewritten(tmp_path: Path) -> None:
         keys.add((point_key(recipe), stages_of(recipe, data)[0].key))
     assert len({point for point, _ in keys}) == 2
     assert len({stage for _, stage in keys}) == 1
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of code that decides what all stages come to, read anew for each key."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "writer.py").write_text("old")
+    for name in ("TRAINED_BY", "PRUNED_BY", "MADE_BY"):
+        monkeypatch.setattr(stages, name, (*getattr(stages, name), folder))
+    monkeypatch.setattr(stages, "_code", stages._code.__wrapped__)
+    return folder
+
+
+@pytest.mark.parametrize("upgrade", ["version", "library", "source", "weights"])
+def test_a_point_and_its_stages_are_others_when_what_makes_them_is(
+    upgrade: str, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"compress": PRUNED}
+
+    def keys() -> list[str]:
+        recipe = Recipe.parse(data)
+        return [point_key(recipe), *(stage.key for stage in stages_of(recipe, data))]
+
+    before = keys()
+    assert keys() == before
+    assert len(before) == 3
+    if upgrade == "version":
+        monkeypatch.setattr(state, "__version__", "99.0")
+    elif upgrade == "library":
+        installed = importlib.metadata.version
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: installed(name) + "1" * (name == "onnxruntime"))
+    else:
+        (code / f"writer.{'py' if upgrade == 'source' else 'weights'}").write_text("new")
+    assert not set(keys()) & set(before)
+
+
+def test_the_code_that_is_looked_at_is_there() -> None:
+    assert all(path.exists() for path in stages.MADE_BY)
+    assert set(stages.TRAINED_BY) < set(stages.PRUNED_BY) < set(stages.MADE_BY)
+    assert {"train/fit.py", "emulator/ops/conv.py", "point.py", "contents/onnx.py"} < set(state.code(*stages.MADE_BY))
 
 
 def test_stages_hold_recipes_of_their_own() -> None:

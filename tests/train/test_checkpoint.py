@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from export_pipeline.compress import Plan, Thinned, cluster
 from export_pipeline.errors import CheckpointError, RecipeError
-from export_pipeline.recipe import Recipe
-from export_pipeline.train import Checkpoint, CheckpointInfo, network, released, restored
+from export_pipeline.recipe import ExportTable, Recipe
+from export_pipeline.train import Checkpoint, CheckpointInfo, Tuning, fine_tune, network, released, restored
 from export_pipeline.train.checkpoint import CheckpointFolder, pixels_sha256, require_same_run, save
+from tests.compress import material as compressing
 
 Make = Callable[..., Recipe]
 
@@ -89,7 +92,7 @@ def test_a_released_checkpoint_has_no_optimizer_and_knows_its_parent(
     assert (made.info.stage, made.info.step, made.info.parent_sha256) == ("compress", 8, trained.sha256)
     assert made.path.stat().st_size < saved.path.stat().st_size
     assert all(np.array_equal(a, b) for a, b in zip(restored(made).get_weights(), model.get_weights(), strict=True))
-    assert made.info.recipe == pruned
+    assert made.info.recipe == pruned.model_copy(update={"export": ExportTable()})
     assert released(tmp_path / "r2", model, saved, saved.info.recipe, steps=0).info.step == 3
 
 
@@ -200,6 +203,28 @@ def test_a_part_of_compression_minds_what_decides_it(
         return
     with pytest.raises(CheckpointError, match=rf"compress\.{key} is .* there and .* here"):
         require_same_run(found, other)
+
+
+def test_tables_of_another_plan_are_not_gone_on_with(saved: Checkpoint, make_recipe: Make, tmp_path: Path) -> None:
+    """The plan was edited after an interrupted training of its tables, which the recipe does not show."""
+    table = {"plan": "bits.toml", "skip": ["block*", "up*", "down*"], "cluster": {"steps": 5}}
+    recipe = make_recipe(compress=table)
+
+    def begin(model: Any, recipe: Recipe, part: str, steps: int, rate: float, bits: Mapping[str, int]) -> None:
+        fine_tune(model, recipe, tmp_path / part, saved, Tuning(part, 0, rate, bits=bits))
+
+    def cluster_to(bits: int) -> None:
+        tools = dataclasses.replace(compressing.tools(), train=begin)  # type: ignore[arg-type]
+        cluster(Thinned(restored(saved), recipe, ()), Plan({"out_conv": bits}), {}, tools)
+
+    cluster_to(3)
+    cluster_to(3)
+    with pytest.raises(CheckpointError) as caught:
+        cluster_to(2)
+    said = str(caught.value)
+    assert "before compress.plan (bits.toml) was edited: bits of out_conv 3 there and 2 here" in said
+    assert f"delete {tmp_path / 'cluster'} to train the tables anew" in said
+    assert "--fresh" in said
 
 
 def test_pixels_are_hashed_with_their_shape() -> None:

@@ -13,8 +13,8 @@ from export_pipeline.recipe import Recipe
 from export_pipeline.train import network, squared_gradients
 from export_pipeline.train.data import photographs, random_crop, style_image
 from export_pipeline.train.gradients import CROPS
+from export_pipeline.train.loss_network import loss_network
 from export_pipeline.train.losses import PerceptualLoss
-from export_pipeline.train.weights import vgg_weights
 
 
 @pytest.mark.parametrize("norm", models.NORMS)
@@ -28,7 +28,7 @@ def test_they_are_the_mean_over_crops_of_what_the_loss_gives(make_recipe: Callab
         np.testing.assert_array_equal(one, other)
     assert [values.shape for values in found] == [first.shape, last.shape]
 
-    loss = PerceptualLoss(vgg_weights(recipe), style_image(recipe), recipe.train)
+    loss = PerceptualLoss(loss_network(recipe), style_image(recipe), recipe.train)
     wanted = []
     for index in range(CROPS):
         crop = random_crop(photographs(recipe)[0], recipe.seed, index, recipe.train.crop)[None]

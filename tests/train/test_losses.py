@@ -11,6 +11,7 @@ from PIL import Image
 
 import models
 from export_pipeline.recipe import TrainTable
+from export_pipeline.train.loss_network import LossNetwork
 from export_pipeline.train.losses import (
     LOSSES,
     STYLE_LAYERS,
@@ -59,7 +60,10 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
         content_layer=layer, content_weight=0.7, style_weight=3.0, tv_weight=0.2, edge_weight=0.5, style_size=64
     )
     photo, output = images(3), images(4)
-    found = {name: value.numpy() for name, value in PerceptualLoss(vgg_arrays, STYLE, table)(photo, output).items()}
+    found = {
+        name: value.numpy()
+        for name, value in PerceptualLoss(LossNetwork(vgg_arrays), STYLE, table)(photo, output).items()
+    }
     assert tuple(found) == LOSSES
 
     square = np.asarray(Image.fromarray(STYLE).resize((64, 64), Image.Resampling.LANCZOS), np.float32)
@@ -81,7 +85,7 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
 
 
 def test_a_photo_has_no_content_distance_to_itself_and_is_no_style(vgg_arrays: Arrays) -> None:
-    found = PerceptualLoss(vgg_arrays, STYLE, TrainTable(style_size=64))(images(3), images(3))
+    found = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, TrainTable(style_size=64))(images(3), images(3))
     assert found["content"].numpy() == pytest.approx(0, abs=1e-4)
     assert (found["style"].numpy() > 0.1).all()
 
@@ -100,7 +104,7 @@ def test_a_strip_along_an_edge_costs(quarter: int) -> None:
 def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays) -> None:
     square = STYLE[:64, :64]
     loss, image = (
-        PerceptualLoss(vgg_arrays, square, TrainTable(style_size=64)),
+        PerceptualLoss(LossNetwork(vgg_arrays), square, TrainTable(style_size=64)),
         tf.Variable(square[None], dtype=tf.float32),
     )
     with tf.GradientTape() as tape:
@@ -123,3 +127,32 @@ def test_total_variation_of_a_flat_image_is_nothing_and_of_a_checkerboard_most()
     assert total_variation(np.full((1, 8, 8, 3), 99, np.float32)).numpy() == 0
     board = np.indices((8, 8)).sum(0)[None, ..., None] % 2 * np.float32(255) * np.ones(3, np.float32)
     assert total_variation(board).numpy() == pytest.approx(2)
+
+
+def test_the_gradient_of_gram_is_that_of_its_product() -> None:
+    features = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 7, 3)))
+    weights = np.random.default_rng(1).normal(size=(2, 3, 3))
+    gradients = []
+    for compute in (gram, lambda x: tf.einsum("nhwc,nhwd->ncd", x, x) / (5 * 7 * 3)):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            total = tf.reduce_sum(compute(features) * weights)
+        gradients.append(tape.gradient(total, features).numpy())
+    np.testing.assert_allclose(*gradients, rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", [edge_jump, total_variation])
+def test_gradients_are_slopes(loss: Any) -> None:
+    """Of odd sides, by differences along a random direction; both losses are sums of absolute values."""
+    random = np.random.default_rng(3)
+    image, direction = random.uniform(0, 255, (1, 37, 53, 3)), random.normal(size=(1, 37, 53, 3))
+    variable = tf.Variable(image, dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(loss(variable))
+    slope = float(np.sum(tape.gradient(total, variable).numpy() * direction))
+    ahead, behind = (float(loss((image + step * direction).astype(np.float32))[0]) for step in (0.05, -0.05))
+    assert slope == pytest.approx((ahead - behind) / 0.1, rel=0.02, abs=1e-5)
+
+
+def test_small_images_have_finite_losses() -> None:
+    assert np.isfinite(edge_jump(np.random.default_rng(0).uniform(0, 255, (1, 20, 24, 3)).astype(np.float32))).all()

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export_pipeline.verify import StyleJudge, quality
-from models.vgg import LAYERS, MEAN_BGR, kernel_shapes
+from models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 
 STYLE = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -32,7 +32,7 @@ def judge() -> StyleJudge:
 
 def features(image: np.ndarray) -> dict[str, np.ndarray]:
     """VGG-19 up to relu4_1 in NumPy, from its definition."""
-    x = image[..., ::-1].astype(np.float64) - np.array(MEAN_BGR)
+    x = (image.astype(np.float64) - np.array(MEAN_RGB))[..., ::-1]
     found = {}
     for layer in LAYERS[: LAYERS.index("conv4_1") + 1]:
         if layer.endswith("_1") and layer != "conv1_1":

@@ -1,0 +1,196 @@
+"""The page of the distilled loss network, drawn from the record of its study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from export_pipeline.files import write_text
+from models.vgg import STAGES
+from tests.benchmarks.compression import device, table
+
+Record = dict[str, Any]
+TITLES = {"vgg19": "VGG-19, the original", "distilled": "distilled", "slimmed": "FP-slimmed"}
+
+
+def cost_table(costs: Record) -> Iterator[str]:
+    """Size and speed, with how many times less the distilled takes."""
+    yield (
+        "Both networks up to relu5_1. The container of the original has its values as they are published, 256 a layer; "
+        "that of the distilled is the file that comes along, with its embeddings. Times are medians of interleaved "
+        "runs from the image to relu5_1, the whole image in one pass. Wang et al. (CVPR 2020) published for their five "
+        "stages together: 15.5 times fewer parameters, 12.8 times less storage, 15.4 times fewer operations, 2.6 times "
+        "less time on a processor."
+    )
+    yield ""
+    original, small = costs["vgg19"], costs["distilled"]
+
+    def row(what: str, first: float, second: float, form: str) -> str:
+        return f"{what} | {first:{form}} | {second:{form}} | {first / second:.1f}x"
+
+    rows = [
+        row(what, original[key], small[key], ",")
+        for what, key in (
+            ("parameters", "parameters"),
+            ("bytes, float32", "float32_bytes"),
+            ("bytes, container", "container_bytes"),
+        )
+    ]
+    for side in original["sizes"]:
+        first, second = original["sizes"][side], small["sizes"][side]
+        where = f"at {side}x{side}"
+        giga = [sizes["multiply_accumulates"] / 1e9 for sizes in (first, second)]
+        rows.append(row(f"multiply-accumulates {where}, 10⁹", *giga, ",.2f"))
+        rows.append(row(f"seconds {where}", first["median_seconds"], second["median_seconds"], ".4f"))
+    yield from table(f"up to relu5_1 | {TITLES['vgg19']} | {TITLES['distilled']} | ratio", *rows)
+
+
+def quality_table(networks: list[Record]) -> Iterator[str]:
+    """The distances of reports, mean over the pairs."""
+    base = networks[0]["means"]
+    rows = []
+    for network in networks:
+        title = TITLES[network["name"]]
+        if "means" not in network:
+            rows.append(f"{title} | SKIPPED: {network['reason']} | | | |")
+            continue
+        means = network["means"]
+        rows.append(
+            f"{title} | {means['style_distance']:.4f} | {means['style_distance'] / base['style_distance'] - 1:+.1%} | "
+            f"{means['content_distance']:.4f} | {means['content_distance'] / base['content_distance'] - 1:+.1%} | "
+            f"{means['seconds']:.1f}"
+        )
+    yield from table(
+        "optimized on | style | against the original | content | against it | seconds a picture, all told", *rows
+    )
+
+
+def stage_table(networks: list[Record], kind: str) -> Iterator[str]:
+    """The style distance at each stage, mean over the pairs."""
+    rows = [
+        f"{TITLES[network['name']]} | "
+        + " | ".join(f"{network['means'][kind][stage]:{'.4g' if kind == 'plain' else '.4f'}}" for stage in STAGES)
+        for network in networks
+        if "means" in network
+    ]
+    yield from table(f"optimized on | {' | '.join(STAGES)}", *rows)
+
+
+def made_table(made: Record) -> Iterator[str]:
+    """How near the features are, by the record of the distillation."""
+    student, baseline, recipe = made["student"], made["baseline"], made["recipe"]
+    steps = " and ".join(f"{p['steps']:,} of {p['batch_size']} crops of {p['crop']}" for p in recipe["phases"])
+    yield (
+        f"By [recipe.toml](recipe.toml): {steps} pixels. `‖F − Q F′‖² / ‖F‖²` on {made['held_crops']} crops of "
+        f"held-out photographs, of the network as it lies in its file, {recipe['bits']} bits a weight; FP-slimmed is "
+        "held against the filters that it kept. The log of errors is in [distilled.json](distilled.json)."
+    )
+    yield ""
+    rows = []
+    for title, row in (("distilled", student), ("FP-slimmed", baseline)):
+        if row:
+            errors = " | ".join(f"{error:.4f}" for error in row["errors"])
+            counts = f"{row['parameters']:,} | {row['embedding_parameters']:,} | {row['bytes']:,}"
+            rows.append(f"{title} | {counts} | {errors}")
+    yield from table(f"network | parameters | of embeddings | bytes | {' | '.join(STAGES)}", *rows)
+
+
+def training_table(found: Record) -> Iterator[str]:
+    """What training gains and loses, by the record of ``make lossstudy``."""
+    rates = found["images_per_second"]
+    yield "Whole training steps on 256x256 crops, in turns: images a second."
+    yield ""
+    rows = []
+    for name, rate in rates.items():
+        if "vgg19" in name:
+            fast = rates[name.replace("vgg19", "distilled")]
+            rows.append(f"{name.replace(', vgg19', '')} | {rate:.2f} | {fast:.2f} | {fast / rate:.1f}x")
+    yield from table("network trained | with VGG-19 | with the distilled | ratio", *rows)
+    trained = found["trained"]
+    base = trained["vgg19"]
+    yield ""
+    yield (
+        f"`small` at alpha 0.3 trained on the same {base['images']:,} crops with each ({found['style']}), and judged "
+        f"by VGG-19 on {base['photographs']} held-out photographs at 640x480. The last is trained on the features F′ "
+        "as they are, without the embedding."
+    )
+    yield ""
+    rows = [
+        f"{name} | {row['style_distance']:.4f} | {row['style_distance'] / base['style_distance'] - 1:+.1%} | "
+        f"{row['content_distance']:.4f} | {row['content_distance'] / base['content_distance'] - 1:+.1%} | "
+        f"{row['seconds']:,.0f}"
+        for name, row in trained.items()
+    ]
+    yield from table("trained with | style | against VGG-19 | content | against it | seconds, all told", *rows)
+
+
+def page(study: Record | None, training: Record | None, made: Record) -> str:
+    """The whole page, of the records that are there."""
+    lines = [
+        "# The distilled loss network, measured",
+        "",
+        "VGG-19 up to relu5_1 with a quarter of its filters, and a linear embedding in VGG-19's features, after "
+        "Wang et al., CVPR 2020. It is what styles are trained with; quality is always judged by the original. "
+        "It derives from VGG-19's weights (Simonyan and Zisserman, CC BY 4.0). Smaller distances are better.",
+        "",
+        "## How near it is",
+        "",
+        *made_table(made),
+        "",
+        "## Training with it",
+        "",
+    ]
+    if training:
+        lines += [*training_table(training), "", f"By `make lossstudy`. *{device(training)}*", ""]
+    else:
+        lines += ["SKIPPED: not measured yet; `make lossstudy` does.", ""]
+    return "\n".join([*lines, *(study_lines(study) if study else ["`make distilledstudy` measures the rest."])]) + "\n"
+
+
+def study_lines(found: Record) -> list[str]:
+    """What ``make distilledstudy`` recorded."""
+    networks = found["networks"]
+    pairs = ", ".join(f"{pair['photograph']} after {pair['style']}" for pair in networks[0]["pairs"])
+    return [
+        "## Size and speed",
+        "",
+        *cost_table(found["costs"]),
+        "",
+        "## Style transfer by optimization",
+        "",
+        f"{found['pairs']} photographs at {found['side']}x{found['side']}, each stylized by {found['evaluations']} "
+        "evaluations of L-BFGS on each network, and judged by the original. FP-slimmed is as large as the distilled, "
+        "but was trained without embeddings.",
+        "",
+        *quality_table(networks),
+        "",
+        "Style distance stage by stage, relative, `‖G(y) − G(s)‖ / ‖G(s)‖`:",
+        "",
+        *stage_table(networks, "relative"),
+        "",
+        "and as the paper has it, `‖G(y) − G(s)‖₂`, here with `G = FᵀF / (H W C)`:",
+        "",
+        *stage_table(networks, "plain"),
+        "",
+        "![photo, painting, and the pictures optimized on each network](study.jpg)",
+        "",
+        f"The pairs: {pairs}.",
+        "",
+        f"By `make distilledstudy`. *{device(found)}*",
+    ]
+
+
+def draw(folder: Path) -> Path:
+    """Write ``README.md`` from the records in *folder*."""
+
+    def record(name: str) -> Record | None:
+        path = folder / name
+        return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+    made = record("distilled.json")
+    if made is None:
+        raise FileNotFoundError(f"there is no {folder / 'distilled.json'}; `export-pipeline distill` writes it")
+    write_text(folder / "README.md", page(record("study.json"), record("training.json"), made))
+    return folder / "README.md"

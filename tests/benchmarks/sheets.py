@@ -1,0 +1,67 @@
+"""Side by side: photo, style, the published model where there is one, and ours: ``python -m tests.benchmarks.sheets``.
+
+Photographs are built in, so that the sheets may be shown; the paintings and the published model are read from
+``$EXPORT_PIPELINE_DATA/styles`` and from ``anchors`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from export_pipeline.images import fit, load_image, to_uint8
+from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.runtimes import open_model, resize_to
+from export_pipeline.train.builtin import photographs
+
+PHOTOGRAPHS = ("astronaut", "coffee", "china")
+HEIGHT, WIDTH = 640, 480
+PUBLISHED = "fritz_starry_night_640x480_a025.tflite"
+OURS = (("small", "small, 11,868 parameters\nCore ML 8-bit"), ("johnson", "johnson, 108,374 parameters\nCore ML 8-bit"))
+
+
+def stylized(model: Path, photo: np.ndarray) -> np.ndarray:
+    """*photo*, ``(H, W, 3)`` uint8, through a model file: uint8 of the model's size."""
+    runtime = open_model(model)
+    return to_uint8(runtime.stylize(resize_to(photo, runtime.signature)))
+
+
+def sheet(style: str, data: Path, bundles: Path) -> np.ndarray:
+    """A line for each photograph: ``(H, W, 3)`` uint8."""
+    painting = fit(load_image(data / "styles" / f"{style}.jpg"), HEIGHT, WIDTH)
+    models = [(caption, bundles / f"{style}_{name}/{style}_{name}-int8.mlmodel") for name, caption in OURS]
+    published = data.parent / "anchors" / PUBLISHED
+    if style in PUBLISHED and published.is_file():
+        models.insert(0, ("published, 108,374\nTFLite float", published))
+    lines = []
+    for name in PHOTOGRAPHS:
+        photo = fit(photographs()[name], HEIGHT, WIDTH)
+        made = [Tile(caption, stylized(path, photo)) for caption, path in models if path.exists()]
+        lines.append([Tile("photo", photo), Tile("style", painting), *made])
+    return laid_out(lines, tile_width=240)
+
+
+def main() -> None:
+    """Write a sheet for each style that has a bundle."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/sheets"), metavar="FOLDER")
+    parser.add_argument("--bundles", type=Path, default=Path("artifacts"), metavar="FOLDER")
+    options = parser.parse_args()
+    given = os.environ.get("EXPORT_PIPELINE_DATA")
+    if not given:
+        parser.exit(2, "EXPORT_PIPELINE_DATA is not set; it names a folder with styles/. Set it.\n")
+    options.output.mkdir(parents=True, exist_ok=True)
+    for painting in sorted((Path(given) / "styles").glob("*.jpg")):
+        if list(options.bundles.glob(f"{painting.stem}_*/manifest.json")):
+            Image.fromarray(sheet(painting.stem, Path(given), options.bundles)).save(
+                options.output / f"{painting.stem}.jpg", quality=85
+            )
+            print(options.output / f"{painting.stem}.jpg", flush=True)
+
+
+if __name__ == "__main__":
+    main()

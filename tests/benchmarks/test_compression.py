@@ -1,0 +1,55 @@
+"""What ``make study`` takes for done."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import compression
+
+SWEEP = next(study for study in compression.ALL if study.record == "sparsity/sweep.json")
+
+
+def record(*statuses: str) -> str:
+    return json.dumps({"points": [{"result": {"status": status}} for status in statuses]})
+
+
+@pytest.mark.parametrize(("statuses", "runs"), [(("passed", "failed"), 0), (("passed", "broken"), 1), (None, 1)])
+def test_a_sweep_with_broken_points_is_run_again(
+    statuses: tuple[str, ...] | None, runs: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / SWEEP.record
+    path.parent.mkdir()
+    if statuses:
+        path.write_text(record(*statuses))
+    ran = []
+
+    def run(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        path.write_text(record("passed"))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(compression, "FOLDER", tmp_path)
+    monkeypatch.setattr(compression.subprocess, "run", run)
+    monkeypatch.setenv("EXPORT_PIPELINE_DATA", str(tmp_path))
+    drawn = compression.made(SWEEP, draw_only=True)
+    assert isinstance(drawn, str) == bool(runs)
+    assert isinstance(compression.made(SWEEP, draw_only=False), dict)
+    assert len(ran) == runs
+
+
+def test_the_recipes_of_the_studies_are_recipes() -> None:
+    from export_pipeline.recipe import read_toml
+    from export_pipeline.sweep.grid import parse_setting, points
+
+    for study in compression.ALL:
+        if study.module == "export_pipeline":
+            verb, recipe, *options = study.arguments
+            settings = [parse_setting(text) for flag, text in itertools.pairwise(options) if flag == "--set"]
+            grid = points(read_toml(Path(recipe)), settings, Path(recipe).parent)
+            assert verb == "sweep"
+            assert len(grid) == 8

@@ -1,0 +1,202 @@
+"""``distill``: from a recipe to a loss network, killed and resumed, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export_pipeline import coding
+from export_pipeline.cli import main
+from export_pipeline.compress.distill import slimmed
+from export_pipeline.distill_recipe import DistillRecipe
+from export_pipeline.distillation import Distilled, Run, distill
+from export_pipeline.errors import CheckpointError, RecipeError
+from export_pipeline.train.loss_network import DISTILLED, distilled
+from export_pipeline.train.variety import Material, crop_of, varied_crop
+
+ROOT = Path(__file__).parent.parent
+RECIPE = """
+width = 0.25
+baseline = true
+bits = 4
+learning_rate = 0.002
+checkpoint_every = 2
+[[phases]]
+crop = 32
+batch_size = 1
+steps = 4
+[[phases]]
+crop = 48
+batch_size = 2
+steps = 2
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick(vgg_arrays: Any) -> Any:
+    """A teacher of a tenth of VGG-19's filters, few crops, and a log of every second step."""
+    narrow = slimmed(vgg_arrays, 0.1).weights
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export_pipeline.train.weights.vgg19_weights", lambda path: narrow)
+        patch.setattr("export_pipeline.train.variety.HELD_CROPS", 1)
+        patch.setattr("export_pipeline.distillation.FITTED_CROPS", 2)
+        patch.setattr("export_pipeline.distillation.LOG_EVERY", 2)
+        patch.setattr("export_pipeline.distill_recipe.LOG_EVERY", 2)
+        yield
+
+
+def recipe_file(folder: Path) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a whole run of six steps."""
+    folder = tmp_path_factory.mktemp("distill")
+    assert main(["distill", str(recipe_file(folder)), "-o", str(folder / "tiny.weights")]) == 0
+    return folder
+
+
+def test_a_run_leaves_weights_that_train_styles_and_a_record(made: Path) -> None:
+    network = distilled(made / "tiny.weights")
+    assert network.roots
+    assert network.weights["conv1_1"][0].shape == (3, 3, 3, 2)
+    record = Distilled.model_validate_json((made / "tiny.json").read_text())
+    assert record.student.bytes == (made / "tiny.weights").stat().st_size
+    assert [row["step"] for row in record.log] == [2, 4, 6]
+    assert np.shape(record.log[0]["errors"]) == (2, 5)
+    assert len(record.student.errors) == len(record.student.float_errors) == 5
+    assert all(np.isfinite(record.student.errors))
+
+
+def test_the_baseline_has_no_embedding(made: Path) -> None:
+    assert not distilled(made / "tiny-slimmed.weights").roots
+    record = Distilled.model_validate_json((made / "tiny.json").read_text())
+    assert record.baseline is not None
+    assert record.baseline.parameters == record.student.parameters
+    assert (record.baseline.embedding_parameters == 0) < record.student.embedding_parameters
+
+
+def test_training_brings_the_features_nearer(made: Path, tmp_path: Path) -> None:
+    """The embeddings start where least squares puts them for the crops of the start; steps must do better."""
+    recipe = DistillRecipe.load(recipe_file(tmp_path))
+    untrained = Run(recipe.model_copy(update={"phases": recipe.phases[1:], "learning_rate": 1e-9}), tmp_path)
+    start = untrained.trained()
+    record = Distilled.model_validate_json((made / "tiny.json").read_text())
+    assert sum(record.student.float_errors) < sum(untrained.errors(start, start.students[0]))
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(made: Path, tmp_path: Path) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(line: str) -> None:
+        if line.startswith("step 4 "):
+            raise StopError
+
+    recipe, out = DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights"
+    with pytest.raises(StopError):
+        distill(recipe, out, say=stop)
+    assert not out.exists()
+    distill(recipe, out)
+    assert out.read_bytes() == (made / "tiny.weights").read_bytes()
+    assert (tmp_path / "tiny.json").read_bytes() == (made / "tiny.json").read_bytes()
+
+
+def test_another_recipes_work_is_refused(made: Path) -> None:
+    changed = DistillRecipe.load(recipe_file(made)).model_copy(update={"seed": 5})
+    with pytest.raises(CheckpointError, match=r"differs in seed.\nUse .*--fresh"):
+        distill(changed, made / "tiny.weights")
+
+
+def test_work_on_other_images_is_refused(made: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "black.png")
+    recipe = DistillRecipe.load(recipe_file(made))
+    state = made / ".tiny.weights.work" / "state.npz"
+    with np.load(state) as data:
+        arrays = dict(data)
+    (tmp_path / ".tiny.weights.work").mkdir()
+    named = json.loads(str(arrays["recipe"])) | {"paintings": str(tmp_path)}
+    np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**arrays, "recipe": json.dumps(named)})
+    with pytest.raises(CheckpointError, match="other images"):
+        distill(recipe.model_copy(update={"paintings": str(tmp_path)}), tmp_path / "tiny.weights")
+
+
+def test_damaged_work_is_refused(made: Path, tmp_path: Path) -> None:
+    (tmp_path / ".tiny.weights.work").mkdir()
+    whole = (made / ".tiny.weights.work" / "state.npz").read_bytes()
+    (tmp_path / ".tiny.weights.work" / "state.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match=r"damaged: .*--fresh"):
+        distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights")
+
+
+def test_images_that_are_missing_are_named_when_a_run_goes_on(
+    made: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = recipe_file(tmp_path)
+    recipe.write_text('content = "none"\n' + recipe.read_text())
+    assert main(["distill", str(recipe), "-o", str(tmp_path / "tiny.weights")]) == 2
+    error = capsys.readouterr().err
+    assert "none" in error
+    assert "fault of ours" not in error
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("xyzzy = 1", "xyzzy"),
+        ("width = 0", "width"),
+        ("phases = []", "phases"),
+        ("[[phases]]\nsteps = 10\ncrop = 8", "crop"),
+        ("[[phases]]\nsteps = 10\nbatchsize = 8", "batch_size"),
+        ("checkpoint_every = 71", "multiple of"),
+        ("width = ", "TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RecipeError) as raised:
+        DistillRecipe.load(tmp_path / "r.toml")
+    assert said in str(raised.value)
+
+
+def test_the_output_must_be_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["distill", str(recipe_file(tmp_path)), "-o", str(tmp_path / "x.npz")]) == 2
+    assert ".weights" in capsys.readouterr().err
+
+
+def test_crops_are_pure_functions_of_seed_and_number() -> None:
+    material = Material.of(DistillRecipe())
+    first = [varied_crop(material, 1, index, 40) for index in range(12)]
+    for index in (11, 3):
+        np.testing.assert_array_equal(varied_crop(material, 1, index, 40), first[index])
+    assert not np.array_equal(varied_crop(material, 2, 3, 40), first[3])
+    for crop in first:
+        assert crop.shape == (40, 40, 3)
+        assert crop.dtype == np.float32
+        assert 0 <= crop.min() <= crop.max() <= 255
+
+
+def test_a_crop_is_a_part_of_the_image() -> None:
+    ramp = np.repeat(np.linspace(0, 255, 300)[None, :, None], 200, 0).repeat(3, 2).astype(np.uint8)
+    crop = crop_of(ramp, 64, np.random.default_rng(0))
+    slopes = np.diff(crop.mean((0, 2)))
+    assert abs(abs(slopes.mean()) - 255 / 300 * 200 / 384) < 0.3
+    assert np.ptp(crop.mean((1, 2))) < 1
+
+
+def test_the_committed_network_is_the_one_of_its_record() -> None:
+    from export_pipeline.files import sha256
+
+    record = Distilled.model_validate_json((ROOT / "artifacts/loss_network/distilled.json").read_text())
+    assert record.student.sha256 == sha256(DISTILLED)
+    assert json.loads(json.dumps(record.log[-1]))["step"] == record.recipe.steps
+    found = coding.read(ROOT / "artifacts/loss_network/distilled-slimmed.weights")
+    assert not [name for name in found if name.endswith("_embedding")]

@@ -1,0 +1,89 @@
+"""The moving average, the loss network and the polish of a training."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from export_pipeline.errors import CheckpointError
+from export_pipeline.train import Checkpoint, CheckpointInfo, Progress, train
+from export_pipeline.train.fit import momentum
+from export_pipeline.train.loss_network import distilled
+from tests.train import test_fit
+from tests.train.test_fit import Done, Make, same_weights
+
+done = test_fit.done
+
+# The moving average
+
+
+def last_of(checkpoint: Checkpoint, model: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The weights of a checkpoint, and the averages of them that lie behind the optimizer's variables."""
+    with safe_open(checkpoint.path, framework="numpy") as file:
+        names = sorted(file.keys())
+        tensors = [file.get_tensor(name) for name in names]
+    count = len(model.weights)
+    return tensors[:count], tensors[-count:]
+
+
+def test_what_is_kept_is_the_moving_average(done: Done, make_recipe: Make, tmp_path: Path) -> None:
+    weights, averages = last_of(done.checkpoint, done.model)
+    assert all(np.array_equal(*pair) for pair in zip(weights, averages, strict=True))
+    last, _ = train(make_recipe(train={"ema": 0.0}), tmp_path)
+    assert not same_weights(last, done.model)
+    for variable, average in zip(last.get_weights(), averages, strict=True):
+        assert np.abs(variable - average).max() < 0.5
+
+
+def test_a_run_made_shorter_keeps_its_average(done: Done, make_recipe: Make, tmp_path: Path) -> None:
+    folder = done.copy(tmp_path / "train", last=8)
+    model, checkpoint = train(make_recipe(train={"steps": 8}), folder)
+    weights, averages = last_of(checkpoint, model)
+    assert checkpoint.info.step == 8
+    assert all(np.array_equal(*pair) for pair in zip(weights, averages, strict=True))
+
+
+def test_momentum_grows_to_its_most() -> None:
+    assert [round(float(momentum(0.9, step)), 3) for step in (0, 8, 80, 1000)] == [0.1, 0.5, 0.9, 0.9]
+
+
+# The loss network
+
+
+def test_another_loss_network_does_not_go_on(
+    done: Done, make_recipe: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = done.copy(tmp_path / "train", last=8)
+    other = dataclasses.replace(distilled(), roots={})
+    monkeypatch.setattr(importlib.import_module("export_pipeline.train.fit"), "loss_network", lambda recipe: other)
+    with pytest.raises(CheckpointError, match="its loss network has other weights"):
+        train(make_recipe(), folder)
+
+
+def test_a_checkpoint_that_names_no_loss_network_was_trained_with_vgg19(done: Done) -> None:
+    data = json.loads(done.checkpoint.info.model_dump_json())
+    del data["recipe"]["train"]["loss_network"], data["recipe"]["train"]["ema"]
+    table = CheckpointInfo.model_validate_json(json.dumps(data)).recipe.train
+    assert (table.loss_network, table.ema) == ("vgg19", 0)
+
+
+def test_the_polish_goes_on_from_the_training_with_vgg19(done: Done, make_recipe: Make, tmp_path: Path) -> None:
+    recipe = make_recipe(train={"polish": {"steps": 2, "learning_rate": 0.01}})
+    told: list[Progress] = []
+    model, checkpoint = train(recipe, done.copy(tmp_path / "train"), told.append)
+    assert [(progress.stage, progress.step) for progress in told] == [("polish", 1), ("polish", 2)]
+    assert checkpoint.info.parent_sha256 == done.checkpoint.sha256
+    assert checkpoint.info.recipe.train.loss_network == "vgg19"
+    assert checkpoint.info.loss_network_sha256 != done.checkpoint.info.loss_network_sha256
+    assert not same_weights(model, done.model)
+    told.clear()
+    again, _ = train(recipe, tmp_path / "train", told.append)
+    assert same_weights(again, model)
+    assert not told
