@@ -37,7 +37,8 @@ MAKE = [command for command in COMMANDS if command.startswith("make ")]
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the commands use of a clone, so that what they make goes to a temporary place."""
     folder = tmp_path_factory.mktemp("clone")
-    shutil.copytree(ROOT / "artifacts" / "starry_night_small", folder / "artifacts" / "starry_night_small")
+    for name in ("starry_night_small", "starry_night_johnson"):
+        shutil.copytree(ROOT / "artifacts" / name, folder / "artifacts" / name)
     return folder
 
 
