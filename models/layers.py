@@ -45,26 +45,41 @@ class InstanceNormalization(keras.layers.Layer):
 
 
 def _trainable_norm(inputs: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
-    """Instance norm with a gradient of its own: half as many passes over the data as the rules of its parts make."""
+    """Instance norm with a gradient of its own: a third of the passes over the data that the rules of its parts make.
+
+    Means are products of matrices, which read the data once and write nothing of its size. The variance is that of
+    the squares less the square of the mean: off by about 1e-7 of the mean's square. The networks here have means of a
+    few deviations, where zeros around the image bound them; at a hundred deviations it would be off by a tenth.
+    """
 
     @tf.custom_gradient
     def normalized(x: Any, gamma: Any, beta: Any) -> Any:
-        axes = [1, 2]
-        centred = x - tf.reduce_mean(x, axes, keepdims=True)
-        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
+        shape = tf.shape(x)
+        count = tf.cast(shape[1] * shape[2], x.dtype)
+        rows = tf.reshape(x, (shape[0], -1, x.shape[-1]))
+        share = tf.ones((shape[0], 1, shape[1] * shape[2]), x.dtype) / count
+        mean = tf.matmul(share, rows)
+        variance = _mean_products(rows, rows, count) - tf.square(mean)
+        inverse = tf.math.rsqrt(tf.nn.relu(variance) + epsilon)
+        scale = gamma * inverse
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
-            mean = tf.reduce_mean(upstream, axes, keepdims=True)
-            slope = tf.reduce_mean(upstream * centred, axes, keepdims=True) * inverse
-            scale = gamma * inverse
-            inner = upstream * scale - centred * (scale * inverse * slope) - scale * mean
-            pixels = tf.cast(tf.shape(x)[1] * tf.shape(x)[2], x.dtype)
-            of_beta, of_gamma = (tf.reduce_sum(part, [0, 1, 2]) * pixels for part in (mean, slope))
-            return inner, of_gamma, of_beta
+            upstream = tf.reshape(upstream, tf.shape(rows))
+            of_beta = tf.matmul(share, upstream)
+            of_gamma = (_mean_products(upstream, rows, count) - of_beta * mean) * inverse
+            slope = scale * inverse * of_gamma
+            inner = upstream * scale - rows * slope + (mean * slope - scale * of_beta)
+            whole = (tf.reduce_sum(part, [0, 1]) * count for part in (of_gamma, of_beta))
+            return tf.reshape(inner, shape), *whole
 
-        return centred * (gamma * inverse) + beta, gradient
+        return tf.reshape(rows * scale + (beta - mean * scale), shape), gradient
 
     return normalized(inputs, gamma, beta)
+
+
+def _mean_products(first: Any, second: Any, count: Any) -> Any:
+    """Mean over the rows of the products of each channel of both, ``(N, P, C)``: ``(N, 1, C)``."""
+    return tf.linalg.diag_part(tf.matmul(first, second, transpose_a=True))[:, None] / count
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")

@@ -33,11 +33,11 @@ def needed_layers(outputs: Sequence[str]) -> tuple[str, ...]:
     """The convolutions up to the highest of *outputs*, lowest first.
 
     Raises:
-        ValueError: there are none, or one is not ``relu1_1`` .. ``relu5_4``.
+        ValueError: there are none, or one is not ``relu1_1`` .. ``relu5_4`` or ``conv1_1`` .. ``conv5_4``.
     """
-    unknown = [name for name in outputs if name.replace("relu", "conv") not in LAYERS or not name.startswith("relu")]
+    unknown = [name for name in outputs if name.replace("relu", "conv") not in LAYERS]
     if unknown or not outputs:
-        raise ValueError(f"outputs {unknown or 'are empty'}; allowed: relu1_1 .. relu5_4")
+        raise ValueError(f"outputs {unknown or 'are empty'}; allowed: relu1_1 .. relu5_4 and conv1_1 .. conv5_4")
     return LAYERS[: 1 + max(LAYERS.index(name.replace("relu", "conv")) for name in outputs)]
 
 
@@ -47,7 +47,7 @@ def activations(image: Any, weights: Mapping[str, tuple[Any, Any]], outputs: Seq
     Args:
         weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name as in :data:`LAYERS`, as tensors or
             variables; any number of filters that fits from layer to layer.
-        outputs: ``relu1_1`` .. ``relu5_4``.
+        outputs: ``relu1_1`` .. ``relu5_4``, or ``conv1_1`` .. ``conv5_4``: the same before the ReLU.
     """
     found: dict[str, Any] = {}
     x = image - tf.constant(MEAN_RGB)
@@ -57,8 +57,10 @@ def activations(image: Any, weights: Mapping[str, tuple[Any, Any]], outputs: Seq
         kernel, bias = weights[layer]
         if layer == "conv1_1":
             kernel = kernel[:, :, ::-1]  # made for BGR; turning it costs less than turning every image
-        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
-        found[layer.replace("conv", "relu")] = x
+        response = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)
+        x = tf.nn.relu(response)
+        named = {layer: response, layer.replace("conv", "relu"): x}
+        found |= {name: named[name] for name in named if name in outputs}
     return [found[name] for name in outputs]
 
 

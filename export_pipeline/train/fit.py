@@ -26,6 +26,7 @@ from export_pipeline.train.checkpoint import (
 from export_pipeline.train.data import crops, photographs, style_image
 from export_pipeline.train.loss_network import loss_network
 from export_pipeline.train.losses import LOSSES, PerceptualLoss
+from export_pipeline.train.space_to_depth import space_to_depth_convolutions
 
 WARM_UP_STEPS = 50
 
@@ -197,7 +198,7 @@ def train_step(model: keras.Model, run: Run, moving: Moving) -> Any:
     perceptual_loss = PerceptualLoss(run.loss_network, run.style, run.recipe.train)
 
     def replica_step(photo: Any) -> Any:
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, space_to_depth_convolutions(model):
             losses = perceptual_loss(photo, model(photo, training=True))
             total = tf.nn.compute_average_loss(losses["total"], global_batch_size=batch_size)
         gradients = tape.gradient(total, model.trainable_variables)

@@ -53,10 +53,20 @@ def test_training_computes_the_same_norm_with_the_same_gradients(shape: tuple[in
         np.testing.assert_allclose(own, wanted, rtol=1e-3, atol=1e-4 * float(np.abs(wanted).max()))
 
 
-def test_instance_normalization_of_a_flat_image_is_beta() -> None:
+def test_a_mean_of_many_deviations_costs_little_in_training() -> None:
+    """The variance is that of the squares less the square of the mean."""
     layer = InstanceNormalization()
-    output = layer(np.full((1, 8, 8, 2), 7, np.float32)).numpy()
-    np.testing.assert_array_equal(output, 0)
+    x = np.random.default_rng(0).normal(30, 1, (1, 256, 256, 3)).astype(np.float32)
+    wanted = (x - x.mean((1, 2), dtype=np.float64)) / x.std((1, 2), dtype=np.float64)
+    np.testing.assert_allclose(layer(x, training=True), wanted, atol=0.02)
+    np.testing.assert_allclose(layer(x, training=False), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_instance_normalization_of_a_flat_image_is_beta(training: bool) -> None:
+    layer = InstanceNormalization()
+    output = layer(np.full((1, 8, 8, 2), 7, np.float32), training=training).numpy()
+    np.testing.assert_allclose(output, 0, atol=1e-3 if training else 0)
 
 
 @pytest.mark.parametrize("epsilon", [0, -1e-5, float("nan")])

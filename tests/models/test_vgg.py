@@ -56,7 +56,7 @@ def test_nobody_can_train_it(vgg_arrays: Arrays) -> None:
     assert models.vgg19(vgg_arrays, ["relu1_2"]).weights == []
 
 
-@pytest.mark.parametrize("outputs", [[], ["relu6_1"], ["conv1_1"], ["relu1_3"], ["relu1_1", "pool1"], ["relu"]])
+@pytest.mark.parametrize("outputs", [[], ["relu6_1"], ["conv1_3"], ["relu1_3"], ["relu1_1", "pool1"], ["relu"]])
 def test_unknown_outputs_are_refused(vgg_arrays: Arrays, outputs: list[str]) -> None:
     with pytest.raises(ValueError, match=r"allowed: relu1_1 \.\. relu5_4"):
         models.vgg19(vgg_arrays, outputs)
