@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from export_pipeline.compress.distill import Distillation, Student
     from export_pipeline.train.variety import Material
 
-FITTED_CROPS = 32  # of the first phase, that the embeddings start from
+FIRST_CROPS = 32  # of the first phase, that filters and embeddings start from
+LAST_CROPS = 128  # of the last phase, new ones, that the embeddings end with
 HELD_BATCH = 4
 STATE = "state.npz"
+STATE_VERSION = 2
 LOG = "log.jsonl"
 
 
@@ -188,18 +190,17 @@ class Run:
             CheckpointError: that state is of another recipe.
             TrainingError: an error is not finite.
         """
-        from export_pipeline.compress.distill import Distillation, Student  # isort: skip - loads TensorFlow quietly
+        from export_pipeline.compress.distill import Distillation, Student, calibrated, slimmed  # isort: skip - loads TensorFlow quietly
         import tensorflow as tf
         import tf_keras as keras
 
         from export_pipeline.train.fit import schedule
-        from export_pipeline.train.variety import varied_crop
         from export_pipeline.train.weights import vgg19_weights
 
         recipe = self.recipe
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(recipe.seed)
-        material = self.material  # looked at here, where what is wrong with it can be told
+        _ = self.material  # looked at here, where what is wrong with it can be told
         teacher = vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
         kinds = (True, False) if recipe.baseline else (True,)
         rate = schedule(recipe.learning_rate, recipe.steps)
@@ -207,12 +208,30 @@ class Run:
         first = self._restore([variable for student in found.students for variable in student.state])
         if first == 0:
             side = recipe.phases[0].crop
-            crops = np.stack([varied_crop(material, recipe.seed, index, side) for index in range(FITTED_CROPS)])
-            found.students[0].fit_embeddings(crops, found.teach(crops))
+            weights = calibrated(slimmed(teacher, recipe.width), teacher, self._crops(0, FIRST_CROPS, side))
+            for student in found.students:
+                student.begin(weights)
+            found.students[0].fit_embeddings(self._taught(found, 0, FIRST_CROPS, side))
         self._train(found, first)
         for student in found.students:
             student.finish()
+        self.say("fitting the embeddings")
+        images = sum(phase.steps * phase.batch_size for phase in recipe.phases)
+        found.students[0].fit_embeddings(self._taught(found, images, LAST_CROPS, recipe.phases[-1].crop))
         return found
+
+    def _crops(self, first: int, count: int, side: int) -> np.ndarray:
+        """*count* crops from number *first* on."""
+        from export_pipeline.train.variety import varied_crop
+
+        numbers = range(first, first + count)
+        return np.stack([varied_crop(self.material, self.recipe.seed, number, side) for number in numbers])
+
+    def _taught(self, distillation: Distillation, first: int, count: int, side: int) -> Iterator[Any]:
+        """Crops from number *first* on with the teacher's features of them, a few at a time."""
+        for number in range(first, first + count, HELD_BATCH):
+            crops = self._crops(number, min(HELD_BATCH, first + count - number), side)
+            yield crops, distillation.teach(crops)
 
     def _train(self, distillation: Distillation, first: int) -> None:
         log = self.log()[: first // LOG_EVERY]
@@ -262,7 +281,8 @@ class Run:
     def _save(self, step: int, variables: Sequence[Any]) -> None:
         arrays: dict[str, Any] = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
         with written_aside(self.folder / STATE) as aside:
-            np.savez(aside, step=step, recipe=self._deciding(), images=self.material.sha256, **arrays)
+            about: dict[str, Any] = {"version": STATE_VERSION, "step": step, "images": self.material.sha256}
+            np.savez(aside, recipe=self._deciding(), **about, **arrays)
 
     def _deciding(self) -> str:
         """What of the recipe decides the outcome."""
@@ -275,6 +295,8 @@ class Run:
             return 0
         try:
             with np.load(path, allow_pickle=False) as data:
+                if "version" not in data or int(data["version"]) != STATE_VERSION:
+                    raise CheckpointError(f"{path} is of another version of export-pipeline. Start over with --fresh.")
                 arrays = [data[f"{index:04d}"] for index in range(len(variables))]
                 recipe, images, step = str(data["recipe"]), str(data["images"]), int(data["step"])
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:

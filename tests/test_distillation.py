@@ -33,7 +33,7 @@ steps = 4
 [[phases]]
 crop = 48
 batch_size = 2
-steps = 2
+steps = 4
 """
 
 
@@ -44,7 +44,8 @@ def quick(vgg_arrays: Any) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export_pipeline.train.weights.vgg19_weights", lambda path: narrow)
         patch.setattr("export_pipeline.train.variety.HELD_CROPS", 1)
-        patch.setattr("export_pipeline.distillation.FITTED_CROPS", 2)
+        patch.setattr("export_pipeline.distillation.FIRST_CROPS", 2)
+        patch.setattr("export_pipeline.distillation.LAST_CROPS", 4)
         patch.setattr("export_pipeline.distillation.LOG_EVERY", 2)
         patch.setattr("export_pipeline.distill_recipe.LOG_EVERY", 2)
         yield
@@ -58,7 +59,7 @@ def recipe_file(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a whole run of six steps."""
+    """The folder of a whole run of eight steps."""
     folder = tmp_path_factory.mktemp("distill")
     assert main(["distill", str(recipe_file(folder)), "-o", str(folder / "tiny.weights")]) == 0
     return folder
@@ -70,7 +71,7 @@ def test_a_run_leaves_weights_that_train_styles_and_a_record(made: Path) -> None
     assert network.weights["conv1_1"][0].shape == (3, 3, 3, 2)
     record = Distilled.model_validate_json((made / "tiny.json").read_text())
     assert record.student.bytes == (made / "tiny.weights").stat().st_size
-    assert [row["step"] for row in record.log] == [2, 4, 6]
+    assert [row["step"] for row in record.log] == [2, 4, 6, 8]
     assert np.shape(record.log[0]["errors"]) == (2, 5)
     assert len(record.student.errors) == len(record.student.float_errors) == 5
     assert all(np.isfinite(record.student.errors))
@@ -84,21 +85,27 @@ def test_the_baseline_has_no_embedding(made: Path) -> None:
     assert (record.baseline.embedding_parameters == 0) < record.student.embedding_parameters
 
 
-def test_training_brings_the_features_nearer(made: Path, tmp_path: Path) -> None:
-    """The embeddings start where least squares puts them for the crops of the start; steps must do better."""
-    recipe = DistillRecipe.load(recipe_file(tmp_path))
-    untrained = Run(recipe.model_copy(update={"phases": recipe.phases[1:], "learning_rate": 1e-9}), tmp_path)
-    start = untrained.trained()
-    record = Distilled.model_validate_json((made / "tiny.json").read_text())
-    assert sum(record.student.float_errors) < sum(untrained.errors(start, start.students[0]))
+def test_training_brings_the_features_nearer(tmp_path: Path) -> None:
+    """The embeddings end where least squares puts them, trained or not; steps must do better."""
+    base = DistillRecipe.load(recipe_file(tmp_path))
+    phase = base.phases[1].model_copy(update={"steps": 30})
+    found = []
+    for rate in (1e-9, 1e-3):
+        recipe = base.model_copy(update={"phases": (phase,), "learning_rate": rate, "baseline": False})
+        run = Run(recipe, tmp_path / str(rate))
+        trained = run.trained()
+        found.append(np.array(run.errors(trained, trained.students[0])))
+    untrained, learned = found
+    assert np.prod(learned) < 0.8 * np.prod(untrained)
 
 
-def test_an_interrupted_run_ends_with_the_same_bytes(made: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", ["step 2 ", "step 4 ", "step 6 ", "fitting"])
+def test_an_interrupted_run_ends_with_the_same_bytes(made: Path, tmp_path: Path, last: str) -> None:
     class StopError(Exception):
         pass
 
     def stop(line: str) -> None:
-        if line.startswith("step 4 "):
+        if line.startswith(last):
             raise StopError
 
     recipe, out = DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights"
@@ -134,6 +141,14 @@ def test_damaged_work_is_refused(made: Path, tmp_path: Path) -> None:
     whole = (made / ".tiny.weights.work" / "state.npz").read_bytes()
     (tmp_path / ".tiny.weights.work" / "state.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match=r"damaged: .*--fresh"):
+        distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights")
+
+
+def test_work_of_another_version_is_refused(made: Path, tmp_path: Path) -> None:
+    (tmp_path / ".tiny.weights.work").mkdir()
+    with np.load(made / ".tiny.weights.work" / "state.npz") as data:
+        np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**data, "version": 1})
+    with pytest.raises(CheckpointError, match=r"another version of export-pipeline. Start over with --fresh"):
         distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights")
 
 

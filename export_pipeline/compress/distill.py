@@ -3,15 +3,21 @@
 Wang et al., "Collaborative Distillation for Ultra-Resolution Universal Style Transfer", CVPR 2020: the student starts
 from the teacher's filters of largest L1 norm, and learns together with bias-free 1x1 convolutions Q, one a stage, that
 embed its features F' linearly in the teacher's, ``||F - Q F'||^2``.
+
+Other than there, the filters are first scaled and shifted to respond as they did in the teacher, all kernels are
+learned at one size, the logarithms of the stages' relative errors are summed up, and Q is fitted by least squares
+before the training and once more behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from export_pipeline.errors import TrainingError
 
 from models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
@@ -21,7 +27,11 @@ Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 EMA_MOMENTUM = 0.99
 LEAST_POWER = 1e-3  # of features, where none fires
-RIDGE = 1e-4  # of the mean of the diagonal, for filters that never fire
+LEAST_VARIANCE = 1e-12  # of a filter's responses, where it always gives the same
+LEAST_ERROR = 1e-6  # below which nobody need learn
+KERNEL_RMS = 0.05
+RIDGE = 1e-4  # of each filter's own power
+LEAST_SHARE = 1e-6  # of the power of the strongest filter; a weaker one is taken for dead
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,71 @@ def slimmed(teacher: Weights, width: float) -> Slimmed:
     return Slimmed(weights, kept)
 
 
+def calibrated(start: Slimmed, teacher: Weights, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """*start* with each filter scaled and shifted to respond to *images* with its teacher's mean and deviation.
+
+    Filters that have lost three quarters of their inputs respond otherwise than before, and many would never fire.
+    """
+    layers = needed_layers(STAGES)
+    wanted = responses(teacher, layers, images)
+    weights = dict(start.weights)
+    for layer in layers:
+        mean, variance = (moment[start.kept[layer]] for moment in wanted[layer])
+        own_mean, own_variance = responses(weights, (layer,), images)[layer]
+        gain = np.sqrt(variance / np.maximum(own_variance, LEAST_VARIANCE))
+        kernel, bias = weights[layer]
+        weights[layer] = (
+            (kernel * gain).astype(np.float32),
+            ((bias - own_mean) * gain + mean).astype(np.float32),
+        )
+    return weights
+
+
+def responses(weights: Weights, layers: Sequence[str], images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and variance of each filter of *layers* before its ReLU, over *images*: ``(C,)`` each, double precision."""
+    sums: dict[str, Any] = dict.fromkeys(layers, (0.0, 0.0))
+    for image in images:
+        for layer, response in zip(layers, activations(image[None], weights, layers), strict=True):
+            mean, variance = (part.numpy().astype(np.float64) for part in tf.nn.moments(response, [0, 1, 2]))
+            means, squares = sums[layer]
+            sums[layer] = means + mean, squares + variance + np.square(mean)
+    count = len(images)
+    return {
+        layer: (means / count, squares / count - np.square(means / count)) for layer, (means, squares) in sums.items()
+    }
+
+
+def balancing(weights: Weights) -> dict[str, float]:
+    """A factor for the features of each layer, with which every kernel has the root mean square ``KERNEL_RMS``.
+
+    A step of Adam is as large for every weight, whatever the weight is. Kernels of one size move equally fast.
+    """
+    factors, factor = {}, 1.0
+    for layer, (kernel, _) in weights.items():
+        factor *= KERNEL_RMS / rms(kernel)
+        factors[layer] = factor
+    return factors
+
+
+def rescaled(weights: Weights, factors: Mapping[str, float]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """*weights* whose features are those of before times the factor of their layer."""
+    found, before = {}, 1.0
+    for layer, (kernel, bias) in weights.items():
+        found[layer] = (kernel * np.float32(factors[layer] / before), bias * np.float32(factors[layer]))
+        before = factors[layer]
+    return found
+
+
+def rms(array: np.ndarray) -> float:
+    """The root mean square, in double precision."""
+    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+
+
+def convolution(stage: str) -> str:
+    """The layer before the ReLU of *stage*."""
+    return stage.replace("relu", "conv")
+
+
 def selection(kept: np.ndarray, channels: int) -> np.ndarray:
     """The kernel ``(1, 1, len(kept), channels)`` that puts each feature where the teacher has it."""
     found = np.zeros((1, 1, len(kept), channels), np.float32)
@@ -54,7 +129,10 @@ def selection(kept: np.ndarray, channels: int) -> np.ndarray:
 
 
 class Student:
-    """The variables of a student: VGG's convolutions up to relu5_1, and the embeddings of their features."""
+    """The variables of a student: VGG's convolutions up to relu5_1, and the embeddings of their features.
+
+    What is learned is balanced: other by a factor from what :meth:`arrays` gives, which is in the teacher's units.
+    """
 
     def __init__(self, teacher: Weights, width: float, embedded: bool, schedule: Any) -> None:
         """*width* is the share of the filters kept; *schedule* the learning rate by step.
@@ -63,14 +141,38 @@ class Student:
         """
         start = slimmed(teacher, width)
         self.weights = {layer: tuple(tf.Variable(array) for array in pair) for layer, pair in start.weights.items()}
+        self._kept = {stage: start.kept[convolution(stage)] for stage in STAGES}
+        # What the features of a layer are multiplied by, and what brings those of a stage, or what the embedding makes
+        # of them, back to the teacher's units. Both decide what is written, so both are part of the state.
+        self._balance = {layer: tf.Variable(1.0, trainable=False) for layer in self.weights}
+        self._factors = {stage: tf.Variable(1.0, trainable=False) for stage in STAGES}
         self.embeddings = {}
-        self._kept = {stage: start.kept[stage.replace("relu", "conv")] for stage in STAGES}
         if embedded:
             for stage, kept in self._kept.items():
-                channels = teacher[stage.replace("relu", "conv")][0].shape[3]
-                self.embeddings[stage] = tf.Variable(selection(kept, channels))
-        self.optimizer = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=EMA_MOMENTUM)
-        self.optimizer.build(self.trainable)
+                self.embeddings[stage] = tf.Variable(selection(kept, teacher[convolution(stage)][0].shape[3]))
+        self._schedule = schedule
+        self.optimizer = self._new_optimizer()
+
+    def _new_optimizer(self) -> Any:
+        """An optimizer whose moving averages are the variables as they are."""
+        optimizer = keras.optimizers.Adam(self._schedule, use_ema=True, ema_momentum=EMA_MOMENTUM)
+        optimizer.build(self.trainable)
+        return optimizer
+
+    def begin(self, weights: Weights) -> None:
+        """Start from *weights*, in the teacher's units, balanced."""
+        for layer, factor in balancing(weights).items():
+            self._balance[layer].assign(factor)
+        for stage, factor in self._factors.items():
+            factor.assign(1 / self._balance[convolution(stage)])
+        self._put(weights)
+        self.optimizer = self._new_optimizer()
+
+    def _put(self, weights: Weights) -> None:
+        factors = {layer: float(factor.numpy()) for layer, factor in self._balance.items()}
+        for layer, pair in rescaled(weights, factors).items():
+            for variable, array in zip(self.weights[layer], pair, strict=True):
+                variable.assign(array)
 
     @property
     def trainable(self) -> list[Any]:
@@ -81,24 +183,40 @@ class Student:
     def state(self) -> list[Any]:
         """All that decides how the training goes on."""
         rate = getattr(self.optimizer, "_current_learning_rate", None)
-        return self.trainable + [variable for variable in self.optimizer.variables if variable is not rate]
+        moved = [variable for variable in self.optimizer.variables if variable is not rate]
+        return [*self.trainable, *self._balance.values(), *self._factors.values(), *moved]
 
-    def fit_embeddings(self, images: Any, wanted: list[Any]) -> None:
-        """Set each embedding to the best for the student as it is, by least squares over *images*."""
-        for stage, feature, target in zip(STAGES, activations(images, self.weights, STAGES), wanted, strict=True):
-            if stage not in self.embeddings:
-                continue
-            x = tf.reshape(feature, (-1, feature.shape[-1])).numpy().astype(np.float64)
-            y = tf.reshape(target, (-1, target.shape[-1])).numpy().astype(np.float64)
-            gram = x.T @ x
-            ridge = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-            self.embeddings[stage].assign(np.linalg.solve(gram + ridge, x.T @ y)[None, None].astype(np.float32))
+    def fit_embeddings(self, batches: Iterable[tuple[Any, Sequence[Any]]]) -> None:
+        """Set each embedding to the best for the student as it is, by least squares over all positions together.
+
+        Args:
+            batches: images and the teacher's features of them, stage by stage; only their products are kept.
+
+        Raises:
+            TrainingError: no filter of a stage fires.
+        """
+        sums: dict[str, Any] = dict.fromkeys(self.embeddings, (0.0, 0.0))
+        for images, wanted in batches:
+            for stage, feature, target in zip(STAGES, activations(images, self.weights, STAGES), wanted, strict=True):
+                if stage in sums:
+                    x, y = (tf.reshape(part, (-1, part.shape[-1])).numpy() for part in (feature, target))
+                    gram, cross = sums[stage]
+                    # Products of a batch in single precision, whose error is far below the ridge; sums in double.
+                    sums[stage] = gram + (x.T @ x).astype(np.float64), cross + (x.T @ y).astype(np.float64)
+        for stage, (gram, cross) in sums.items():
+            found = least_squares(gram, cross)
+            if not found.any():
+                raise TrainingError(f"no filter of {stage} fires any more; try a smaller learning_rate")
+            factor = rms(found) / KERNEL_RMS
+            self._factors[stage].assign(factor)
+            self.embeddings[stage].assign((found / factor)[None, None].astype(np.float32))
 
     def step(self, images: Any, wanted: list[Any]) -> Any:
         """One step of the optimizer; the errors before it, as of :meth:`errors`."""
         with tf.GradientTape() as tape:
             errors = self.errors(images, wanted)
-            total = tf.reduce_sum(errors)
+            # Of logarithms: a stage whose error is small by nature counts as much as one whose error is large.
+            total = tf.reduce_sum(tf.math.log(tf.maximum(errors, LEAST_ERROR)))
         self.optimizer.apply_gradients(zip(tape.gradient(total, self.trainable), self.trainable, strict=True))
         return errors
 
@@ -110,6 +228,7 @@ class Student:
                 feature = tf.nn.conv2d(feature, self.embeddings[stage], 1, "SAME")
             else:
                 target = tf.gather(target, self._kept[stage], axis=3)
+            feature = feature * self._factors[stage]
             axes = [1, 2, 3]
             power = tf.maximum(tf.reduce_sum(tf.square(target), axes), LEAST_POWER)
             error = tf.reduce_sum(tf.square(target - feature), axes) / power
@@ -123,17 +242,32 @@ class Student:
     def arrays(self) -> dict[str, np.ndarray]:
         """The student as arrays: ``conv1_1_kernel``, ``conv1_1_bias`` .. and ``relu1_1_embedding`` .."""
         found: dict[str, np.ndarray] = {}
-        for layer, (kernel, bias) in self.weights.items():
-            found |= {f"{layer}_kernel": kernel.numpy(), f"{layer}_bias": bias.numpy()}
-        return found | {f"{stage}_embedding": kernel.numpy() for stage, kernel in self.embeddings.items()}
+        learned = {layer: (kernel.numpy(), bias.numpy()) for layer, (kernel, bias) in self.weights.items()}
+        back = {layer: 1 / float(factor.numpy()) for layer, factor in self._balance.items()}
+        for layer, (kernel, bias) in rescaled(learned, back).items():
+            found |= {f"{layer}_kernel": kernel, f"{layer}_bias": bias}
+        for stage, embedding in self.embeddings.items():
+            found[f"{stage}_embedding"] = embedding.numpy() * self._embedding_scale(stage)
+        return found
 
     def assign(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take the values of :meth:`arrays`."""
-        for layer, (kernel, bias) in self.weights.items():
-            kernel.assign(arrays[f"{layer}_kernel"])
-            bias.assign(arrays[f"{layer}_bias"])
+        self._put({layer: (arrays[f"{layer}_kernel"], arrays[f"{layer}_bias"]) for layer in self.weights})
         for stage, embedding in self.embeddings.items():
-            embedding.assign(arrays[f"{stage}_embedding"])
+            embedding.assign(arrays[f"{stage}_embedding"] / self._embedding_scale(stage))
+
+    def _embedding_scale(self, stage: str) -> np.float32:
+        return np.float32(self._factors[stage].numpy() * self._balance[convolution(stage)].numpy())
+
+
+def least_squares(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """The Q of least ``||Y - X Q||^2`` from ``X^T X`` *gram* and ``X^T Y`` *cross*; rows of dead filters are zero."""
+    power = np.diag(gram)
+    alive = power > LEAST_SHARE * power.max()
+    scale = np.where(alive, 1 / np.sqrt(np.where(alive, power, 1)), 0)
+    even = gram * scale[:, None] * scale + np.diag(np.where(alive, RIDGE, 1))
+    found: np.ndarray = np.linalg.solve(even, cross * scale[:, None]) * scale[:, None]
+    return found
 
 
 class Distillation:
