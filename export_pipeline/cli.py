@@ -48,7 +48,10 @@ def _run(options: argparse.Namespace) -> int:
         print(f"export-pipeline: {printable_lines(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("export-pipeline: interrupted; the same command goes on where it was", file=sys.stderr)
+        bundle = options.verb in ("verify", "report") and Path(options.what).is_dir()
+        resumed = options.verb in RESUMED and not bundle
+        then = "the same command goes on where it was" if resumed else "start it again"
+        print(f"export-pipeline: interrupted; {then}", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         if options.debug:
@@ -337,6 +340,8 @@ def _print(data: Any, as_json: bool, text: Callable[[], str]) -> None:
     print(json.dumps(data, indent=1) if as_json else text())
 
 
+# Verbs that keep what they have done in a work folder, where a recipe is named.
+RESUMED = ("build", "train", "compress", "export", "verify", "report", "plan", "sweep", "distill")
 # The verbs of options.parser().
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "build": build,

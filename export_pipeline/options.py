@@ -115,7 +115,11 @@ def _stylize(verb: Callable[..., argparse.ArgumentParser]) -> None:
     own("--preserve-colour", action="store_true", default=None, help="paint with the luminance only")
     own("--iterations", type=int, metavar="N", help="of L-BFGS (default: 200)")
     own("--every", type=int, metavar="K", help="write the picture beside OUT every K iterations, as OUT-0050.png")
-    own("--start", choices=("photo", "noise"), help="what to begin with (default: photo)")
+    own(
+        "--start",
+        choices=("photo", "noise"),
+        help="what to begin with: the photograph with a little noise, or noise alone (default: photo)",
+    )
     own("--seed", type=int, metavar="N", help="of the noise (default: 0)")
     own("--size", type=int, metavar="PIXELS", help="longer side of the picture, at most (default: 512)")
     own("--content-weight", type=float, metavar="W", help="of what the photograph shows (default: 1)")

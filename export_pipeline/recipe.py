@@ -68,7 +68,10 @@ class ModelTable(Table):
 
 
 class PolishTable(Table):
-    """``[train.polish]``: last steps, after those of ``[train]``, that look through VGG-19 itself."""
+    """``[train.polish]``: last steps, after those of ``[train]``, that look through VGG-19 itself.
+
+    Fine-tuning while pruning or clustering, which comes after them, looks through VGG-19 as well, in batches as large.
+    """
 
     steps: int = Field(ge=1, le=10_000_000)
     batch_size: int = Field(1, ge=1, le=256)

@@ -77,8 +77,6 @@ def _by_optimization(photograph: Path, options: argparse.Namespace, console: Con
         check_output(path)
     photo = _photo(photograph, DEFAULT_SIZE if options.size is None else options.size, console)
     styles = [load_image(path) for path in options.style]
-    if how.start == "photo" and options.seed is not None:
-        console.say("--seed changes nothing here: the start is the photograph; --start noise is random")
 
     from export_pipeline.train.gatys import stylize as optimized
     from export_pipeline.train.loss_network import named_loss_network
@@ -91,6 +89,8 @@ def _by_optimization(photograph: Path, options: argparse.Namespace, console: Con
     network = named_loss_network(options.loss_network or "distilled", options.vgg_weights)
     made = optimized(photo, styles, network, how, weights, on_iteration)
     save_image(options.output, made.picture)
+    if made.iterations < how.iterations:
+        console.say(f"ended after {made.iterations} of {how.iterations} iterations: {made.message}")
     written = [path for number, path in kept.items() if number <= made.iterations]
     return _record(photograph, options, made, written)
 

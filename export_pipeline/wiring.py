@@ -98,6 +98,6 @@ def compress_tools(
         train=tune,
         judge=quality,
         photographs=lambda count: train.training_squares(recipe, count),
-        squared_gradients=lambda model, variables: train.squared_gradients(model, recipe, variables),
+        squared_gradients=lambda model, variables: train.squared_gradients(model, train.finishing(recipe), variables),
         say=say,
     )

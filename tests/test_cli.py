@@ -248,3 +248,24 @@ def test_changelog_names_the_version() -> None:
     from export_pipeline import __version__
 
     assert f"[{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "resumed"),
+    [
+        (("distill", "some.toml", "-o", "x.weights"), True),
+        (("verify", "demo"), True),
+        (("verify", str(COMMITTED)), False),
+        (("quantize", "some.npz", "--bits", "4"), False),
+    ],
+)
+def test_an_interrupt_tells_what_is_kept(
+    arguments: tuple[str, ...], resumed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, arguments[0], interrupted)
+    assert main(list(arguments)) == 130
+    told = "the same command goes on where it was" if resumed else "start it again"
+    assert capsys.readouterr().err == f"export-pipeline: interrupted; {told}\n"

@@ -13,6 +13,7 @@ from PIL import Image
 
 from export_pipeline.cli import main
 from export_pipeline.train import loss_network
+from export_pipeline.train.gatys import Stylized
 from tests.builds import COMMITTED
 from tests.train.conftest import picture
 
@@ -72,12 +73,23 @@ def test_without_json_it_prints_the_path(folder: Path, capsys: pytest.CaptureFix
     assert main([*BY_GATYS, "--seed", "3", "-o", "out.png"]) == 0
     said = capsys.readouterr()
     assert said.out == "out.png\n"
-    assert "--seed changes nothing" in said.err
 
 
-def test_noise_follows_the_seed(folder: Path) -> None:
+def test_an_early_end_is_told_with_its_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(photo: np.ndarray, *_: object) -> Stylized:
+        return Stylized(photo, {"total": 1.0}, 1, 21, "ABNORMAL")
+
+    monkeypatch.setattr("export_pipeline.train.gatys.stylize", ended)
+    assert main([*BY_GATYS, "-o", "out.png"]) == 0
+    assert "ended after 1 of 2 iterations: ABNORMAL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", ["photo", "noise"])
+def test_noise_follows_the_seed(folder: Path, start: str) -> None:
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        assert main([*BY_GATYS, "--start", "noise", "--seed", seed, "-o", f"{name}.png"]) == 0
+        assert main([*BY_GATYS, "--start", start, "--seed", seed, "-o", f"{name}.png"]) == 0
     first, again, other = ((folder / f"{name}.png").read_bytes() for name in "abc")
     assert first == again != other
 

@@ -132,6 +132,11 @@ def polished(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"train": train})
 
 
+def finishing(recipe: Recipe) -> Recipe:
+    """*recipe* as what comes behind the training is trained and measured: as its polish, if it has one."""
+    return recipe if recipe.train.polish is None else polished(recipe)
+
+
 def _polish(model: Any, trained: Run, parent: Checkpoint) -> Checkpoint:
     """Go on with *model* after the run *trained* as ``[train.polish]`` says."""
     recipe = polished(trained.recipe)
@@ -153,9 +158,10 @@ def fine_tune(
 ) -> Checkpoint:
     """Train *model*, the network of *recipe* that the compress stage may have wrapped.
 
-    *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored.
+    *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored. A network that was
+    polished goes on with the loss network and the batches of that, so that it moves on towards the same picture.
     """
-    run = Run(recipe, tuning.part, tuning.steps, tuning.learning_rate, folder)
+    run = Run(finishing(recipe), tuning.part, tuning.steps, tuning.learning_rate, folder)
     run.parent, run.progress, run.before_step, run.bits = parent, progress, tuning.before_step, tuning.bits
     run.tensorboard = tensorboard / tuning.part if tensorboard else None
     return fit(model, run)

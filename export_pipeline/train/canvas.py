@@ -47,6 +47,12 @@ class Canvas:
         """``(H, W, 3)`` uint8 of *values* in the shape of the photo."""
         return to_uint8(values + self.added)
 
+    def noisy_photo(self, seed: int, deviation: float) -> np.ndarray:
+        """The photograph with normal noise of *deviation*, within the bounds."""
+        noise = np.random.default_rng(seed).normal(0, deviation, self.photo.shape)
+        found: np.ndarray = np.clip(self.photo + noise, self.lower, self.upper)
+        return found
+
     def noise(self, seed: int) -> np.ndarray:
         """Values at random between the bounds, in the shape of the photo."""
         return np.random.default_rng(seed).uniform(self.lower, self.upper)

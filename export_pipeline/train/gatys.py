@@ -25,6 +25,9 @@ from export_pipeline.train.losses import LOSSES, PerceptualLoss
 
 LEAST_SIDE = 32  # pixels: two of them are left where relu5_1 looks
 STARTS = ("photo", "noise")
+# Deviation, of 255, of the noise on a photograph that is started from. The content distance is a norm: at the
+# photograph itself it has a kink, which is a minimum where the style pulls less, and L-BFGS would never leave it.
+START_NOISE = 10.0
 MOST_ITERATIONS = 10_000
 CORRECTIONS = 20  # that L-BFGS remembers
 FIRST_MOVE = 0.02  # of the range of a pixel: how far the mean one goes along the first gradient
@@ -44,7 +47,7 @@ class Optimization:
     style_weight: float = 2.0
     tv_weight: float = 0.1
     start: Literal["photo", "noise"] = "photo"
-    seed: int = 0  # of the noise
+    seed: int = 0  # of the noise, which a photograph as the start has a little of
     preserve_colour: bool = False
 
     def __post_init__(self) -> None:
@@ -85,12 +88,13 @@ class Iteration:
 
 @dataclass(frozen=True)
 class Stylized:
-    """A *picture* ``(H, W, 3)`` uint8, its losses by the names in SHOWN, and what it took."""
+    """A *picture* ``(H, W, 3)`` uint8, its losses by the names in SHOWN, what it took, and why it ended there."""
 
     picture: np.ndarray
     losses: dict[str, float]
     iterations: int
     evaluations: int
+    message: str
 
 
 def stylize(
@@ -185,7 +189,7 @@ def _minimized(
     on_iteration: Callable[[Iteration], None],
 ) -> Stylized:
     bounds = Bounds(canvas.lower.ravel() / 255, canvas.upper.ravel() / 255)
-    begun = canvas.photo if how.start == "photo" else canvas.noise(how.seed)
+    begun = canvas.noisy_photo(how.seed, START_NOISE) if how.start == "photo" else canvas.noise(how.seed)
     start = np.clip(begun.ravel() / 255, bounds.lb, bounds.ub)
     first = evaluate(start)
     steepness = float(np.abs(first[1]).mean())
@@ -214,4 +218,4 @@ def _minimized(
     # Its matrices are tiny: threads would wait for each other ten times as long as they work.
     with threadpool_limits(1, user_api="blas"):
         found = minimize(objective, start, **solver)
-    return Stylized(painted(found.x), evaluate(found.x)[0], int(found.nit), int(found.nfev))
+    return Stylized(painted(found.x), evaluate(found.x)[0], int(found.nit), int(found.nfev), str(found.message))

@@ -13,9 +13,9 @@ import pytest
 from safetensors import safe_open
 
 from export_pipeline.errors import CheckpointError
-from export_pipeline.train import Checkpoint, CheckpointInfo, Progress, train
+from export_pipeline.train import Checkpoint, CheckpointInfo, Progress, Tuning, fine_tune, finishing, train
 from export_pipeline.train.fit import momentum
-from export_pipeline.train.loss_network import distilled
+from export_pipeline.train.loss_network import distilled, loss_network
 from tests.train import test_fit
 from tests.train.test_fit import Done, Make, same_weights
 
@@ -87,3 +87,15 @@ def test_the_polish_goes_on_from_the_training_with_vgg19(done: Done, make_recipe
     again, _ = train(recipe, tmp_path / "train", told.append)
     assert same_weights(again, model)
     assert not told
+
+
+def test_what_is_polished_is_fine_tuned_with_vgg19_as_well(make_recipe: Make, tmp_path: Path) -> None:
+    recipe = make_recipe(train={"steps": 1, "polish": {"steps": 1}})
+    model, trained = train(recipe, tmp_path / "train")
+    tuned = fine_tune(model, recipe, tmp_path / "prune", trained, Tuning("prune", 1, 1e-3))
+    assert tuned.info.recipe.train.loss_network == "vgg19"
+    assert tuned.info.recipe.train.batch_size == 1
+    assert tuned.info.loss_network_sha256 == trained.info.loss_network_sha256
+    # What is measured for it, such as what an error of a weight counts, looks the same way.
+    assert loss_network(finishing(recipe)).sha256 == trained.info.loss_network_sha256
+    assert finishing(make_recipe()) == make_recipe()
