@@ -16,7 +16,7 @@ LOSS_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy sheets
+.PHONY: help setup demo test lint format golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy demostudy sheets
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -70,6 +70,9 @@ distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, i
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
 	$(BIN)/python -m tests.benchmarks.loss_study $(LOSS_ARGS)
+
+demostudy: $(STAMP)  ## build the demo as it was and as it is, and compare
+	$(BIN)/python -m tests.benchmarks.demo_study
 
 sheets: $(STAMP)  ## draw photo, style, published model and ours side by side, into artifacts/sheets
 	$(BIN)/python -m tests.benchmarks.sheets

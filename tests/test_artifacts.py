@@ -15,7 +15,8 @@ from tests.builds import COMMITTED, ROOT
 
 PUBLISHED_BYTES = 16_876
 PARAMETERS = {"small": 11_868, "johnson": 108_374}
-BUNDLES = [COMMITTED, ROOT / "artifacts" / "starry_night_johnson"]
+RELEASES = ("starry_night_johnson", "the_scream_small", "poppy_field_small")
+BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES)]
 
 
 def report(bundle: Path) -> dict[str, Any]:

@@ -115,6 +115,23 @@ def clustering(found: Record) -> Iterator[str]:
     yield from table("values | bits | seconds | proven above the optimum, at most", *rows)
 
 
+def sensitivity(found: Record) -> Iterator[str]:
+    """k-means that weighs errors, and that does not."""
+    side = found["side"]
+    yield (
+        f"The mean squared error of the pictures, 0..255, of {found['photographs']} held-out photographs at "
+        f"{side}x{side}, against those of the network before; every kernel of it clustered to one width, its errors "
+        "weighed by `compress.cluster.sensitivity`. Tables are not trained."
+    )
+    yield ""
+    widths = list(found["rows"][0]["errors"])
+    rows = [
+        f"{row['sensitivity']} | " + " | ".join(f"{row['errors'][width]:.4g}" for width in widths)
+        for row in found["rows"]
+    ]
+    yield from table(f"sensitivity | {' | '.join(f'{width} bits' for width in widths)}", *rows)
+
+
 def narrow(found: Record) -> Iterator[str]:
     """Structured pruning beside training from scratch."""
     yield "`small` at alpha 0.5, trained on 128-pixel crops, judged at 256x256; both narrow networks saw equal steps."
@@ -188,6 +205,11 @@ ALL = (
     Study(
         "k-means against the optimum",
         "kmeans.json", f"{STUDIES}.kmeans_speed", ("-o", str(FOLDER / "kmeans.json")), clustering,
+    ),
+    Study(
+        "What weighing errors is worth",
+        "sensitivity.json", f"{STUDIES}.sensitivity_study", ("-o", str(FOLDER / "sensitivity.json")), sensitivity,
+        needs_data=True,
     ),
     Study(
         "Fewer filters: pruned, and trained from scratch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ Record = dict[str, Any]
 TITLES = {"vgg19": "VGG-19, the original", "distilled": "distilled", "slimmed": "FP-slimmed"}
 
 
-def cost_table(costs: Record) -> Iterator[str]:
+def cost_table(costs: Record, threads: int) -> Iterator[str]:
     """Size and speed, with how many times less the distilled takes."""
     yield (
         "Both networks up to relu5_1. The container of the original has its values as they are published, 256 a layer; "
         "that of the distilled is the file that comes along, with its embeddings. Times are medians of interleaved "
         "runs from the image to relu5_1, the whole image in one pass. Wang et al. (CVPR 2020) published for their five "
         "stages together: 15.5 times fewer parameters, 12.8 times less storage, 15.4 times fewer operations, 2.6 times "
-        "less time on a processor."
+        "less time on a processor. "
+        + "; ".join(f"{sizes['runs']} runs at {side}x{side}" for side, sizes in costs["vgg19"]["sizes"].items())
+        + f", on all {threads} processors."
     )
     yield ""
     original, small = costs["vgg19"], costs["distilled"]
@@ -109,24 +112,46 @@ def training_table(found: Record) -> Iterator[str]:
             rows.append(f"{name.replace(', vgg19', '')} | {rate:.2f} | {fast:.2f} | {fast / rate:.1f}x")
     yield from table("network trained | with VGG-19 | with the distilled | ratio", *rows)
     trained = found["trained"]
-    base = trained["vgg19"]
+    first = trained["vgg19"][0]
     yield ""
     yield (
-        f"`small` at alpha 0.3 trained on the same {base['images']:,} crops with each ({found['style']}), and judged "
-        f"by VGG-19 on {base['photographs']} held-out photographs at 640x480. The last is trained on the features F′ "
-        "as they are, without the embedding."
+        f"`small` at alpha 0.3 trained on the same {first['images']:,} crops with each ({found['style']}), and judged "
+        f"by VGG-19 on {first['photographs']} held-out photographs at 640x480. The last is trained on the features F′ "
+        f"as they are, without the embedding. Means of {len(trained['vgg19'])} seeds, and the value of each."
     )
     yield ""
+
+    def mean(name: str, what: str) -> float:
+        return statistics.mean(row[what] for row in trained[name])
+
+    def cells(name: str, what: str) -> str:
+        each = ", ".join(f"{row[what]:.4f}" for row in trained[name])
+        return f"{mean(name, what):.4f} ({each}) | {mean(name, what) / mean('vgg19', what) - 1:+.1%}"
+
     rows = [
-        f"{name} | {row['style_distance']:.4f} | {row['style_distance'] / base['style_distance'] - 1:+.1%} | "
-        f"{row['content_distance']:.4f} | {row['content_distance'] / base['content_distance'] - 1:+.1%} | "
-        f"{row['seconds']:,.0f}"
-        for name, row in trained.items()
+        f"{name} | {cells(name, 'style_distance')} | {cells(name, 'content_distance')} | {mean(name, 'seconds'):,.0f}"
+        for name in trained
     ]
     yield from table("trained with | style | against VGG-19 | content | against it | seconds, all told", *rows)
 
 
-def page(study: Record | None, training: Record | None, made: Record) -> str:
+def demo_table(found: Record) -> Iterator[str]:
+    """The demo before and after, by the record of ``make demostudy``."""
+    yield (
+        "`make demo` turns the committed network to the project's own painting, prunes 40 % of its weights, exports "
+        "and checks all files. Both builds whole, judged by VGG-19 on two photographs; fetching VGG-19's weights, "
+        "which only the former needed, is not counted."
+    )
+    yield ""
+    rows = [
+        f"{name} | {row['loss_network']} | {row['images']:,} | {row['seconds']:.0f} | {row['style_distance']:.4f} | "
+        f"{row['content_distance']:.4f}"
+        for name, row in found["demos"].items()
+    ]
+    yield from table("demo | loss network | crops seen | seconds, all told | style | content", *rows)
+
+
+def page(study: Record | None, training: Record | None, demo: Record | None, made: Record) -> str:
     """The whole page, of the records that are there."""
     lines = [
         "# The distilled loss network, measured",
@@ -146,6 +171,11 @@ def page(study: Record | None, training: Record | None, made: Record) -> str:
         lines += [*training_table(training), "", f"By `make lossstudy`. *{device(training)}*", ""]
     else:
         lines += ["SKIPPED: not measured yet; `make lossstudy` does.", ""]
+    lines += ["## The demo", ""]
+    if demo:
+        lines += [*demo_table(demo), "", f"By `make demostudy`. *{device(demo)}*", ""]
+    else:
+        lines += ["SKIPPED: not measured yet; `make demostudy` does.", ""]
     return "\n".join([*lines, *(study_lines(study) if study else ["`make distilledstudy` measures the rest."])]) + "\n"
 
 
@@ -156,7 +186,7 @@ def study_lines(found: Record) -> list[str]:
     return [
         "## Size and speed",
         "",
-        *cost_table(found["costs"]),
+        *cost_table(found["costs"], found["machine"]["cores"]),
         "",
         "## Style transfer by optimization",
         "",
@@ -182,8 +212,8 @@ def study_lines(found: Record) -> list[str]:
     ]
 
 
-def draw(folder: Path) -> Path:
-    """Write ``README.md`` from the records in *folder*."""
+def text(folder: Path) -> str:
+    """The page of the records in *folder*."""
 
     def record(name: str) -> Record | None:
         path = folder / name
@@ -192,5 +222,10 @@ def draw(folder: Path) -> Path:
     made = record("distilled.json")
     if made is None:
         raise FileNotFoundError(f"there is no {folder / 'distilled.json'}; `export-pipeline distill` writes it")
-    write_text(folder / "README.md", page(record("study.json"), record("training.json"), made))
+    return page(record("study.json"), record("training.json"), record("demo.json"), made)
+
+
+def draw(folder: Path) -> Path:
+    """Write ``README.md`` from the records in *folder*."""
+    write_text(folder / "README.md", text(folder))
     return folder / "README.md"

@@ -4,7 +4,7 @@ Photographs are stylized by optimization (Gatys et al., 2016) on the original VG
 one of the same size that was trained without embeddings ("FP-slimmed"; Wang et al., CVPR 2020). The original judges all
 of the pictures. Beside that: parameters, bytes, multiply-accumulates and time of the original and of the distilled.
 
-Photographs and paintings are those of ``$EXPORT_PIPELINE_DATA``, and the project's own painting. Pictures that an
+Photographs and paintings are those of ``$EXPORT_PIPELINE_DATA``. Pictures that an
 interrupted study has made lie in ``.study`` of the output folder, by the weights that made them, and are not made anew.
 """
 
@@ -31,7 +31,6 @@ from export_pipeline.files import sha256, write_text, written_aside
 from export_pipeline.images import fit, list_images, load_image, save_image
 from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
-from export_pipeline.train import builtin
 from export_pipeline.train.gatys import Optimization, stylize
 from export_pipeline.train.loss_network import DISTILLED, LossNetwork, distilled
 from export_pipeline.train.weights import vgg19_weights
@@ -67,9 +66,8 @@ class Entry:
 
 
 def pairs(data: Path, count: int, side: int) -> list[Pair]:
-    """The last *count* photographs by name, and the paintings in turn, the project's own as the last of them."""
+    """The last *count* photographs by name, and the paintings in turn."""
     paintings = {path.stem: load_image(path) for path in list_images(data / "styles")}
-    paintings["builtin"] = builtin.style_image()
     names = list(paintings)
     found = []
     for index, path in enumerate(list_images(data / "content")[-count:]):

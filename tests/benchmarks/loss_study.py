@@ -1,37 +1,44 @@
 """What training gains and loses by the distilled loss network: ``python -m tests.benchmarks.loss_study``.
 
-Images per second of whole training steps with VGG-19 and with the distilled network, interleaved; then one network
-trained with each on the same crops, all judged by VGG-19. The third is trained on the distilled features F' as they
-are, without the embedding Q in VGG-19's.
+Images per second of whole training steps with VGG-19 and with the distilled network, interleaved; then networks
+trained with each on the same crops, one for each seed, all judged by VGG-19. The third is trained on the distilled
+features F' as they are, without the embedding Q in VGG-19's.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
+import itertools
 import json
 import os
+import shutil
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from export_pipeline import train as training
-from export_pipeline.files import write_text
+from export_pipeline.errors import PipelineError
+from export_pipeline.files import sha256, write_text
 from export_pipeline.images import fit as fitted
 from export_pipeline.recipe import BUILTIN, Recipe
 from export_pipeline.report.machine import machine
 from export_pipeline.rounds import Quality
+from export_pipeline.train.checkpoint import names_sha256, pixels_sha256
 from export_pipeline.train.loss_network import LossNetwork, loss_network
 from export_pipeline.wiring import style_judge
 from tests.benchmarks import distilled_page
 from tests.benchmarks.train_speed import Variant, images_per_second
 
 NETWORKS = ("small", "johnson")
+SOURCES = (Path("export_pipeline/train"), Path("models"))
 VARIANTS = ("vgg19", "distilled", "distilled, F'")
 
 
-def recipe(variant: str, steps: int, style: str) -> Recipe:
+def recipe(variant: str, steps: int, style: str, seed: int) -> Recipe:
     """The training of *variant*: the committed network's, on the measuring data where there are any."""
     data = os.environ.get("EXPORT_PIPELINE_DATA")
     train = {
@@ -44,7 +51,9 @@ def recipe(variant: str, steps: int, style: str) -> Recipe:
         "tv_weight": 0.05,
         "loss_network": variant.split(",")[0],
     }
-    return Recipe.parse({"seed": 1, "train": train, "export": {"height": 640, "width": 480}, "verify": {"images": 20}})
+    return Recipe.parse(
+        {"seed": seed, "train": train, "export": {"height": 640, "width": 480}, "verify": {"images": 20}}
+    )
 
 
 def network_of(variant: str, of: Recipe) -> LossNetwork:
@@ -53,14 +62,23 @@ def network_of(variant: str, of: Recipe) -> LossNetwork:
     return dataclasses.replace(found, roots={}) if variant.endswith("F'") else found
 
 
-def trained(variant: str, steps: int, style: str, folder: Path) -> dict[str, Any]:
-    """Train with *variant*, and judge by VGG-19."""
-    of = recipe(variant, steps, style)
+def key(variant: str, of: Recipe) -> str:
+    """What decides the outcome of a training: recipe, images, the weights that it looks through, and the code."""
+    images = (pixels_sha256(training.style_image(of)), names_sha256(training.photographs(of)[0].names))
+    code = [sha256(path) for folder in SOURCES for path in sorted(folder.rglob("*.py"))]
+    text = f"{of.model_dump_json()} {images} {network_of(variant, of).sha256} {code}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def trained(variant: str, of: Recipe, folder: Path) -> dict[str, Any]:
+    """Train with *variant* from the start, so that the seconds are those of all of it, and judge by VGG-19."""
     fit = import_module("export_pipeline.train.fit")  # the package has a function of that name
     kept, fit.loss_network = fit.loss_network, lambda asked: network_of(variant, asked)
+    work = folder / f"{variant.replace(', ', '-').replace(chr(39), '')}-{of.seed}"
+    shutil.rmtree(work, ignore_errors=True)
     begun = time.perf_counter()
     try:
-        model, _ = training.train(of, folder / variant.replace(", ", "-").replace("'", ""))
+        model, _ = training.train(of, work)
     finally:
         fit.loss_network = kept
     seconds = time.perf_counter() - begun
@@ -68,7 +86,9 @@ def trained(variant: str, steps: int, style: str, folder: Path) -> dict[str, Any
     photographs = [fitted(photo, size.height, size.width) for photo in training.validation_photographs(of)]
     quality: Quality = style_judge(of).quality(model, photographs)
     return {
-        "images": steps * of.train.batch_size,
+        "key": key(variant, of),
+        "seed": of.seed,
+        "images": of.train.steps * of.train.batch_size,
         "seconds": round(seconds, 1),
         "photographs": len(photographs),
         "style_distance": quality.style_distance,
@@ -80,17 +100,28 @@ def main() -> None:
     """Write ``training.json`` into a folder; what is trained already is kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/loss_network"), metavar="FOLDER")
-    parser.add_argument("--steps", type=int, default=1200, help="of each training (default: 1200)")
+    parser.add_argument("--steps", type=int, default=500, help="of each training (default: 500)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="one training each (default: 1 2)")
+    parser.add_argument("--trainings-only", action="store_true", help="leave the speed and the record for another time")
     parser.add_argument("--style", default="starry_night", help="a painting of $EXPORT_PIPELINE_DATA/styles")
     options = parser.parse_args()
     work = options.output / ".loss_study"
     kept = work / "trained.json"
-    found = json.loads(kept.read_text()) if kept.is_file() else {}
-    for variant in VARIANTS:
-        if found.get(variant, {}).get("images") != options.steps:
-            found[variant] = trained(variant, options.steps, options.style, work)
-            write_text(kept, json.dumps(found))
-        print(variant, found[variant], flush=True)
+    kept_runs = json.loads(kept.read_text()) if kept.is_file() else {}
+    found: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
+    try:
+        for seed, variant in itertools.product(options.seeds, VARIANTS):
+            of = recipe(variant, options.steps, options.style, seed)
+            name = f"{variant}, seed {seed}"
+            if kept_runs.get(name, {}).get("key") != key(variant, of):
+                kept_runs[name] = trained(variant, of, work)
+                write_text(kept, json.dumps(kept_runs))
+            found[variant].append(kept_runs[name])
+            print(name, kept_runs[name], flush=True)
+    except PipelineError as error:
+        sys.exit(str(error))
+    if options.trainings_only:
+        return
     variants = [Variant(net, loss, batch) for net in NETWORKS for loss in VARIANTS[:2] for batch in (1, 2, 4)]
     rates = {name: round(rate, 3) for name, rate in images_per_second(variants).items()}
     print(rates, flush=True)

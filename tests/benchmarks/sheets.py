@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from export_pipeline.files import written_aside
 from export_pipeline.images import fit, load_image, to_uint8
 from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.runtimes import open_model, resize_to
@@ -38,6 +39,9 @@ def sheet(style: str, data: Path, bundles: Path) -> np.ndarray:
     if style in PUBLISHED and published.is_file():
         models.insert(0, ("published, 108,374\nTFLite float", published))
     lines = []
+    for _, path in models:
+        if not path.exists():
+            print(f"{style}: SKIPPED {path}, which is not there", flush=True)
     for name in PHOTOGRAPHS:
         photo = fit(photographs()[name], HEIGHT, WIDTH)
         made = [Tile(caption, stylized(path, photo)) for caption, path in models if path.exists()]
@@ -57,10 +61,10 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     for painting in sorted((Path(given) / "styles").glob("*.jpg")):
         if list(options.bundles.glob(f"{painting.stem}_*/manifest.json")):
-            Image.fromarray(sheet(painting.stem, Path(given), options.bundles)).save(
-                options.output / f"{painting.stem}.jpg", quality=85
-            )
-            print(options.output / f"{painting.stem}.jpg", flush=True)
+            path = options.output / f"{painting.stem}.jpg"
+            with written_aside(path) as aside:
+                Image.fromarray(sheet(painting.stem, Path(given), options.bundles)).save(aside, "JPEG", quality=85)
+            print(path, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import compression
+from tests.benchmarks import compression, distilled_page
 
 SWEEP = next(study for study in compression.ALL if study.record == "sparsity/sweep.json")
 
@@ -40,6 +40,13 @@ def test_a_sweep_with_broken_points_is_run_again(
     assert isinstance(drawn, str) == bool(runs)
     assert isinstance(compression.made(SWEEP, draw_only=False), dict)
     assert len(ran) == runs
+
+
+def test_the_pages_are_those_of_their_records() -> None:
+    drawn = compression.page([(study, compression.made(study, draw_only=True)) for study in compression.ALL])
+    assert (compression.FOLDER / "README.md").read_text() == drawn
+    folder = Path("artifacts/loss_network")
+    assert (folder / "README.md").read_text() == distilled_page.text(folder)
 
 
 def test_the_recipes_of_the_studies_are_recipes() -> None:
