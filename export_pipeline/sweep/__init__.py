@@ -17,6 +17,7 @@ from export_pipeline.sweep.grid import Point, parse_setting, points
 from export_pipeline.sweep.jobs import Job
 from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, SweepRecord, SweptPoint
 from export_pipeline.sweep.picks import TOLERANCE, check_tolerance
+from export_pipeline.sweep.plots import WORTHS
 from export_pipeline.sweep.point import broken, read_result, run_point
 from export_pipeline.sweep.processes import Failure, run_jobs
 from export_pipeline.sweep.render import terminal
@@ -27,6 +28,7 @@ __all__ = ["TOLERANCE", "PointResult", "Sweep", "check", "parse_setting", "run_p
 
 RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET = "sweep.json", "benchmark.json", "sweep.md", "sheet.jpg"
 WORK = ".work"
+RESULTS = {RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET, *WORTHS}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def sweep(
         say: called with a line at each step.
 
     Raises:
-        UsageError, RecipeError, ImageError, CheckpointError: a point cannot be run as written; nothing has been.
+        UsageError, RecipeError, ImageError, CheckpointError, WeightsError: a point cannot be run as written; nothing
+            has been.
         OutputError: a result cannot be written.
     """
     from export_pipeline.report.machine import cores, libraries
@@ -72,10 +75,10 @@ def sweep(
     check_tolerance(tolerance)
     data, axes = read_toml(recipe), [parse_setting(text) for text in settings]
     grid = points(data, axes, recipe.parent)
-    say(f"{len(grid)} points; looking at what they name")
-    plans = _planned(grid)
     out = (out or Path("artifacts") / "sweeps" / grid[0].recipe.name).resolve()
     _refuse_foreign(out)
+    say(f"{len(grid)} points; looking at what they name")
+    plans = _planned(grid)
     with locked(out / WORK, "sweep"):
         remove_parts(out)
         if fresh:
@@ -103,13 +106,13 @@ def check(found: Sweep) -> None:
 
 
 def _planned(grid: Sequence[Point]) -> list[Plan]:
-    recipes = []
+    recipes, keys = [], []
     for point in grid:
         try:
             recipes.append(checked_recipe(point.recipe))
+            keys.append(point_key(recipes[-1]))
         except PipelineError as error:
             raise type(error)(f"{point.label}: {error}") from error
-    keys = [point_key(recipe) for recipe in recipes]
     stages = shared({key: stages_of(recipe, p.data) for key, recipe, p in zip(keys, recipes, grid, strict=True)})
     return [
         Plan(point, recipe, stages[key], f"{WORK}/point-{key}")
@@ -118,9 +121,18 @@ def _planned(grid: Sequence[Point]) -> list[Plan]:
 
 
 def _refuse_foreign(out: Path) -> None:
-    known = (out / RECORD_FILE).is_file() or (out / WORK).is_dir()
-    if out.exists() and not known and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out} exists and is not a sweep; it is not overwritten. Choose another output folder.")
+    """A folder with a record or a work folder is a sweep, and so is one of which only other results are left.
+
+    A sweep is committed without its work folder, and made anew by deleting its record.
+    """
+    if not out.exists() or (out / RECORD_FILE).is_file() or (out / WORK).is_dir():
+        return
+    page = out / PAGE
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else {""}
+    if names and not (names <= RESULTS and page.is_file() and page.read_text("utf-8").startswith("# Sweep of ")):
+        raise UsageError(
+            f"{out} exists and is not a sweep; it is not overwritten. Choose another output folder, or an empty one."
+        )
 
 
 def _run(

@@ -12,25 +12,29 @@ import threading
 import traceback
 from pathlib import Path
 
-from export_pipeline.errors import PipelineError
-from export_pipeline.sweep.jobs import WITH_PARENT, Job, run_job
+from export_pipeline.errors import CheckFailed, PipelineError
+from export_pipeline.sweep.jobs import CHECK_FAILED, WITH_PARENT, Job, run_job
 
 UNEXPECTED = 3
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job in the file that is named; 0 good, 1 a check failed, 2 or 3 anything else, as the last line says."""
+    """Run the job in the file that is named.
+
+    Returns:
+        0 good, :data:`CHECK_FAILED` a check of its recipe failed; anything else went wrong, as the last line says.
+    """
     if WITH_PARENT in arguments:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    job = Job.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
     try:
+        job = Job.model_validate_json(Path(arguments[0]).read_text(encoding="utf-8"))
         # Standard error is left to what libraries print.
         with contextlib.redirect_stderr(sys.stdout):
             run_job(job)
         return 0
     except PipelineError as error:
         print(" ".join(str(error).split()), flush=True)
-        return error.exit_code
+        return CHECK_FAILED if isinstance(error, CheckFailed) else error.exit_code
     except Exception as error:  # told in one line to the sweep, in full to the log
         traceback.print_exc()
         print(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)

@@ -21,6 +21,9 @@ from export_pipeline.sweep.stages import begin_with
 
 WITH_PARENT = "--with-parent"
 DONE = "done"
+# What the process of a job ends with when a check of its recipe failed. 1 is what Python ends with by itself, when
+# it cannot even import what runs the job.
+CHECK_FAILED = 4
 
 
 class Job(BaseModel):

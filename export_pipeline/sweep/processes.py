@@ -13,10 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from export_pipeline.errors import CheckFailed
 from export_pipeline.files import write_text
 from export_pipeline.report.machine import cores
-from export_pipeline.sweep.jobs import WITH_PARENT, Job
+from export_pipeline.sweep.jobs import CHECK_FAILED, WITH_PARENT, Job
 
 # What TensorFlow and the numeric libraries below NumPy read when they start.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -110,4 +109,4 @@ def _outcome(code: int, last: str, job: Job) -> Failure | None:
     if code < 0:
         name = signal.Signals(-code).name
         return Failure(f"its process was ended by {name}; {job.folder.name}/log.txt may say more", expected=False)
-    return Failure(last or f"its process ended with code {code}", expected=code == CheckFailed.exit_code)
+    return Failure(last or f"its process ended with code {code}", expected=code == CHECK_FAILED)

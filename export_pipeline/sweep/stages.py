@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.errors import WeightsError
 from export_pipeline.export import state
 from export_pipeline.files import sha256, written_aside
 from export_pipeline.recipe import BUILTIN, Recipe
@@ -26,17 +27,29 @@ TRAINING = ("seed", "model", "train")
 AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster")
 # What the judge looks at who ends the rounds of structured pruning.
 JUDGED = {"export": ("height", "width"), "verify": ("images", "content")}
-# Our own code that decides, beside its recipe, what a training, a pruning or a point comes to.
+# Our own code decides, beside its recipe, what a training, a pruning or a point comes to. All of the package counts
+# but what is named here, so that a file that is new or that moved is never forgotten.
 _PACKAGE = Path(__file__).parents[1]
-TRAINED_BY = (_PACKAGE.parent / "models", _PACKAGE / "train", _PACKAGE / "images.py")
-PRUNED_BY = (*TRAINED_BY, _PACKAGE / "compress", _PACKAGE / "kmeans", _PACKAGE / "verify", _PACKAGE / "wiring.py")
-MADE_BY = (
-    *PRUNED_BY,
-    *(_PACKAGE / name for name in ("export", "runtimes", "emulator", "report/contents", "pipeline.py")),
-    Path(__file__).with_name("point.py"),
-)
-# Folders inside the work folder of a build that hold the checkpoints of finished stages, ready to go on from.
-KEPT = ("train", "compress")
+# What only talks to people, and verbs that no point comes by. A sweep itself only arranges what its points have made.
+_VERBS = ("distillation.py", "quantize.py", "stylize.py")
+BESIDE = ("__main__.py", "cli.py", "console.py", "doctor.py", "options.py", "sweep", *_VERBS)
+# What a pruned network has not been through yet, and then what a trained one has not.
+LATER = ("bundle.py", "emulator", "export", "pipeline.py", "report", "runtimes")
+COMPRESSING = ("compress", "compression.py", "exported.py", "kmeans", "parity.py", "verify", "wiring.py")
+
+
+def _all_but(*names: str) -> tuple[Path, ...]:
+    """The networks and what lies in the package, without *names*."""
+    parts = sorted(path for path in _PACKAGE.iterdir() if path.name not in (*names, "__pycache__"))
+    return (_PACKAGE.parent / "models", *parts)
+
+
+TRAINED_BY = _all_but(*BESIDE, *LATER, *COMPRESSING)
+PRUNED_BY = _all_but(*BESIDE, *LATER)
+MADE_BY = (*_all_but(*BESIDE), *(Path(__file__).with_name(name) for name in ("model.py", "point.py", "stages.py")))
+# Folders inside the work folder of a build that hold the checkpoints of finished stages, ready to go on from. A
+# training that ends with a polish has a folder for that, too.
+KEPT = ("train", "polish", "compress")
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
 
     *recipe* must have been through ``checked_recipe``, so that its network is known.
     """
-    inputs = _inputs(recipe)
+    inputs = _training_inputs(recipe)
     training = {name: data[name] for name in ("name", *TRAINING) if name in data}
     trained = Stage("train", _hash(_code(*TRAINED_BY), inputs, _dumped(recipe, TRAINING)), training)
     structured = recipe.compress.structured
@@ -70,7 +83,8 @@ def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
     judged = {table: {k: v for k, v in data.get(table, {}).items() if k in keys} for table, keys in JUDGED.items()}
     pruning = {**training, "compress": left, **(judged if rounds else {})}
     seen = {table: getattr(recipe, table).model_dump(mode="json", include=set(keys)) for table, keys in JUDGED.items()}
-    key = _hash(_code(*PRUNED_BY), inputs, _dumped(recipe, TRAINING), decides, seen if rounds else {})
+    judge = {**seen, **_held_inputs(recipe)} if rounds else {}
+    key = _hash(_code(*PRUNED_BY), inputs, _dumped(recipe, TRAINING), decides, judge)
     return trained, Stage("prune", key, pruning)
 
 
@@ -93,10 +107,15 @@ def shared(points: Mapping[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ..
 
 
 def point_key(recipe: Recipe) -> str:
-    """Hash of all that determines a point: its recipe, the files that this names, libraries and our own code."""
+    """Hash of all that determines a point: its recipe, the files that this names, libraries and our own code.
+
+    Raises:
+        WeightsError: the file of VGG-19's weights that it names is not there.
+    """
     plan = recipe.compress.plan
-    written = {"plan": plan and sha256(recipe.path(plan))}
-    return _hash(_code(*MADE_BY), _inputs(recipe), recipe.model_dump(mode="json"), written)
+    written = {"plan": plan and _sha256(recipe.path(plan))}
+    inputs = {**_training_inputs(recipe), **_held_inputs(recipe)}
+    return _hash(_code(*MADE_BY), inputs, recipe.model_dump(mode="json"), written)
 
 
 def begin_with(work: Path, finished: Path) -> None:
@@ -111,18 +130,61 @@ def begin_with(work: Path, finished: Path) -> None:
                 shutil.copytree(source, aside, copy_function=os.link)
 
 
-def _inputs(recipe: Recipe) -> dict[str, Any]:
-    """What the files that *recipe* names hold, as far as the checkpoints look at it."""
+def _training_inputs(recipe: Recipe) -> dict[str, Any]:
+    """What the files hold that a training of *recipe* reads: names may stand for other pixels or weights tomorrow."""
     from export_pipeline.train import photographs
     from export_pipeline.train.checkpoint import names_sha256
 
-    training, held = photographs(recipe)
-    style, start = recipe.train.style, recipe.train.warm_start
+    training, _ = photographs(recipe)
+    style, content, start = recipe.train.style, recipe.train.content, recipe.train.warm_start
     return {
         "style": _style_sha256(style if style == BUILTIN else recipe.path(style)),
-        "photographs": [names_sha256(training.names), names_sha256(held.names)],
-        "warm_start": None if start is None else sha256(recipe.path(start)),
+        "photographs": names_sha256(training.names),
+        "content": None if content == BUILTIN else _files_sha256(recipe.path(content)),
+        "warm_start": start and _sha256(recipe.path(start)),
+        "vgg_weights": _vgg_sha256(recipe),
     }
+
+
+def _held_inputs(recipe: Recipe) -> dict[str, Any]:
+    """The same of the photographs that a network of *recipe* is judged by."""
+    from export_pipeline.train import photographs
+    from export_pipeline.train.checkpoint import names_sha256
+
+    _, held = photographs(recipe)
+    content = recipe.verify.content
+    return {"held": names_sha256(held.names), "verify.content": content and _files_sha256(recipe.path(content))}
+
+
+def _files_sha256(folder: Path) -> dict[str, str]:
+    """Of each image file in *folder* that may be read, by name. The bytes tell as much as the pixels, and sooner."""
+    from export_pipeline.images import list_images
+
+    return {path.name: _sha256(path) for path in list_images(folder) if os.access(path, os.R_OK)}
+
+
+def _vgg_sha256(recipe: Recipe) -> str | None:
+    """Of the file of VGG-19's weights that *recipe* names; the releases that it may do with instead never change."""
+    from export_pipeline.train.weights import KERAS_APPLICATIONS
+
+    given = recipe.train.vgg_weights
+    if given is None or given == KERAS_APPLICATIONS:
+        return None
+    path = recipe.path(given)
+    if not path.is_file():
+        raise WeightsError(f"no VGG-19 weights at {path}. Name an .h5 file of Keras or an .npz, or leave the key out.")
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file, which is read once for all points of a sweep, and again when it has been written to."""
+    about = path.stat()
+    return _sha256_as_of(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@functools.cache
+def _sha256_as_of(path: Path, *_: int) -> str:
+    return sha256(path)
 
 
 @functools.cache

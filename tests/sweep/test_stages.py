@@ -6,13 +6,20 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from export_pipeline.errors import WeightsError
 from export_pipeline.export import state
+from export_pipeline.files import files_of
+from export_pipeline.images import save_image
+from export_pipeline.pipeline import opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.sweep import stages
 from export_pipeline.sweep.grid import parse_setting, points
+from export_pipeline.sweep.jobs import Job, run_job
 from export_pipeline.sweep.stages import begin_with, point_key, shared, stages_of
+from tests.imports import PACKAGES, imports, modules, room
 
 PRUNED = {"schedule": "constant", "end_step": 2, "steps": 4}
 
@@ -79,6 +86,58 @@ def test_a_point_is_another_when_its_plan_is_rewritten(tmp_path: Path) -> None:
     assert len({stage for _, stage in keys}) == 1
 
 
+Keys = tuple[str, ...]
+
+
+def keys_of(data: dict[str, Any], folder: Path) -> Keys:
+    """Keys of a point and of the stages before it."""
+    recipe = Recipe.parse(data, folder=folder)
+    return point_key(recipe), *(stage.key for stage in stages_of(recipe, data))
+
+
+def draw(path: Path, shade: int) -> None:
+    save_image(path, np.full((40, 40, 3), shade, np.uint8))
+
+
+@pytest.mark.parametrize("table", ["train", "verify"])
+def test_other_pixels_under_the_same_names_are_another_point(table: str, tmp_path: Path) -> None:
+    data = {table: {"content": "photos"}, "compress": PRUNED}
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / "photos" / name, 10)
+    before = keys_of(data, tmp_path)
+    draw(tmp_path / "photos" / "c.txt.png", 10)
+    (tmp_path / "photos" / "c.txt.png").rename(tmp_path / "photos" / "c.txt")
+    assert keys_of(data, tmp_path) == before
+    draw(tmp_path / "photos" / "b.png", 200)
+    changed = [old != new for old, new in zip(before, keys_of(data, tmp_path), strict=True)]
+    # A training, and pruning that nobody judges, do not look at the photographs that are held out.
+    assert changed == [True, table == "train", table == "train"]
+
+
+def test_other_weights_of_vgg_in_the_same_file_are_another_point(tmp_path: Path) -> None:
+    data = {"train": {"vgg_weights": "vgg.npz"}, "compress": PRUNED}
+    keys: list[Keys] = []
+    for text in ("some", "other"):
+        (tmp_path / "vgg.npz").write_text(text)
+        keys.append(keys_of(data, tmp_path))
+    assert not set(keys[0]) & set(keys[1])
+    (tmp_path / "vgg.npz").unlink()
+    with pytest.raises(WeightsError, match=r"no VGG-19 weights at .*vgg\.npz"):
+        keys_of(data, tmp_path)
+    assert len(keys_of({"train": {"vgg_weights": "keras.applications"}, "compress": PRUNED}, tmp_path)) == 3
+
+
+def test_each_file_is_read_once_for_all_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(stages, "sha256", lambda path: read.append(path.name) or "0" * 64)
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / "photos" / name, 10)
+    (tmp_path / "vgg.npz").write_text("weights")
+    for bits in (2, 3, 4):
+        keys_of({"train": {"content": "photos", "vgg_weights": "vgg.npz"}, "compress": {"bits": bits}}, tmp_path)
+    assert sorted(read) == ["a.png", "b.png", "vgg.npz"]
+
+
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of code that decides what all stages come to, read anew for each key."""
@@ -114,10 +173,38 @@ def test_a_point_and_its_stages_are_others_when_what_makes_them_is(
     assert not set(keys()) & set(before)
 
 
-def test_the_code_that_is_looked_at_is_there() -> None:
-    assert all(path.exists() for path in stages.MADE_BY)
+def test_all_code_counts_but_what_is_named_and_none_of_it_hides_another() -> None:
+    package = Path(stages.__file__).parents[1]
+    named = (*stages.BESIDE, *stages.LATER, *stages.COMPRESSING)
+    assert len(set(named)) == len(named)
+    assert all((package / name).exists() for name in named)
     assert set(stages.TRAINED_BY) < set(stages.PRUNED_BY) < set(stages.MADE_BY)
-    assert {"train/fit.py", "emulator/ops/conv.py", "point.py", "contents/onnx.py"} < set(state.code(*stages.MADE_BY))
+    counted = [path for source in stages.MADE_BY for path in files_of(source) if path.suffix in (".py", ".weights")]
+    names = set(state.code(*stages.MADE_BY))
+    assert len(names - set(state.code())) == len(counted)
+    assert {"train/fit.py", "emulator/ops/conv.py", "point.py", "report/contents/onnx.py"} < names
+    assert {"recipe.py", "compress_table.py", "signature.py", "rounds.py", "coding/planes.py"} < names
+    assert {"report/size.py", "report/budgets.py"} < names
+
+
+@pytest.mark.parametrize(
+    ("counted", "beside"),
+    # What opens and runs exported files, so as to judge them, does not in a pruning: there are none yet.
+    [("TRAINED_BY", set()), ("PRUNED_BY", {"bundle", "runtimes"}), ("MADE_BY", set())],
+)
+def test_code_that_counts_imports_none_that_does_not(counted: str, beside: set[str]) -> None:
+    paths = getattr(stages, counted)
+    rooms = {f"sweep.{path.stem}" if path.parent.name == "sweep" else path.stem for path in paths} - {"__init__"}
+    looked_at = {module for module in modules() if place(module) in rooms}
+    assert {name for name in rooms if "." in name} <= {place(module) for module in looked_at}
+    for module in looked_at:
+        ours = {place(name) for name in imports(module) if name.split(".")[0] in PACKAGES}
+        assert ours <= rooms | beside, module
+
+
+def place(module: str) -> str:
+    """Its room; in a sweep, of which only some modules count, with its own name."""
+    return module.removeprefix("export_pipeline.") if room(module) == "sweep" else room(module)
 
 
 def test_stages_hold_recipes_of_their_own() -> None:
@@ -138,3 +225,19 @@ def test_a_build_begins_with_links_and_keeps_what_it_has(tmp_path: Path) -> None
     assert (work / "train" / "file").samefile(shared_work / "train" / "file")
     assert not list((work / "compress").iterdir())
     assert not (work / "export").exists()
+
+
+def test_what_begins_with_a_polished_training_makes_no_step(tmp_path: Path, vgg_file: Path) -> None:
+    train = {"steps": 1, "crop": 32, "style_size": 64, "batch_size": 1, "vgg_weights": str(vgg_file)}
+    data = {"model": {"alpha": 0.1}, "train": {**train, "polish": {"steps": 1}}}
+    job = Job(kind="train", label="it", recipe=data, relative_to=tmp_path, folder=tmp_path / "train-it")
+    run_job(job)
+    after = job.model_copy(update={"after": job.folder})
+    steps: list[Any] = []
+    with opened(Recipe.parse(data), tmp_path / "point" / "build", on_step=steps.append) as pipeline:
+        assert after.shared is not None
+        begin_with(pipeline.work, after.shared)
+        _, checkpoint = pipeline.trained
+    assert checkpoint.info.stage == "polish"
+    assert (job.folder / "done").read_text().strip() == checkpoint.sha256
+    assert not steps

@@ -150,14 +150,15 @@ def test_a_job_that_cannot_be_done_says_why(tmp_path: Path) -> None:
         (["--set", "compress.bit=1..8"], "unknown key 'compress.bit'; did you mean 'bits'"),
         (["--set", "model.alpha=0.3,0.5"], "model.alpha=0.5: "),
         (["--set", "train.style=builtin,nowhere.jpg"], "train.style=nowhere.jpg: "),
+        (["--set", "train.vgg_weights=nowhere.npz"], "train.vgg_weights=nowhere.npz: no VGG-19 weights at "),
         (["--set", "report.runs=30", "--jobs", "0"], "jobs is 0"),
         (["--set", "report.runs=30", "--tolerance", "-1"], "the tolerance is -1.0"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_is(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = write_recipe(tmp_path)
+    recipe = write_recipe(tmp_path, vgg_file)
     assert main(["sweep", str(recipe), "-o", str(tmp_path / "out"), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -168,3 +169,26 @@ def test_a_folder_that_is_no_sweep_is_not_overwritten(tmp_path: Path, capsys: py
     assert main(["sweep", str(recipe), "--set", "report.runs=30", "-o", str(tmp_path)]) == 2
     assert "is not a sweep" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
+
+
+def test_results_without_their_record_are_a_sweep_to_renew_unless_something_else_lies_there(
+    tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a fresh clone, to which the work folder does not come, when the record was deleted to renew it."""
+    failure = Failure("pruning did not take effect", expected=True)
+    monkeypatch.setattr(sweeping, "run_jobs", lambda jobs, *_: {job.folder: failure for job in jobs})
+    recipe, out = write_recipe(tmp_path, vgg_file), tmp_path / "out"
+    out.mkdir()
+    for name in ("sweep.md", "benchmark.json", "sheet.jpg", "pareto_style.png", "pareto_parity.png", "notes.txt"):
+        (out / name).write_text("old")
+    command = ["sweep", str(recipe), "--set", "report.runs=30", "-o", str(out)]
+    assert main(command) == 2
+    assert "is not a sweep" in capsys.readouterr().err
+    assert {path.read_text() for path in out.iterdir()} == {"old"}
+    (out / "notes.txt").unlink()
+    assert main(command) == 2  # names alone make no sweep: somebody else's page would be lost
+    (out / "sweep.md").write_text("# Sweep of tiny\n")
+    (out / ".DS_Store").write_text("old")
+    assert main(command) == 0
+    assert len(points_of(out)) == 1
+    assert (out / "sweep.md").read_text() != "old"
