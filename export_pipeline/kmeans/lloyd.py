@@ -49,8 +49,11 @@ def settled(nodes: Nodes, sums: Sums, cuts: np.ndarray) -> Solution:
 def _means(nodes: Nodes, sums: Sums, cuts: np.ndarray) -> np.ndarray:
     """Means of the clusters between *cuts*, from prefix sums: quick, but short of digits where those are large."""
     begins, ends = np.append(0, cuts), np.append(cuts, nodes.size)
-    means = (sums.moment[ends] - sums.moment[begins]) / (sums.weight[ends] - sums.weight[begins])
-    return _placed(nodes, means + nodes.mean[nodes.anchor], begins, ends)
+    weight = sums.weight[ends] - sums.weight[begins]
+    # A light cluster may have no digit left in heavy sums. Any place inside will do: the iteration goes on from there.
+    offset = np.divide(sums.moment[ends] - sums.moment[begins], weight, out=np.zeros_like(weight), where=weight > 0)
+    means = np.where(weight > 0, offset + nodes.mean[nodes.anchor], nodes.mean[begins])
+    return _placed(nodes, means, begins, ends)
 
 
 def _exact_means(nodes: Nodes, cuts: np.ndarray) -> np.ndarray:

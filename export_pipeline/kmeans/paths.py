@@ -38,8 +38,11 @@ class Sums:
         """How far rounding can have put the cost of a solution with cuts like *cuts*.
 
         A sum between two cuts is out by a step in the last digit of the prefix sums there for each node, up or down.
+        Infinitely far, if no digit is left of the weight of a cluster.
         """
         cuts = np.unique(cuts)
+        if (np.diff(self.weight[cuts]) <= 0).any():
+            return np.inf
         weight, moment, square = (
             np.maximum(np.abs(each[cuts[:-1]]), np.abs(each[cuts[1:]]))
             for each in (self.weight, self.moment, self.square)
@@ -91,7 +94,10 @@ def layers(sums: Sums, windows: Windows) -> Layers:
     """The cheapest ways to every cut of *windows*, cluster by cluster."""
     cost, origin = [np.zeros(1)], []
     for q in range(1, windows.low.size):
-        found = _Layer(sums, cost[-1], int(windows.low[q - 1]), int(windows.low[q]), int(windows.high[q])).solve()
+        layer = _Layer(sums, cost[-1], int(windows.low[q - 1]), int(windows.low[q]), int(windows.high[q]))
+        # A cluster with no digit left of its weight may seem to cost less than any number: a lower bound all the same.
+        with np.errstate(over="ignore"):
+            found = layer.solve()
         cost.append(found[0])
         origin.append(found[1])
     return Layers(windows, cost, origin)

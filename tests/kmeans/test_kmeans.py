@@ -158,6 +158,43 @@ def test_thirty_thousand_values_are_proven_within_a_thousandth(shape: str) -> No
         assert found.excess <= 0.001
 
 
+@pytest.mark.parametrize("digits", [8, 10, 12, 20, 50])
+@pytest.mark.parametrize("kept", [None, 0.0])
+def test_weights_too_far_apart_for_a_proof_leave_a_clustering_that_claims_none(digits: int, kept: float | None) -> None:
+    random = np.random.default_rng(0)
+    values, weights = random.normal(size=400), 10.0 ** random.uniform(-digits, digits, 400)
+    values[0] = 0 if kept == 0 else values[0]
+    least = optima(values, 100, weights, kept)
+    for clusters in (2, 20, 100):
+        found = kmeans(values, clusters, weights, keep_zero=kept == 0)
+        assert_well_formed(values, clusters, weights, found)
+        assert found.squared_error <= least[clusters - 1] * (1 + found.excess) * (1 + 1e-6)
+    assert found.excess == np.inf
+
+
+def test_two_thousand_values_with_weights_of_sixteen_digits_are_clustered() -> None:
+    random = np.random.default_rng(0)
+    values, weights = random.normal(size=2000), 10.0 ** random.uniform(-8, 8, 2000)
+    found = kmeans(values, 200, weights)
+    assert_well_formed(values, 200, weights, found)
+    assert found.excess == np.inf
+
+
+def test_the_largest_weights_and_values_are_counted_without_overflow() -> None:
+    values = np.random.default_rng(0).normal(size=2000)
+    small, large = kmeans(values, 20, np.ones(2000)), kmeans(values * 2.0**120, 20, np.full(2000, 2.0**332))
+    np.testing.assert_array_equal(large.indices, small.indices)
+    assert large.excess <= 0.001
+
+
+def test_tight_clumps_far_from_zero_tell_what_rounding_cost() -> None:
+    values = np.float32(1000) + np.arange(16, dtype=np.float32) * np.spacing(np.float32(1000))
+    found = kmeans(values, 7)
+    least = optima(values, 7)[-1]
+    assert found.excess > 0.001
+    assert found.squared_error == pytest.approx(least * (1 + found.excess), rel=1e-3)
+
+
 def test_no_more_distinct_values_than_clusters_are_kept_exactly() -> None:
     table = np.random.default_rng(0).normal(size=256).astype(np.float32)
     values = np.random.default_rng(1).choice(table, (3, 3, 64, 64))
@@ -235,6 +272,7 @@ VALUES = np.arange(4.0)
         (VALUES, 2, [1, 1, 1, 1], "not list"),
         (VALUES, 2, -VALUES, "finite and not negative"),
         (VALUES, 2, VALUES * np.nan, "finite and not negative"),
+        (VALUES, 2, VALUES * 1e100, r"weights go up to 1e\+100, not 3e\+100; divide all by the largest"),
     ],
 )
 def test_wrong_arguments_are_refused(
