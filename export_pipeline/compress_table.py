@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
@@ -21,6 +21,19 @@ PRUNING = (
     "learning_rate",
     "layers",
 )
+# Keys of structured pruning that do nothing without a round of it.
+OF_EACH_ROUND = ("steps", "learning_rate", "style_distance", "content_distance")
+
+
+def _unsaid(table: Table, *switches: str) -> bool:
+    """Whether nobody wrote one of *switches* of *table*. Who turns one off may keep what it would turn on."""
+    return not table.model_fields_set & set(switches)
+
+
+def _require_effect(idle: set[str], needed: str) -> None:
+    """Refuse the keys *idle*, if there are any: they do nothing without what is *needed*."""
+    if idle:
+        raise ValueError(f"{', '.join(sorted(idle))} has no effect without {needed}")
 
 
 class StructuredTable(Table):
@@ -39,11 +52,11 @@ class StructuredTable(Table):
 
     @model_validator(mode="after")
     def _has_an_effect(self) -> Self:
-        said = {key for key in type(self).model_fields if getattr(self, key) != type(self).model_fields[key].default}
-        if (idle := said & {"filters", "criterion"}) and not self.rounds:
-            raise ValueError(f"{', '.join(sorted(idle))} has no effect without rounds; give it")
-        if (idle := said & {"style_distance", "content_distance"}) and not (self.blocks or self.rounds):
-            raise ValueError(f"{', '.join(sorted(idle))} has no effect without blocks or rounds; give one of them")
+        said = self.model_fields_set
+        if not self.rounds and _unsaid(self, "rounds"):
+            _require_effect(said & {"filters", "criterion"}, "rounds; give it")
+        if not (self.blocks or self.rounds) and _unsaid(self, "blocks", "rounds"):
+            _require_effect(said & set(OF_EACH_ROUND), "blocks or rounds; give one of them")
         return self
 
 
@@ -77,17 +90,6 @@ class CompressTable(Table):
     structured: StructuredTable = StructuredTable()
     cluster: ClusterTable = ClusterTable()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_an_effect(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not set(data) <= set(cls.model_fields):
-            return data
-        if "schedule" not in data and (idle := [key for key in PRUNING if key in data]):
-            raise ValueError(
-                f"{', '.join(idle)} has no effect without schedule; allowed: polynomial_decay, constant, none"
-            )
-        return data
-
     @field_validator("layers")
     @classmethod
     def _shares(cls, layers: dict[str, float]) -> dict[str, float]:
@@ -97,13 +99,23 @@ class CompressTable(Table):
         return layers
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        named = [key for key in ("bits", "plan", "weight_bytes") if getattr(self, key) is not None]
+    def _has_an_effect(self) -> Self:
+        if not self.prunes and _unsaid(self, "schedule"):
+            _require_effect(self.model_fields_set & set(PRUNING), "schedule; give polynomial_decay, constant or none")
+        kinds = ("bits", "plan", "weight_bytes")
+        named = [key for key in kinds if getattr(self, key) is not None]
         if len(named) > 1:
             raise ValueError(f"{' and '.join(named)} say the same thing twice; give one of them")
-        if self.cluster != ClusterTable() and not named:
+        if "cluster" in self.model_fields_set and not named and _unsaid(self, *kinds):
             raise ValueError("cluster has no effect without bits, plan or weight_bytes; give one of them")
-        if self.schedule == "none":
+        cluster = self.cluster
+        if not cluster.steps and _unsaid(cluster, "steps"):
+            _require_effect(cluster.model_fields_set & {"learning_rate"}, "steps in cluster; give at least 1")
+        return self
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.prunes:
             return self
         if self.schedule == "constant" and self.initial_sparsity:
             raise ValueError("initial_sparsity has no effect with a constant schedule; leave it out")

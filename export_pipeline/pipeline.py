@@ -317,8 +317,8 @@ def opened(
 
     Raises:
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
-        RecipeError: it names a layer that its network does not have, a plan that is not of this network, or fewer
-            bytes than its network can have.
+        RecipeError: it names a layer that its network does not have or may lose, takes out more than there is, or
+            names a plan that is not of this network, or fewer bytes than its network can have.
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """

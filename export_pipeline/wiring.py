@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def checked_recipe(recipe: Recipe, plan_bytes: int | None = None) -> Recipe:
-    """*recipe* as the train stage takes it, and what it says of layers held against its network.
+    """*recipe* as the train stage takes it, and what it says of compression held against its network.
 
     Args:
         plan_bytes: a plan is to be made for so many bytes; the one that the recipe names is not looked at.
 
     Raises:
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
-        RecipeError: it names a layer that its network does not have, a plan that is not of this network, or fewer
-            bytes than its network can have.
+        RecipeError: it names a layer that its network does not have or may lose, takes out more than there is, or
+            names a plan that is not of this network, or fewer bytes than its network can have.
     """
     from export_pipeline.train import checked, network
 
@@ -36,7 +36,8 @@ def checked_recipe(recipe: Recipe, plan_bytes: int | None = None) -> Recipe:
     table = recipe.compress
     plan = recipe.path(table.plan) if table.plan and plan_bytes is None else None
     weight_bytes = table.weight_bytes if plan_bytes is None else plan_bytes
-    if table.layers or table.skip or plan or weight_bytes is not None:
+    structured = table.structured.blocks or table.structured.rounds
+    if structured or table.layers or table.skip or plan or weight_bytes is not None:
         from export_pipeline.compress import check_table
 
         check_table(network(recipe), table, plan, weight_bytes)

@@ -85,6 +85,20 @@ BAD = [
     Bad('[compress]\nbits = 4\nplan = "plan.toml"', ("bits and plan say the same thing twice",)),
     Bad("[compress.structured]\nfilters = 0.3", ("filters has no effect without rounds",)),
     Bad("[compress.structured]\nstyle_distance = 0.3", ("style_distance has no effect without blocks or rounds",)),
+    # values that do nothing, be they those that are taken anyway
+    Bad("[compress.structured]\nsteps = 100", ("steps has no effect without blocks or rounds",)),
+    Bad("[compress.structured]\nlearning_rate = 1e-3", ("learning_rate has no effect without blocks or rounds",)),
+    Bad("[compress.structured]\nfilters = 0.1", ("filters has no effect without rounds; give it",)),
+    Bad("[compress.structured]\nblocks = 1\nfilters = 0.1", ("filters has no effect without rounds; give it",)),
+    Bad(
+        "[compress]\nbits = 4\n[compress.cluster]\nlearning_rate = 1e-4",
+        ("compress: learning_rate has no effect without steps in cluster; give at least 1",),
+    ),
+    Bad('[compress.cluster]\nsensitivity = "none"', ("cluster has no effect without bits",)),
+    Bad(
+        "[compress]\nfinal_sparsity = 0.5\nsteps = 0\nlayers = {out_conv = 0.5}",
+        ("final_sparsity, layers, steps has no effect without schedule; give polynomial_decay, constant or none",),
+    ),
     Bad("[compress.cluster]\nsteps = 10", ("cluster has no effect without bits, plan or weight_bytes",)),
     Bad('[compress]\nschedule = "constant"\nsteps = 100\nlayers = {a = 1.0}', ("a is 1.0; a sparsity is 0 or more",)),
     Bad(
@@ -123,6 +137,21 @@ BAD = [
     Bad("[model", ("is not a TOML recipe", "Expected ']'")),
     Bad("seed = 1\nseed = 2", ("is not a TOML recipe",)),
 ]
+
+
+@pytest.mark.parametrize(
+    "compress",
+    [
+        'schedule = "none"\nfinal_sparsity = 0.5\nsteps = 100',
+        "bits = 4\ncluster = {steps = 0, learning_rate = 1e-4}",
+        "structured = {rounds = 0, filters = 0.2, steps = 10}",
+        "structured = {rounds = 1, steps = 0, learning_rate = 1e-3}",
+    ],
+)
+def test_what_is_turned_off_on_purpose_may_keep_its_settings(compress: str, tmp_path: Path) -> None:
+    """As the points of a sweep have them that compare something with nothing."""
+    (tmp_path / "off.toml").write_text(f"[compress]\n{compress}")
+    assert not Recipe.load(tmp_path / "off.toml").compress.prunes
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.toml.replace("\n", " ") for bad in BAD])

@@ -15,11 +15,11 @@ import tf_keras as keras
 
 from export_pipeline.compress import cluster as clustering
 from export_pipeline.compress.fold import fold_input_scale
-from export_pipeline.compress.layers import convolutions, require_known, sparsities, taken
+from export_pipeline.compress.layers import convolutions, require_known, require_left, sparsities, taken
 from export_pipeline.compress.plan import Plan, make_plan, read_plan, require_enough, require_whole
 from export_pipeline.compress.prune import set_step, settle, sparsity, weights_left, wrap
 from export_pipeline.compress.sensitivity import Importance, weigh
-from export_pipeline.compress.structured import narrow
+from export_pipeline.compress.structured import narrow, require_spare, surely_left
 from export_pipeline.compress.tools import Tools, Train
 from export_pipeline.compress_table import CompressTable
 from export_pipeline.compression import CompressedLayer, Compression
@@ -75,16 +75,19 @@ def check_table(
             structured pruning leaves is known later: then it is looked at later.
 
     Raises:
-        RecipeError: a name or pattern matches no convolution; the plan cannot be read or is not of this network; the
-            bytes are too few.
+        RecipeError: the network has not as many filters or blocks as are to go; a name or pattern matches no
+            convolution, or only blocks that may go; the plan cannot be read or is not of this network; the bytes are
+            too few.
     """
-    names = convolutions(model)
+    names, settings = convolutions(model), table.structured
     require_known(table, names)
+    require_spare(model, settings)
+    left = surely_left(model, settings)
+    require_left(table, names, left)
     if plan is not None:
-        found = read_plan(plan, taken(table, names))
-        if not table.structured.blocks:  # which blocks a plan need not name is known later
-            require_whole(found, taken(table, names), plan)
-    if weight_bytes is not None and not (table.structured.blocks or table.structured.rounds):
+        # It need not name the blocks that may be gone, but may: with a limit on a distance, they may stay.
+        require_whole(read_plan(plan, taken(table, names)), taken(table, left), plan)
+    if weight_bytes is not None and not (settings.blocks or settings.rounds):
         require_enough(model, table, weight_bytes)
 
 

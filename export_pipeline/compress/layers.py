@@ -35,6 +35,26 @@ def require_known(table: CompressTable, names: Iterable[str]) -> None:
             raise RecipeError(f"compress.layers gives {name} a sparsity and compress.skip leaves it out; keep one")
 
 
+def require_left(table: CompressTable, names: Iterable[str], left: Iterable[str]) -> None:
+    """Refuse what *table* says of layers if it holds for *names*, but not when only those in *left* are still there.
+
+    Raises:
+        RecipeError: one matches only blocks that structured pruning may take out, or all that may be left is skipped.
+    """
+    names, left = list(names), list(left)
+    for key, patterns in (("layers", table.layers), ("skip", table.skip)):
+        for pattern in patterns:
+            if any(fnmatchcase(name, pattern) for name in names if name not in left) and not any(
+                fnmatchcase(name, pattern) for name in left
+            ):
+                raise RecipeError(
+                    f"compress.{key}: {pattern!r} may match nothing, for compress.structured.blocks takes out "
+                    f"{table.structured.blocks} and the others are numbered from 0.\n"
+                    f"Take it out, or name what is sure to be left: {', '.join(left)}."
+                )
+    require_known(table, left)
+
+
 def taken(table: CompressTable, names: Iterable[str]) -> tuple[str, ...]:
     """Those of *names* that ``skip`` does not leave out."""
     return tuple(name for name in names if not any(fnmatchcase(name, pattern) for pattern in table.skip))

@@ -67,7 +67,7 @@ def narrow(
     settings = recipe.compress.structured
     if not settings.blocks and not settings.rounds:
         return model, recipe.model, ()
-    _require_enough(model, settings)
+    require_spare(model, settings)
     now = _Network(model, recipe.model, {})
     rounds = [_measured(now, "start", 0, judge)]
     for number in range(settings.blocks + settings.rounds):
@@ -233,8 +233,12 @@ def _above(done: Round, settings: StructuredTable) -> str:
     return ""
 
 
-def _require_enough(model: keras.Model, settings: StructuredTable) -> None:
-    """Refuse, before anything is trained, what cannot be taken out of *model*."""
+def require_spare(model: keras.Model, settings: StructuredTable) -> None:
+    """Refuse, before anything is trained, what cannot be taken out of *model*.
+
+    Raises:
+        RecipeError: it has fewer blocks than are to go, no filters to spare, or no norms to go by.
+    """
     groups, blocks = channel_groups(model), len(_blocks(model))
     if settings.blocks > blocks:
         raise RecipeError(f"compress.structured.blocks is {settings.blocks}; the network has {blocks}")
@@ -245,3 +249,13 @@ def _require_enough(model: keras.Model, settings: StructuredTable) -> None:
     scaled = all(getattr(model.get_layer(name), "gamma", None) is not None for g in groups for name in g.norms)
     if settings.criterion == "norm_scale" and not (scaled and all(group.norms for group in groups)):
         raise RecipeError("compress.structured.criterion is norm_scale, but not every filter has a norm behind; use l1")
+
+
+def surely_left(model: keras.Model, settings: StructuredTable) -> tuple[str, ...]:
+    """The convolutions that *model* has when every block that *settings* may take out is gone, whichever these are.
+
+    Blocks that are left are numbered anew, so that it is those of the highest numbers that there are no more.
+    """
+    left = len(_blocks(model)) - settings.blocks
+    names = [layer.name for layer in _convolutions(model)]
+    return tuple(name for name in names if (number := _block_of(name)) is None or number < left)

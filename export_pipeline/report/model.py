@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from export_pipeline.compression import Compression
 from export_pipeline.emulator.listings.nouns import Listing
 from export_pipeline.parity import ParityResult, Status
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import Recipe, recorded
 from export_pipeline.signature import ImageSignature
 
 Format = Literal["keras", "mlmodel", "mlpackage", "onnx", "tflite"]
@@ -94,6 +94,8 @@ class Record(_Noun):
     files: tuple[FileRecord, ...]
     parity: tuple[ParityResult, ...]
     budgets: tuple[BudgetResult, ...] = Field(description="those on size and quality")
+
+    _recorded = model_validator(mode="before")(recorded)
 
 
 class LatencyResult(_Noun):

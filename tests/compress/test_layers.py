@@ -57,7 +57,7 @@ def test_a_layer_may_end_below_the_initial_sparsity() -> None:
             "layers: 'blok0_a_conv' .* did you mean 'block0_a_conv'",
         ),
         ({**PRUNED, "layers": {"x*": 0.5}}, "compress.layers: 'x.*allowed: block0_a_conv, "),
-        ({"skip": ["out"]}, "compress.skip: 'out' matches no convolution; allowed: block0_a_conv, "),
+        ({"bits": 2, "skip": ["out"]}, "compress.skip: 'out' matches no convolution; allowed: block0_a_conv, "),
         ({**PRUNED, "skip": ["*"]}, "leaves out every convolution"),
         ({"bits": 2, "skip": ["*_conv"]}, "leaves out every convolution"),
         ({**PRUNED, "skip": ["out_conv"], "layers": {"out_conv": 0.5}}, "keep one"),
@@ -89,5 +89,13 @@ def test_a_plan_is_read_at_the_door(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="has no bits for down0_conv, "):
         check_table(network(), recipe(plan="plan.toml").compress, tmp_path / "plan.toml")
     check_table(network(), recipe(plan="plan.toml", skip=["[!o]*"]).compress, tmp_path / "plan.toml")
-    narrowed = recipe(plan="plan.toml", structured={"blocks": 1}).compress
-    check_table(network(), narrowed, tmp_path / "plan.toml")
+
+
+def test_a_plan_need_not_name_the_blocks_that_may_go(tmp_path: Path) -> None:
+    wanted = recipe(plan="plan.toml", structured={"blocks": 1}).compress
+    names = [name for name in convolutions(network()) if name not in ("block0_a_conv", "block0_b_conv")]
+    (tmp_path / "plan.toml").write_text("[bits]\n" + "\n".join(f"{name} = 3" for name in names))
+    check_table(network(), wanted, tmp_path / "plan.toml")
+    (tmp_path / "plan.toml").write_text("[bits]\n" + "\n".join(f"{name} = 3" for name in names[1:]))
+    with pytest.raises(RecipeError, match="has no bits for down0_conv; add them"):
+        check_table(network(), wanted, tmp_path / "plan.toml")

@@ -24,7 +24,7 @@ NAMES = ("down0_conv", "down1_conv", "out_conv")
 
 
 def few(**compress: Any) -> Recipe:
-    return recipe(skip=SKIPPED, **compress)
+    return recipe(skip=SKIPPED, **(compress or {"bits": 8}))
 
 
 def least(model: Any, bits: int) -> int:
@@ -141,7 +141,7 @@ def test_too_few_bytes_are_refused_with_the_least_and_the_least_is_enough() -> N
 
 
 def test_too_few_bytes_are_refused_before_training_where_no_filters_are_to_go() -> None:
-    model, narrowed = network(), few(structured={"rounds": 1})
+    model, narrowed = network(alpha=0.25), few(structured={"rounds": 1})
     check_table(model, few().compress, weight_bytes=least(model, 1))
     check_table(model, narrowed.compress, weight_bytes=1)
     with pytest.raises(RecipeError, match=f"at 1 bit they take {least(model, 1):,}"):

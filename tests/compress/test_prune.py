@@ -22,7 +22,7 @@ PHOTO = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float
 
 
 def recipe(**compress: Any) -> Recipe:
-    return Recipe.parse({"compress": {"schedule": "none", "frequency": 1, **compress}})
+    return Recipe.parse({"compress": {"frequency": 1, **compress} if compress else {}})
 
 
 def network(norm: str = "instance") -> Any:

@@ -23,7 +23,8 @@ ALL = pytest.mark.parametrize("network", models.NETWORKS)
 
 
 def recipe(model: dict[str, Any] | None = None, **structured: Any) -> Recipe:
-    return Recipe.parse({"model": model or SMALL, "compress": {"structured": {"steps": 0, **structured}}})
+    table = {"steps": 0, **structured} if structured else {}
+    return Recipe.parse({"model": model or SMALL, "compress": {"structured": table}})
 
 
 def filled(table: ModelTable) -> Any:
