@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import struct
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,10 @@ def network(counts: list[int], zeros: float) -> Any:
 )
 def test_the_file_has_the_zeros_and_the_tables_of_the_network(tmp_path: Path, counts: list[int], zeros: float) -> None:
     model = network(counts, zeros)
-    wanted = sorted(half.tobytes() for half in map(halves, kernels_of(model)))
+    wanted = {name: halves(kernel) for name, kernel in compressing.kernels(model).items()}
     for record in export(model, material.recipe(EXACT, SIDE), tmp_path, ()):
-        held = [info for info in weights(tmp_path / record.file).values() if info.values.ndim == 4]
-        assert sorted(info.values.astype(np.float16).tobytes() for info in held) == wanted
+        held = held_by(tmp_path / record.file)
+        assert_same_bits([info.values.astype(np.float16) for info in held], wanted)
         for info in held:
             if info.dtype_stored.startswith("lut"):
                 assert np.unique(info.values).size - info.dtype_stored.endswith("sparse") <= 2**info.bits
@@ -66,7 +65,7 @@ def test_the_file_has_the_zeros_and_the_tables_of_the_network(tmp_path: Path, co
                 assert info.nbytes < info.values.size * 2 * (0.0625 + info.nonzero_fraction) + 1024
 
 
-def compressed(bits: int | None, zeros: float | None) -> Thinned:
+def compressed(network: dict[str, Any], bits: int | None, zeros: float | None) -> Thinned:
     """A network that has been through the compress stage: its masks and its tables were trained for some steps."""
     compress: dict[str, Any] = {}
     targets: list[str] = []
@@ -80,42 +79,76 @@ def compressed(bits: int | None, zeros: float | None) -> Thinned:
         targets += ["mlpackage-joint"]
     export_table = {"height": SIDE, "width": SIDE, "targets": targets}
     recipe, tools = Recipe.parse({"compress": compress, "export": export_table}), compressing.tools()
-    thinned = thin(material.filled("small", alpha=0.3, blocks=0), recipe, tools)
+    thinned = thin(material.filled(**network), recipe, tools)
     importance = weigh(thinned.model, recipe, tools)
     cluster(thinned, plan_bits(thinned.model, recipe, importance, tools), importance, tools)
     return thinned
 
 
-@pytest.mark.parametrize(("bits", "zeros"), [(None, 0.5), (3, None), (4, 0.6)])
+SMALL = {"network": "small", "alpha": 0.3, "blocks": 0}
+DEEP = {"alpha": 0.25, "blocks": 1}
+
+
+@pytest.mark.parametrize(
+    ("network", "bits", "zeros"),
+    [
+        (SMALL, None, 0.5),
+        (SMALL, 3, None),
+        (SMALL, 4, 0.6),
+        ({"network": "johnson", **DEEP}, 3, 0.5),
+        ({"network": "small", "norm": "batch", **DEEP}, 4, 0.6),
+    ],
+    ids=["pruned", "clustered", "both", "johnson", "batch norm"],
+)
 def test_what_the_compress_stage_made_is_what_the_files_hold(
-    tmp_path: Path, bits: int | None, zeros: float | None
+    tmp_path: Path, network: dict[str, Any], bits: int | None, zeros: float | None
 ) -> None:
     """Zeros and tables, bit for bit; the input scale, a power of two, is folded into the first kernel on the way."""
-    thinned = compressed(bits, zeros)
+    thinned = compressed(network, bits, zeros)
     model, scales = thinned.model, folded_scales(thinned.model)
     assert scales == {"down0_conv": 1 / 128}
-    kernels = {name: np.transpose(kernel, (3, 2, 0, 1)) for name, kernel in compressing.kernels(model).items()}
-    scaled = [kernel * np.float32(scales.get(name, 1)) for name, kernel in kernels.items()]
-    # What is only pruned has any values, which files round; what is clustered has values that they hold.
-    expected = [kernel if bits else kernel.astype(np.float16).astype(np.float32) for kernel in scaled]
+    kernels = compressing.kernels(model)
+    expected = {}
+    for name, kernel in kernels.items():
+        scaled = kernel * np.float32(scales.get(name, 1))
+        # What is only pruned has any values, which files round; what is clustered has values that they hold.
+        expected[name] = np.transpose(scaled if bits else scaled.astype(np.float16).astype(np.float32), (3, 2, 0, 1))
     for record in export(finish(model), thinned.recipe, tmp_path, ()):
-        held = [info for info in weights(tmp_path / record.file).values() if info.values.ndim == 4]
+        held = held_by(tmp_path / record.file)
         values = [info.values.astype(np.float32) for info in held]
-        assert in_bits(found == 0 for found in values) == in_bits(kernel == 0 for kernel in kernels.values())
-        assert in_bits(map(np.unique, values)) == in_bits(map(np.unique, expected))
-        assert in_bits(values) == in_bits(expected)
+        zeroed = [np.transpose(kernel == 0, (3, 2, 0, 1)) for kernel in kernels.values()]
+        assert all(np.array_equal(found == 0, those) for found, those in zip(values, zeroed, strict=True))
+        assert_same_bits(values, expected)
         assert all(np.unique(found).size <= 2 ** (bits or 16) for found in values)
         assert all((found == 0).mean() >= (zeros or 0) - 1 / found.size for found in values)
         assert any(info.dtype_stored.startswith("lut") or info.dtype_stored.endswith("sparse") for info in held)
 
 
-def in_bits(arrays: Iterable[np.ndarray]) -> list[bytes]:
-    """*arrays* in an order of their own: layers have other names in a file."""
-    return sorted(array.tobytes() for array in arrays)
+def held_by(path: Path) -> list[Any]:
+    """The stored kernel that each convolution of a Core ML file computes with, in the file's order.
+
+    Layers have other names there, but run one after the other as in the network: their order tells which is which.
+    """
+    from coremltools.proto import Model_pb2
+
+    stored = weights(path)
+    model = path / "Data/com.apple.CoreML/model.mlmodel" if path.is_dir() else path
+    spec = Model_pb2.Model.FromString(model.read_bytes())
+    if spec.WhichOneof("Type") == "neuralNetwork":
+        layers = spec.neuralNetwork.layers
+        return [stored[f"{layer.name}.weights"] for layer in layers if layer.WhichOneof("layer") == "convolution"]
+    main = spec.mlProgram.functions["main"]
+    operations = main.block_specializations[main.opset].operations
+    return [stored[each.inputs["weight"].arguments[0].name] for each in operations if each.type == "conv"]
 
 
-def kernels_of(model: Any) -> list[np.ndarray]:
-    return [weight.numpy() for weight in model.weights if "kernel" in weight.name]
+def assert_same_bits(found: list[np.ndarray], wanted: dict[str, np.ndarray]) -> None:
+    """Each of *found* is the one in its place of *wanted*, which are by layer name in the network's order."""
+    wrong = [
+        name for values, (name, those) in zip(found, wanted.items(), strict=True) if values.tobytes() != those.tobytes()
+    ]
+    assert not wrong
+    assert len({array.tobytes() for array in wanted.values()}) == len(wanted)  # or swapped ones would not show
 
 
 def test_a_joint_file_mixes_forms_and_says_so(tmp_path: Path) -> None:
