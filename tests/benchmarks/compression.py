@@ -50,8 +50,10 @@ def table(heading: str, *rows: str) -> Iterator[str]:
 def small(found: Record) -> Iterator[str]:
     """How small the committed network can go."""
     yield (
-        f"Variants that train do so for {found['steps']} steps. Content and style distance of each file; export PSNR "
-        "is against the network as compressed, so it tells what the file loses, not what compression does."
+        f"Variants that train do so for {found['steps']} steps a stage. Content and style distance of each file, means "
+        f"of {found['photographs']} photographs at {found['size']}; export PSNR is against the network as compressed, "
+        "so it tells what the file loses, not what compression does. Widths by layer are chosen for as many "
+        "bytes as one width takes everywhere; where nothing else errs less, they are that width."
     )
     yield ""
     rows = [
@@ -144,30 +146,93 @@ def narrow(found: Record) -> Iterator[str]:
     yield from table("network | parameters | steps | style | content", *rows)
 
 
+def bits(found: Record) -> Iterator[str]:
+    """The committed network at 8 to 1 bits."""
+    yield f"Every kernel in 2^bits values, nothing trained. {_of_sweep(found, 'bits')}"
+    yield ""
+    yield from _points(found, "bits", "compress.bits", "d")
+    yield ""
+    yield "![one photograph by the float network and at 8 to 1 bits](bits/sheet.jpg)"
+
+
 def sparse(found: Record) -> Iterator[str]:
     """The committed network at rising sparsity."""
     compress = found["recipe"]["compress"]
     schedule = compress["schedule"].replace("_", " ")
-    start = next(point["result"]["float_network"] for point in found["points"] if point["result"]["files"])
     yield (
         f"Single weights, the smallest of each kernel, set to zero on a {schedule} schedule until step "
-        f"{compress['end_step']} of {compress['steps']} steps of fine-tuning. PSNR is against the float network as "
-        f"trained, whose content distance is {_number(start['content_distance'], 4)} and style distance "
-        f"{_number(start['style_distance'], 4)}. [The whole sweep](sparsity/sweep.md)."
+        f"{compress['end_step']} of {compress['steps']} steps of fine-tuning. {_of_sweep(found, 'sparsity')}"
     )
     yield ""
+    yield from _points(found, "zeros", "compress.final_sparsity", ".0%")
+    yield ""
+    yield "![one photograph by the float network and with 80 to 10 % zeros](sparsity/sheet.jpg)"
+
+
+def forms(found: Record) -> Iterator[str]:
+    """Bytes in every form of a file."""
+    yield (
+        "The committed network with kernels of few values (quantiles of its own) and of zeros (its smallest weights), "
+        f"nothing trained, at {found['side']}x{found['side']}: bytes of the file as it lies, in brackets deflated. "
+        "A dash: the target has no form for such kernels."
+    )
+    yield ""
+    targets = [target for target in _targets(found) if not target.startswith("converter")]
+    yield from table(f"kernels | {' | '.join(targets)}", *_sizes(found, targets))
+    yield ""
+    yield (
+        "By TensorFlow's converter alone, which has a sparse form for TFLite (`EXPERIMENTAL_SPARSITY`), and by ours. "
+        "Its 8 bits leave kernels of less than 1,024 values in float32."
+    )
+    yield ""
+    converted = [target for target in _targets(found) if target.startswith("converter")]
+    rows = [row for row in found["rows"] if converted[0] in row["sizes"]]
+    converted = [*converted, "tflite-dynamic"]
+    yield from table(f"kernels | {' | '.join(converted)}", *_sizes({"rows": rows}, converted))
+
+
+def _targets(found: Record) -> list[str]:
+    return list(dict.fromkeys(target for row in found["rows"] for target in row["sizes"]))
+
+
+def _sizes(found: Record, targets: list[str]) -> Iterator[str]:
+    for row in found["rows"]:
+        sizes = [row["sizes"].get(target) for target in targets]
+        yield f"{row['kernels']} | {' | '.join(map(_size, sizes))}"
+
+
+def _size(size: Record | None) -> str:
+    if size is None:
+        return "-"
+    return f"SKIPPED {size['skipped']}" if "skipped" in size else f"{size['bytes']:,} ({size['deflated_bytes']:,})"
+
+
+def _of_sweep(found: Record, folder: str) -> str:
+    """What its distances are of, and where the whole sweep lies."""
+    start = next(point["result"]["float_network"] for point in found["points"] if point["result"]["files"])
+    recipe = found["recipe"]
+    return (
+        f"Distances are means of {recipe['verify']['images']} photographs at {recipe['export']['width']}x"
+        f"{recipe['export']['height']}, PSNR is against the float network as trained, whose content distance is "
+        f"{_number(start['content_distance'], 4)} and style distance {_number(start['style_distance'], 4)}. "
+        f"[The whole sweep]({folder}/sweep.md)."
+    )
+
+
+def _points(found: Record, heading: str, setting: str, form: str) -> Iterator[str]:
+    """A row for each file of each point of a sweep over *setting*."""
     rows = []
     for point in found["points"]:
-        zeros, result = f"{point['overrides']['compress.final_sparsity']:.0%}", point["result"]
+        value, result = format(point["overrides"][setting], form), point["result"]
         if not result["files"]:
-            rows += [f"{zeros} | - | - | - | - | - | - | {result['status'].upper()} {result['reason']}"]
+            rows += [f"{value} | - | - | - | - | - | - | {result['status'].upper()} {result['reason']}"]
         rows += [
-            f"{zeros} | {file['target']} | {file['size']['bytes']:,} | {file['size']['deflated_bytes']:,} | "
+            f"{value} | {file['target']} | {file['size']['bytes']:,} | {file['size']['deflated_bytes']:,} | "
             f"{_number(file['psnr'], 1)} | {_number(file['content_distance'], 4)} | "
             f"{_number(file['style_distance'], 4)} | {file['status'].upper()} {'; '.join(file['reasons'])}".rstrip()
             for file in result["files"]
         ]
-    yield from table("zeros | file | bytes | deflated | PSNR dB | content | style | status", *rows)
+    yield from table(f"{heading} | file | bytes | deflated | PSNR dB | content | style | status", *rows)
 
 
 def linked(page: str) -> Callable[[Record], Iterator[str]]:
@@ -188,7 +253,7 @@ ALL = (
         "One photograph at 8 to 1 bits",
         "bits/sweep.json", "export_pipeline",
         ("sweep", "tests/benchmarks/bits.toml", "--set", "compress.bits=8,7,6,5,4,3,2,1", "-o", str(FOLDER / "bits")),
-        linked("bits/sweep.md"), needs_data=True,
+        bits, needs_data=True,
     ),
     Study(
         "More and more zeros",
@@ -198,8 +263,12 @@ ALL = (
         sparse, needs_data=True,
     ),
     Study(
+        "Few values and zeros in every form of a file",
+        "forms.json", f"{STUDIES}.forms_study", ("-o", str(FOLDER / "forms.json")), forms,
+    ),
+    Study(
         "VGG-19 in 1 to 8 bits, and what style transfer loses",
-        "vgg.json", f"{STUDIES}.vgg_width_study", ("-o", str(FOLDER)), vgg,
+        "vgg.json", f"{STUDIES}.vgg_width_study", ("-o", str(FOLDER)), vgg, needs_data=True,
     ),
     Study("Loading VGG-19", "load.json", f"{STUDIES}.load_speed", ("-o", str(FOLDER / "load.json")), load),
     Study(
@@ -214,7 +283,7 @@ ALL = (
     Study(
         "Fewer filters: pruned, and trained from scratch",
         "narrow.json", f"{STUDIES}.narrow_study",
-        ("-o", str(FOLDER / "narrow.json"), "--recipe", "tests/benchmarks/narrow.toml",
+        ("-o", str(FOLDER / "narrow.json"),
          "--steps", "800", "--rounds", "2", "--filters", "0.25", "--round-steps", "200"),
         narrow, needs_data=True,
     ),
@@ -222,7 +291,7 @@ ALL = (
         "The width multiplier",
         "widths/width_study.json", f"{STUDIES}.width_study",
         ("-o", str(FOLDER / "widths"), "--style", "$EXPORT_PIPELINE_DATA/styles/starry_night.jpg",
-         "--trained", str(CHECKPOINT)),
+         "--trained", str(CHECKPOINT), "artifacts/starry_night_johnson/checkpoint.safetensors"),
         linked("widths/width_study.md"), needs_data=True,
     ),
 )  # fmt: skip
@@ -272,10 +341,11 @@ def page(records: list[tuple[Study, Record | str]]) -> str:
         "",
         "By `make study`. The network is `small` at alpha 0.3, 11,868 parameters, van Gogh's *Starry Night*, trained "
         "with VGG-19 as loss network; it lies here as [network.safetensors](network.safetensors). Smaller distances "
-        "are better.",
+        "are better. A star marks studies of the photographs and paintings that `EXPORT_PIPELINE_DATA` names: they are "
+        "skipped where there are none.",
     ]
     for study, found in records:
-        lines += ["", f"## {study.heading}", ""]
+        lines += ["", f"## {study.heading}{' *' if study.needs_data else ''}", ""]
         if isinstance(found, str):
             lines += [f"SKIPPED: {found}."]
             continue

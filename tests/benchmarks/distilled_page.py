@@ -65,9 +65,7 @@ def quality_table(networks: list[Record]) -> Iterator[str]:
             f"{means['content_distance']:.4f} | {means['content_distance'] / base['content_distance'] - 1:+.1%} | "
             f"{means['seconds']:.1f}"
         )
-    yield from table(
-        "optimized on | style | against the original | content | against it | seconds a picture, all told", *rows
-    )
+    yield from table("optimized on | style | against the original | content | against it | seconds a picture", *rows)
 
 
 def stage_table(networks: list[Record], kind: str) -> Iterator[str]:
@@ -116,8 +114,9 @@ def training_table(found: Record) -> Iterator[str]:
     yield ""
     yield (
         f"`small` at alpha 0.3 trained on the same {first['images']:,} crops with each ({found['style']}), and judged "
-        f"by VGG-19 on {first['photographs']} held-out photographs at 640x480. The last is trained on the features F′ "
-        f"as they are, without the embedding. Means of {len(trained['vgg19'])} seeds, and the value of each."
+        f"by VGG-19 on {first['photographs']} held-out photographs at 640x480. F′: on the features as they are, "
+        "without the embedding. Polished: the last tenth of the crops through VGG-19, as the `polish` of a recipe "
+        f"does. Means of {len(trained['vgg19'])} seeds, and the value of each."
     )
     yield ""
 
@@ -182,7 +181,9 @@ def page(study: Record | None, training: Record | None, demo: Record | None, mad
 def study_lines(found: Record) -> list[str]:
     """What ``make distilledstudy`` recorded."""
     networks = found["networks"]
-    pairs = ", ".join(f"{pair['photograph']} after {pair['style']}" for pair in networks[0]["pairs"])
+    first = networks[0]["pairs"]
+    pairs = ", ".join(f"{pair['photograph']} after {pair['style']}" for pair in first)
+    used = " or ".join(sorted({str(pair["processors"]) for pair in first}))
     return [
         "## Size and speed",
         "",
@@ -191,8 +192,8 @@ def study_lines(found: Record) -> list[str]:
         "## Style transfer by optimization",
         "",
         f"{found['pairs']} photographs at {found['side']}x{found['side']}, each stylized by {found['evaluations']} "
-        "evaluations of L-BFGS on each network, and judged by the original. FP-slimmed is as large as the distilled, "
-        "but was trained without embeddings.",
+        f"evaluations of L-BFGS on each network, in turns (cores to use: {used}), and judged by the original. "
+        "FP-slimmed is as large as the distilled, but was trained without embeddings.",
         "",
         *quality_table(networks),
         "",

@@ -4,13 +4,15 @@ Photographs are stylized by optimization (Gatys et al., 2016) on the original VG
 one of the same size that was trained without embeddings ("FP-slimmed"; Wang et al., CVPR 2020). The original judges all
 of the pictures. Beside that: parameters, bytes, multiply-accumulates and time of the original and of the distilled.
 
-Photographs and paintings are those of ``$EXPORT_PIPELINE_DATA``. Pictures that an
-interrupted study has made lie in ``.study`` of the output folder, by the weights that made them, and are not made anew.
+Photographs and paintings are those of ``$EXPORT_PIPELINE_DATA``; the pictures that are shown are of photographs that
+are built in. Pictures that an interrupted study has made lie in ``.study`` of the output folder, by the weights that
+made them, and are not made anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -29,18 +31,20 @@ from PIL import Image
 from export_pipeline.errors import PipelineError
 from export_pipeline.files import sha256, write_text, written_aside
 from export_pipeline.images import fit, list_images, load_image, save_image
-from export_pipeline.report.machine import machine
+from export_pipeline.report.machine import cores, machine
 from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.train import builtin
 from export_pipeline.train.gatys import Optimization, stylize
 from export_pipeline.train.loss_network import DISTILLED, LossNetwork, distilled
 from export_pipeline.train.weights import vgg19_weights
 from export_pipeline.verify.quality import CONTENT_LAYER, STYLE_LAYERS, STYLE_SIDE, gram, relative
 from models.vgg import STAGES, vgg19
 from tests.benchmarks import distilled_page
+from tests.benchmarks.distilled_page import TITLES
 from tests.benchmarks.network_cost import costs
 
 FOLDER = Path("artifacts/loss_network")
-SHOWN = 4  # pairs of the sheet
+SHOWN = ("astronaut", "coffee", "china")  # built in, so that the sheet may be shown
 RECORD, SHEET, WORK = "study.json", "study.jpg", ".study"
 SLIMMED = "distilled-slimmed.weights"
 
@@ -53,6 +57,13 @@ class Pair:
     style: str
     photo: np.ndarray
     painting: np.ndarray
+
+
+def shown_pairs(data: Path, side: int) -> list[Pair]:
+    """Photographs that are built in, each with a painting."""
+    paintings = [(path.stem, load_image(path)) for path in list_images(data / "styles")]
+    chosen = zip(SHOWN, itertools.cycle(paintings), strict=False)
+    return [Pair(name, style, fit(builtin.photographs()[name], side, side), image) for name, (style, image) in chosen]
 
 
 @dataclass(frozen=True)
@@ -120,32 +131,33 @@ def painted(entry: Entry, pair: Pair, how: Optimization, work: Path) -> dict[str
     """Make a picture, or take the one that lies there: where it lies, and what it took."""
     folder = work / f"{entry.name}-{entry.key[:12]}-{how.evaluations}-{pair.photo.shape[0]}"
     picture, record = (folder / f"{pair.photograph}-{pair.style}{suffix}" for suffix in (".png", ".json"))
-    if not record.is_file():
+    if not record.is_file() or "processors" not in json.loads(record.read_text()):
         assert entry.network is not None
         begun = time.perf_counter()
         made = stylize(pair.photo, [pair.painting], entry.network, how)
         seconds = time.perf_counter() - begun
         save_image(picture, made.picture)
-        write_text(record, json.dumps({"seconds": round(seconds, 3), "evaluations": made.evaluations}))
+        took = {"seconds": round(seconds, 3), "processors": cores(), "evaluations": made.evaluations}
+        write_text(record, json.dumps(took))
     return {"picture": picture, **json.loads(record.read_text())}
 
 
-def stylized(networks: Sequence[Entry], chosen: Sequence[Pair], how: Optimization, work: Path) -> Iterator[Any]:
-    """A row for each pair and network, the networks in turns; and the pictures of each pair."""
+def stylized(
+    networks: Sequence[Entry], chosen: Sequence[Pair], how: Optimization, work: Path
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Rows by network for each pair, the networks in turns."""
     judge = Judge()
     for number, pair in enumerate(chosen, 1):
         rows: dict[str, dict[str, Any]] = {}
-        pictures: dict[str, np.ndarray] = {}
         for entry in networks:
             if entry.network is None:
                 continue
             made = painted(entry, pair, how, work)
-            pictures[entry.name] = load_image(made.pop("picture"))
-            judged = judge.judged(pictures[entry.name], pair)
+            judged = judge.judged(load_image(made.pop("picture")), pair)
             rows[entry.name] = {"photograph": pair.photograph, "style": pair.style, **made, **judged}
         styles = "  ".join(f"{name} {row['style_distance']:.4f}" for name, row in rows.items())
         print(f"pair {number} of {len(chosen)}: {pair.photograph} after {pair.style}  {styles}", flush=True)
-        yield rows, pictures
+        yield rows
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -158,11 +170,14 @@ def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return means
 
 
-def sheet(path: Path, chosen: Sequence[Pair], pictures: Sequence[Mapping[str, np.ndarray]]) -> None:
-    """Photo, painting and pictures of the first pairs, side by side."""
+def sheet(path: Path, networks: Sequence[Entry], chosen: Sequence[Pair], how: Optimization, work: Path) -> None:
+    """Photo, painting and the pictures by each network, side by side."""
     blocks = []
-    for pair, made in zip(chosen[:SHOWN], pictures, strict=False):
-        shown = {pair.photograph: pair.photo, pair.style: fit(pair.painting, *pair.photo.shape[:2]), **made}
+    for pair in chosen:
+        shown = {pair.photograph: pair.photo, pair.style: fit(pair.painting, *pair.photo.shape[:2])}
+        for entry in networks:
+            if entry.network is not None:
+                shown[TITLES[entry.name]] = load_image(painted(entry, pair, how, work)["picture"])
         blocks.append([Tile(caption, image) for caption, image in shown.items()])
     with written_aside(path) as aside:
         Image.fromarray(laid_out(blocks)).save(aside, quality=80, optimize=True)
@@ -176,8 +191,8 @@ def study(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     sizes = {256: options.runs} if options.no_large else {256: options.runs, 3000: options.large_runs}
     measured = costs(networks[0].network, networks[1].network, DISTILLED, sizes)
     how = Optimization(iterations=options.evaluations, evaluations=options.evaluations)
-    rows, pictures = zip(*stylized(networks, chosen, how, work), strict=True)
-    sheet(options.output / SHEET, chosen, pictures)
+    rows = list(stylized(networks, chosen, how, work))
+    sheet(options.output / SHEET, networks, shown_pairs(data, options.side), how, work)
     found = []
     for entry in networks:
         about: dict[str, Any] = {"name": entry.name, "weights": entry.key, "reason": entry.reason}

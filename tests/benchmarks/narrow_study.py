@@ -31,7 +31,7 @@ from export_pipeline.train.fit import Run, fit
 from export_pipeline.train.weights import vgg_weights
 from export_pipeline.verify import StyleJudge
 
-RECIPE = Path("export_pipeline/recipes/starry_night_small.toml")
+RECIPE = Path("tests/benchmarks/narrow.toml")
 HEADINGS = ("seed", "network", "parameters", "steps", "style distance", "content distance")
 Judge = Callable[[Any], Quality]
 

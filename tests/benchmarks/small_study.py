@@ -1,4 +1,4 @@
-"""How small a network can go: float, 8, 6 and 4 bits, half of it zeros, and zeros and 4 bits together.
+"""How small a network can go: in 8, 6, 4 and 3 bits, in widths chosen by layer, half of it zeros, zeros and 4 bits.
 
 ``python -m tests.benchmarks.small_study -o FOLDER`` starts every variant at
 ``artifacts/compression/network.safetensors``, fine-tunes it where it is pruned or its values are trained, exports it,
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
 
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline import coding
+from export_pipeline.compress.plan import packed_bytes
 from export_pipeline.errors import CheckFailed
 from export_pipeline.files import write_text
 from export_pipeline.pipeline import Pipeline, opened
@@ -27,9 +30,7 @@ from export_pipeline.recipe import Recipe, read_toml
 from export_pipeline.report.machine import machine
 from export_pipeline.report.size import size_of
 
-RECIPE = Path("export_pipeline/recipes/starry_night_small.toml")
-CHECKPOINT = Path("artifacts/compression/network.safetensors")
-IMAGES = 8
+RECIPE = Path("tests/benchmarks/small.toml")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Variant:
     name: str
     compress: dict[str, Any]
     targets: tuple[str, ...]
+
+
+def uniform_bytes(bits: int) -> int:
+    """Of all kernels of the committed network with *bits* everywhere, which widths chosen by layer are held against."""
+    base = Recipe.load(RECIPE)
+    with safe_open(base.path(str(base.train.warm_start)), framework="np") as file:
+        shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 - not a dict
+    return sum(packed_bytes(math.prod(shape), bits) for shape in shapes if len(shape) == 4)
 
 
 def variants(steps: int) -> tuple[Variant, ...]:
@@ -58,25 +67,25 @@ def variants(steps: int) -> tuple[Variant, ...]:
         Variant("8-bit", {"bits": 8}, tables),
         Variant("6-bit", {"bits": 6}, tables),
         Variant("4-bit", {"bits": 4}, tables),
+        Variant("4-bit's bytes, widths by layer", {"weight_bytes": uniform_bytes(4)}, tables),
         Variant("4-bit, trained", {"bits": 4, "cluster": trained}, tables),
+        Variant("3-bit", {"bits": 3}, tables),
+        Variant("3-bit's bytes, widths by layer", {"weight_bytes": uniform_bytes(3)}, tables),
         Variant("50 % sparse", pruned, ("mlpackage-sparse", "mlmodel-int8", "tflite-dynamic")),
         Variant("50 % sparse, 4-bit", {**pruned, "bits": 4, "cluster": trained}, (tables[0], "mlpackage-joint")),
     )  # fmt: skip
 
 
 def recipe_of(variant: Variant) -> Recipe:
-    """The committed bundle's recipe, which trains nothing, with the compression and the files of *variant*."""
+    """The recipe that starts from the committed network, with the compression and the files of *variant*."""
     data = read_toml(RECIPE)
-    data["train"] |= {"warm_start": str(CHECKPOINT.resolve()), "steps": 0}
     data["export"]["targets"] = list(variant.targets)
     data["compress"] = variant.compress
-    data["verify"]["images"] = IMAGES
-    data["report"] = {}
     return Recipe.parse(data, where=variant.name, folder=RECIPE.parent)
 
 
 def rows(variant: Variant, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
-    """One row a file, and one of the weights alone in the compact container, which holds the network as it is."""
+    """One row a file, and one of the weights alone in the compact container, where *variant* has changed them."""
     judged = {row.target: row for row in pipeline.parity}
     for model in pipeline.exported:
         row, size = judged[model.target], size_of(pipeline.work / "export" / model.file)
@@ -86,6 +95,8 @@ def rows(variant: Variant, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
             **size.model_dump(),
             **{key: getattr(row, key) for key in ("psnr", "content_distance", "style_distance", "status", "reason")},
         }
+    if not variant.compress and variant.name != "float":
+        return
     model, _ = pipeline.compressed
     first = judged[variant.targets[0]]
     distances = {"content_distance": first.float_content_distance, "style_distance": first.float_style_distance}
@@ -126,7 +137,14 @@ def main() -> None:
             for row in rows(variant, pipeline):
                 found.append(row)
                 print(json.dumps(row), flush=True)
-    record = {"machine": machine().model_dump(), "steps": options.steps, "rows": found}
+    base = Recipe.load(RECIPE)
+    record = {
+        "machine": machine().model_dump(),
+        "steps": options.steps,
+        "photographs": base.verify.images,
+        "size": f"{base.export.width}x{base.export.height}",
+        "rows": found,
+    }
     write_text(options.output / "small.json", json.dumps(record, indent=1) + "\n")
 
 

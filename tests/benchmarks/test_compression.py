@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def test_the_pages_are_those_of_their_records() -> None:
     assert (compression.FOLDER / "README.md").read_text() == drawn
     folder = Path("artifacts/loss_network")
     assert (folder / "README.md").read_text() == distilled_page.text(folder)
+
+
+@pytest.mark.parametrize("module", sorted({study.module for study in compression.ALL}))
+def test_the_studies_can_start(module: str) -> None:
+    assert callable(import_module(f"{module}.cli" if module == "export_pipeline" else module).main)
 
 
 def test_the_recipes_of_the_studies_are_recipes() -> None:

@@ -2,7 +2,7 @@
 
 Photographs are stylized by optimization (Gatys et al., 2016; L-BFGS, Byrd et al., 1995), once with the float VGG-19
 and once with each clustered one; the original judges all of the pictures. The photographs are built in; the paintings
-are those of ``$EXPORT_PIPELINE_DATA/styles``, or the project's own where that is not set.
+are the first of ``$EXPORT_PIPELINE_DATA/styles``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,16 +33,13 @@ from export_pipeline.verify import StyleJudge
 
 SIDE = 256
 PHOTOGRAPHS = ("astronaut", "coffee")
-MOST_STYLES = 1
+STYLES = 2
 WIDTHS = (8, 7, 6, 5, 4, 3, 2, 1)
 
 
-def styles() -> dict[str, np.ndarray]:
+def styles(data: Path) -> dict[str, np.ndarray]:
     """The paintings, by name."""
-    folder = os.environ.get("EXPORT_PIPELINE_DATA")
-    if not folder:
-        return {"builtin": builtin.style_image()}
-    return {path.stem: load_image(path) for path in sorted((Path(folder) / "styles").glob("*.jpg"))}
+    return {path.stem: load_image(path) for path in sorted((data / "styles").glob("*.jpg"))[:STYLES]}
 
 
 def clustered(weights: Weights, bits: int) -> tuple[Weights, dict[str, float]]:
@@ -63,12 +61,12 @@ def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {"bytes": size.bytes, "deflated_bytes": size.deflated_bytes}
 
 
-def study(folder: Path, evaluations: int) -> dict[str, Any]:
+def study(folder: Path, data: Path, evaluations: int) -> dict[str, Any]:
     """Every pair at every width; the pictures of the first pair lie in *folder*, from float to one bit."""
     how = Optimization(iterations=evaluations, evaluations=evaluations)
     original = vgg19_weights()
     photographs = {name: fit(builtin.photographs()[name], SIDE, SIDE) for name in PHOTOGRAPHS}
-    paintings = dict(list(styles().items())[:MOST_STYLES])
+    paintings = styles(data)
     judges = {name: StyleJudge(original, painting) for name, painting in paintings.items()}
     float_bytes = sum(kernel.nbytes + bias.nbytes for kernel, bias in original.values())
     rows: list[dict[str, Any]] = []
@@ -99,8 +97,11 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--evaluations", type=int, default=30, help="of the loss, for each picture (default: 30)")
     options = parser.parse_args()
+    data = os.environ.get("EXPORT_PIPELINE_DATA")
+    if not data:
+        sys.exit("EXPORT_PIPELINE_DATA names no folder with styles/")
     options.output.mkdir(parents=True, exist_ok=True)
-    found = study(options.output, options.evaluations)
+    found = study(options.output, Path(data), options.evaluations)
     write_text(options.output / "vgg.json", json.dumps(found, indent=1) + "\n")
 
 

@@ -193,8 +193,9 @@ def main() -> None:
     versions = ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
     page = (
         f"# The width multiplier\n\nFiles for {options.side}x{options.side} images; latency on one thread of "
-        f"{machine.processor} ({machine.cores} cores, {machine.system}), all files in turns. Distances where a trained "
-        f"checkpoint was given. {versions}, Python {machine.python}.\n\n{table(rows)}\n\n"
+        f"{machine.processor} ({machine.cores} cores, {machine.system}), all files in turns. Distances, means of "
+        f"{options.images} photographs, where a trained checkpoint was given. {versions}, Python "
+        f"{machine.python}.\n\n{table(rows)}\n\n"
         "![parameters, bytes and latency by width](width_study.png)\n"
     )
     write_text(folder / "width_study.md", page)
