@@ -20,7 +20,7 @@ from export_pipeline.sweep.picks import TOLERANCE, check_tolerance
 from export_pipeline.sweep.plots import WORTHS
 from export_pipeline.sweep.point import broken, read_result, run_point
 from export_pipeline.sweep.processes import Failure, run_jobs
-from export_pipeline.sweep.render import terminal
+from export_pipeline.sweep.render import TITLE, terminal
 from export_pipeline.sweep.stages import Stage, point_key, shared, stages_of
 from export_pipeline.wiring import checked_recipe
 
@@ -129,7 +129,7 @@ def _refuse_foreign(out: Path) -> None:
         return
     page = out / PAGE
     names = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else {""}
-    if names and not (names <= RESULTS and page.is_file() and page.read_text("utf-8").startswith("# Sweep of ")):
+    if names and not (names <= RESULTS and page.is_file() and page.read_text("utf-8", "replace").startswith(TITLE)):
         raise UsageError(
             f"{out} exists and is not a sweep; it is not overwritten. Choose another output folder, or an empty one."
         )

@@ -9,6 +9,9 @@ from export_pipeline.report.tables import Table, markdown_table, text_table
 from export_pipeline.sweep.grid import shown
 from export_pipeline.sweep.model import FileResult, Sweep, SweptPoint
 
+# A page that begins with it is a sweep's.
+TITLE = "# Sweep of "
+
 
 def markdown(sweep: Sweep, pictures: Sequence[str]) -> str:
     """The page; *pictures* are files beside it."""
@@ -17,7 +20,7 @@ def markdown(sweep: Sweep, pictures: Sequence[str]) -> str:
     axes = "; ".join(f"`{path}` = {', '.join(map(shown, values))}" for path, values in record.settings.items())
     versions = ", ".join(f"{name} {version}" for name, version in record.libraries.items())
     parts = [
-        f"# Sweep of {record.name}",
+        f"{TITLE}{record.name}",
         f"{len(record.points)} points: {axes}.",
         f"Speed and memory are of {machine.processor}, {machine.cores} cores, {machine.system}, Python "
         f"{machine.python}: they compare files with each other and are not a phone's. Made and run with {versions}.",

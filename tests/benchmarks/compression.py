@@ -15,14 +15,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export_pipeline.files import write_text
+from tests.benchmarks import compression_page as texts
+from tests.benchmarks.compression_page import Record, device
 
 FOLDER = Path("artifacts/compression")
 CHECKPOINT = Path("artifacts/compression/network.safetensors")
 STUDIES = "tests.benchmarks"
-Record = dict[str, Any]
 _MISSING = "it has not been made here; `make study` does"
 _BROKEN = "points of it could not be run; `make study` tries them again"
 
@@ -39,245 +39,40 @@ class Study:
     needs_data: bool = False
 
 
-def table(heading: str, *rows: str) -> Iterator[str]:
-    """Markdown: cells are separated by ``|`` already."""
-    yield f"| {heading} |"
-    yield "|" + " --- |" * (heading.count("|") + 1)
-    for row in rows:
-        yield f"| {row} |"
-
-
-def small(found: Record) -> Iterator[str]:
-    """How small the committed network can go."""
-    yield (
-        f"Variants that train do so for {found['steps']} steps a stage. Content and style distance of each file, means "
-        f"of {found['photographs']} photographs at {found['size']}; export PSNR is against the network as compressed, "
-        "so it tells what the file loses, not what compression does. Widths by layer are chosen for as many "
-        "bytes as one width takes everywhere; where nothing else errs less, they are that width."
-    )
-    yield ""
-    rows = [
-        f"{row['variant']} | {row['file']} | {row['bytes']:,} | {row['deflated_bytes']:,} | "
-        f"{_number(row.get('psnr'), 1)} | {_number(row['content_distance'], 4)} | "
-        f"{_number(row['style_distance'], 4)} | {row.get('status', '-').upper()} {row.get('reason', '')}".rstrip()
-        for row in found["rows"]
-    ]
-    yield from table("variant | file | bytes | deflated | export PSNR dB | content | style | status", *rows)
-
-
-def vgg(found: Record) -> Iterator[str]:
-    """What a clustered loss network costs."""
-    size = f"{found['side']}x{found['side']}"
-    pairs = ", ".join(f"{pair['photograph']} after {pair['style']}" for pair in found["widths"][0]["pairs"])
-    yield (
-        f"Stylization by {found['evaluations']} evaluations of L-BFGS at {size}, judged by the original: means "
-        f"of {pairs}. The released weights are tables of 256 values a layer already, so 8 bits lose nothing."
-    )
-    yield ""
-    base = found["widths"][0]["style_distance"]
-    rows = [
-        f"{row['bits']} | {row['bytes']:,} | {_number(row.get('deflated_bytes'), 0)} | "
-        f"{_number(row.get('relative_squared_error'), 6)} | {row['style_distance']:.4f} | "
-        f"{row['style_distance'] / base - 1:+.1%} | {row['content_distance']:.4f}"
-        for row in found["widths"]
-    ]
-    yield from table("bits | bytes | deflated | relative squared error | style | against float | content", *rows)
-    yield ""
-    yield "![the same photograph by the float network and by 8 to 1 bits](vgg.jpg)"
-
-
-def load(found: Record) -> Iterator[str]:
-    """How fast the container loads."""
-    apart = found["slowest_over_fastest"]
-    yield f"{found['what']}; {found['runs']} interleaved runs. Slowest over fastest: {apart:.2f}."
-    yield ""
-    rows = [f"{row['bits']} | {row['bytes']:,} | {row['median_ms']:.0f}" for row in found["widths"]]
-    yield from table("bits | bytes | median ms", *rows)
-
-
-def clustering(found: Record) -> Iterator[str]:
-    """k-means against the exact optimum."""
-    rows = [
-        f"{row['values']:,} | {row['bits']} | "
-        + (
-            f"{row['above_optimum']:.1e} | {row['cpu_seconds']:.2f} | {row['kmeans1d']['cpu_seconds']:.2f}"
-            if isinstance(row["kmeans1d"], dict)
-            else f"{row['kmeans1d']} | - | -"
-        )
-        for row in found["against_kmeans1d_continuous"]
-    ]
-    yield from table("values | bits | above the optimum | seconds | kmeans1d, seconds", *rows)
-    yield ""
-    yield f"All 16 convolutions of VGG-19, {found['values']:,} weights, processor seconds on one core:"
-    yield ""
-    rows = [
-        f"{row['values']} | {row['bits']} | {row['cpu_seconds']:.1f} | {row['most_proven_above_optimum']:.1e}"
-        for row in found["totals"]
-    ]
-    yield from table("values | bits | seconds | proven above the optimum, at most", *rows)
-
-
-def sensitivity(found: Record) -> Iterator[str]:
-    """k-means that weighs errors, and that does not."""
-    side = found["side"]
-    yield (
-        f"The mean squared error of the pictures, 0..255, of {found['photographs']} held-out photographs at "
-        f"{side}x{side}, against those of the network before; every kernel of it clustered to one width, its errors "
-        "weighed by `compress.cluster.sensitivity`. Tables are not trained."
-    )
-    yield ""
-    widths = list(found["rows"][0]["errors"])
-    rows = [
-        f"{row['sensitivity']} | " + " | ".join(f"{row['errors'][width]:.4g}" for width in widths)
-        for row in found["rows"]
-    ]
-    yield from table(f"sensitivity | {' | '.join(f'{width} bits' for width in widths)}", *rows)
-
-
-def narrow(found: Record) -> Iterator[str]:
-    """Structured pruning beside training from scratch."""
-    yield "`small` at alpha 0.5, trained on 128-pixel crops, judged at 256x256; both narrow networks saw equal steps."
-    yield ""
-    rows = [
-        f"{row['network']} | {row['parameters']:,} | {row['steps']} | {row['style distance']:.4f} | "
-        f"{row['content distance']:.4f}"
-        for row in found["rows"]
-    ]
-    yield from table("network | parameters | steps | style | content", *rows)
-
-
-def bits(found: Record) -> Iterator[str]:
-    """The committed network at 8 to 1 bits."""
-    yield f"Every kernel in 2^bits values, nothing trained. {_of_sweep(found, 'bits')}"
-    yield ""
-    yield from _points(found, "bits", "compress.bits", "d")
-    yield ""
-    yield "![one photograph by the float network and at 8 to 1 bits](bits/sheet.jpg)"
-
-
-def sparse(found: Record) -> Iterator[str]:
-    """The committed network at rising sparsity."""
-    compress = found["recipe"]["compress"]
-    schedule = compress["schedule"].replace("_", " ")
-    yield (
-        f"Single weights, the smallest of each kernel, set to zero on a {schedule} schedule until step "
-        f"{compress['end_step']} of {compress['steps']} steps of fine-tuning. {_of_sweep(found, 'sparsity')}"
-    )
-    yield ""
-    yield from _points(found, "zeros", "compress.final_sparsity", ".0%")
-    yield ""
-    yield "![one photograph by the float network and with 80 to 10 % zeros](sparsity/sheet.jpg)"
-
-
-def forms(found: Record) -> Iterator[str]:
-    """Bytes in every form of a file."""
-    yield (
-        "The committed network with kernels of few values (quantiles of its own) and of zeros (its smallest weights), "
-        f"nothing trained, at {found['side']}x{found['side']}: bytes of the file as it lies, in brackets deflated. "
-        "A dash: the target has no form for such kernels."
-    )
-    yield ""
-    targets = [target for target in _targets(found) if not target.startswith("converter")]
-    yield from table(f"kernels | {' | '.join(targets)}", *_sizes(found, targets))
-    yield ""
-    yield (
-        "By TensorFlow's converter alone, which has a sparse form for TFLite (`EXPERIMENTAL_SPARSITY`), and by ours. "
-        "Its 8 bits leave kernels of less than 1,024 values in float32."
-    )
-    yield ""
-    converted = [target for target in _targets(found) if target.startswith("converter")]
-    rows = [row for row in found["rows"] if converted[0] in row["sizes"]]
-    converted = [*converted, "tflite-dynamic"]
-    yield from table(f"kernels | {' | '.join(converted)}", *_sizes({"rows": rows}, converted))
-
-
-def _targets(found: Record) -> list[str]:
-    return list(dict.fromkeys(target for row in found["rows"] for target in row["sizes"]))
-
-
-def _sizes(found: Record, targets: list[str]) -> Iterator[str]:
-    for row in found["rows"]:
-        sizes = [row["sizes"].get(target) for target in targets]
-        yield f"{row['kernels']} | {' | '.join(map(_size, sizes))}"
-
-
-def _size(size: Record | None) -> str:
-    if size is None:
-        return "-"
-    return f"SKIPPED {size['skipped']}" if "skipped" in size else f"{size['bytes']:,} ({size['deflated_bytes']:,})"
-
-
-def _of_sweep(found: Record, folder: str) -> str:
-    """What its distances are of, and where the whole sweep lies."""
-    start = next(point["result"]["float_network"] for point in found["points"] if point["result"]["files"])
-    recipe = found["recipe"]
-    return (
-        f"Distances are means of {recipe['verify']['images']} photographs at {recipe['export']['width']}x"
-        f"{recipe['export']['height']}, PSNR is against the float network as trained, whose content distance is "
-        f"{_number(start['content_distance'], 4)} and style distance {_number(start['style_distance'], 4)}. "
-        f"[The whole sweep]({folder}/sweep.md)."
-    )
-
-
-def _points(found: Record, heading: str, setting: str, form: str) -> Iterator[str]:
-    """A row for each file of each point of a sweep over *setting*."""
-    rows = []
-    for point in found["points"]:
-        value, result = format(point["overrides"][setting], form), point["result"]
-        if not result["files"]:
-            rows += [f"{value} | - | - | - | - | - | - | {result['status'].upper()} {result['reason']}"]
-        rows += [
-            f"{value} | {file['target']} | {file['size']['bytes']:,} | {file['size']['deflated_bytes']:,} | "
-            f"{_number(file['psnr'], 1)} | {_number(file['content_distance'], 4)} | "
-            f"{_number(file['style_distance'], 4)} | {file['status'].upper()} {'; '.join(file['reasons'])}".rstrip()
-            for file in result["files"]
-        ]
-    yield from table(f"{heading} | file | bytes | deflated | PSNR dB | content | style | status", *rows)
-
-
-def linked(page: str) -> Callable[[Record], Iterator[str]]:
-    """The text of a study that draws a page of its own."""
-
-    def text(_: Record) -> Iterator[str]:
-        yield f"[{page}]({page})"
-
-    return text
-
-
 ALL = (
     Study(
         "How small the committed network goes",
-        "small.json", f"{STUDIES}.small_study", ("-o", str(FOLDER)), small, needs_data=True,
+        "small.json", f"{STUDIES}.small_study", ("-o", str(FOLDER)), texts.small, needs_data=True,
     ),
     Study(
         "One photograph at 8 to 1 bits",
         "bits/sweep.json", "export_pipeline",
         ("sweep", "tests/benchmarks/bits.toml", "--set", "compress.bits=8,7,6,5,4,3,2,1", "-o", str(FOLDER / "bits")),
-        bits, needs_data=True,
+        texts.bits, needs_data=True,
     ),
     Study(
         "More and more zeros",
         "sparsity/sweep.json", "export_pipeline",
         ("sweep", "tests/benchmarks/sparsity.toml",
          "--set", "compress.final_sparsity=0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8", "-o", str(FOLDER / "sparsity")),
-        sparse, needs_data=True,
+        texts.sparse, needs_data=True,
     ),
     Study(
         "Few values and zeros in every form of a file",
-        "forms.json", f"{STUDIES}.forms_study", ("-o", str(FOLDER / "forms.json")), forms,
+        "forms.json", f"{STUDIES}.forms_study", ("-o", str(FOLDER / "forms.json")), texts.forms,
     ),
     Study(
         "VGG-19 in 1 to 8 bits, and what style transfer loses",
-        "vgg.json", f"{STUDIES}.vgg_width_study", ("-o", str(FOLDER)), vgg, needs_data=True,
+        "vgg.json", f"{STUDIES}.vgg_width_study", ("-o", str(FOLDER)), texts.vgg, needs_data=True,
     ),
-    Study("Loading VGG-19", "load.json", f"{STUDIES}.load_speed", ("-o", str(FOLDER / "load.json")), load),
+    Study("Loading VGG-19", "load.json", f"{STUDIES}.load_speed", ("-o", str(FOLDER / "load.json")), texts.load),
     Study(
         "k-means against the optimum",
-        "kmeans.json", f"{STUDIES}.kmeans_speed", ("-o", str(FOLDER / "kmeans.json")), clustering,
+        "kmeans.json", f"{STUDIES}.kmeans_speed", ("-o", str(FOLDER / "kmeans.json")), texts.clustering,
     ),
     Study(
         "What weighing errors is worth",
-        "sensitivity.json", f"{STUDIES}.sensitivity_study", ("-o", str(FOLDER / "sensitivity.json")), sensitivity,
+        "sensitivity.json", f"{STUDIES}.sensitivity_study", ("-o", str(FOLDER / "sensitivity.json")), texts.sensitivity,
         needs_data=True,
     ),
     Study(
@@ -285,14 +80,14 @@ ALL = (
         "narrow.json", f"{STUDIES}.narrow_study",
         ("-o", str(FOLDER / "narrow.json"),
          "--steps", "800", "--rounds", "2", "--filters", "0.25", "--round-steps", "200"),
-        narrow, needs_data=True,
+        texts.narrow, needs_data=True,
     ),
     Study(
         "The width multiplier",
         "widths/width_study.json", f"{STUDIES}.width_study",
         ("-o", str(FOLDER / "widths"), "--style", "$EXPORT_PIPELINE_DATA/styles/starry_night.jpg",
          "--trained", str(CHECKPOINT), "artifacts/starry_night_johnson/checkpoint.safetensors"),
-        linked("widths/width_study.md"), needs_data=True,
+        texts.linked("widths/width_study.md"), needs_data=True,
     ),
 )  # fmt: skip
 
@@ -326,14 +121,6 @@ def _read(path: Path) -> Record:
     return found
 
 
-def device(found: Record) -> str:
-    """Processor and versions, from whichever form the record has them in."""
-    about = found.get("machine") or found.get("device") or found
-    versions = about.get("libraries") or about.get("versions") or found.get("libraries", {})
-    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{about['processor']}; {listed}" if "processor" in about else listed
-
-
 def page(records: list[tuple[Study, Record | str]]) -> str:
     """The whole page."""
     lines = [
@@ -351,10 +138,6 @@ def page(records: list[tuple[Study, Record | str]]) -> str:
             continue
         lines += [*study.text(found), "", f"*{device(found)}*"]
     return "\n".join(lines) + "\n"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from export_pipeline.files import write_text
 from models.vgg import STAGES
-from tests.benchmarks.compression import device, table
+from tests.benchmarks.compression_page import device, table
 
 Record = dict[str, Any]
 TITLES = {"vgg19": "VGG-19, the original", "distilled": "distilled", "slimmed": "FP-slimmed"}
