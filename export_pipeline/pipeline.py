@@ -322,6 +322,9 @@ def opened(
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
+    from export_pipeline.train.shares import one_thread_an_operation
+
+    one_thread_an_operation(recipe)
     pipeline = Pipeline(checked_recipe(recipe, plan_bytes), Path(out), **listeners)
     foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
     if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 
 import export_pipeline  # noqa: F401 - chooses Keras 2 before any test loads TensorFlow
+from export_pipeline.cores import cores
+
+# Builds may choose the threads of TensorFlow's operations before it starts. Which test of a process comes first must
+# not decide it for the others; processes that tests start inherit this.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(cores()))
 
 # A test that passes passes everywhere: fixed examples, and no deadline on a busy machine.
 hypothesis.settings.register_profile("project", derandomize=True, deadline=None, database=None)

@@ -26,7 +26,7 @@ else:
 STAGES = ("train", "compress", "export", "verify", "report")
 FLOORS = (
     ("errors",),
-    ("cache", "casting", "files", "kmeans", "printable", "quiet", "signature", "table"),
+    ("cache", "casting", "cores", "files", "kmeans", "printable", "quiet", "signature", "table"),
     ("compress_table", "rounds"),
     ("coding", "compression", "exported", "images", "parity", "recipe", "weight_files"),
     ("distill_recipe",),

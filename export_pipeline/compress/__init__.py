@@ -17,7 +17,7 @@ from export_pipeline.compress import cluster as clustering
 from export_pipeline.compress.fold import fold_input_scale
 from export_pipeline.compress.layers import convolutions, require_known, require_left, sparsities, taken
 from export_pipeline.compress.plan import Plan, make_plan, read_plan, require_enough, require_whole
-from export_pipeline.compress.prune import set_step, settle, sparsity, weights_left, wrap
+from export_pipeline.compress.prune import masking, settle, sparsity, weights_left, wrap
 from export_pipeline.compress.sensitivity import Importance, weigh
 from export_pipeline.compress.structured import narrow, require_spare, surely_left
 from export_pipeline.compress.tools import Tools, Train
@@ -122,7 +122,7 @@ def prune(model: keras.Model, recipe: Recipe, train: Train) -> dict[str, float]:
     table = recipe.compress
     if table.prunes:
         pruned = wrap(model, table)
-        train(pruned, recipe, "prune", table.steps, table.learning_rate, lambda step: set_step(pruned, step))
+        train(pruned, recipe, "prune", table.steps, table.learning_rate, masking(pruned))
         settle(pruned, table)
     return sparsity(model)
 

@@ -6,9 +6,11 @@ as TensorFlow Model Optimization implements it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.compress.layers import convolutions, sparsities
@@ -44,18 +46,29 @@ def wrap(model: keras.Model, table: CompressTable) -> keras.Model:
     def wrapped(layer: Any) -> Any:
         if not final.get(layer.name):
             return layer
-        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule(table, final[layer.name]))
+        wrapper = tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule(table, final[layer.name]))
+        # Masks change between steps, by what :func:`masking` gives, and not with every call: a step may call it twice.
+        wrapper.call = lambda inputs, training=None: layer.call(inputs)
+        return wrapper
 
     return keras.models.clone_model(model, clone_function=wrapped)
 
 
-def set_step(pruned: keras.Model, step: int) -> None:
-    """Tell the wrappers of *pruned* how many steps were made; they update their masks when it is due.
+def masking(pruned: keras.Model) -> Callable[[int], None]:
+    """What is to be called before each step of *pruned* with its number, from 0: masks are updated where it is due.
 
-    They count the step that comes themselves, so the first step is step 1 of a schedule.
+    The first step is step 1 of a schedule.
     """
-    for layer in _wrappers(pruned):
-        layer.pruning_step.assign(step)
+    wrappers = _wrappers(pruned)
+
+    @tf.function
+    def update(step: Any) -> None:
+        for layer in wrappers:
+            layer.pruning_step.assign(step)
+            layer.pruning_obj.conditional_mask_update()
+            layer.pruning_obj.weight_mask_op()
+
+    return lambda step: update(tf.constant(step + 1, tf.int64))
 
 
 def settle(pruned: keras.Model, table: CompressTable) -> None:

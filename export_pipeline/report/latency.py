@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.cores import cores
 from export_pipeline.errors import ModelError, UsageError
-from export_pipeline.report.machine import cores, processor
+from export_pipeline.report.machine import processor
 from export_pipeline.report.model import LatencyResult
 from export_pipeline.report.worker import ask
 from export_pipeline.runtimes import check_there, runtime_class

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
+from export_pipeline.cores import cores
 from export_pipeline.report.model import Machine
 
 # What makes, reads or runs a model file.
@@ -41,11 +41,6 @@ def machine() -> Machine:
         python=platform.python_version(),
         libraries=libraries(),
     )
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -89,11 +89,13 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _set_threads(tf: Any, threads: int | None) -> None:
-    if threads is None or tf.config.threading.get_intra_op_parallelism_threads() == threads:
+    threading = tf.config.threading
+    now = (threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+    if threads is None or now == (threads, threads):
         return
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        threading.set_intra_op_parallelism_threads(threads)
+        threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError as error:
         raise ModelError(
             f"TensorFlow has started, so its number of threads cannot become {threads}. Do it in a fresh process."

@@ -67,7 +67,8 @@ def sweep(
             has been.
         OutputError: a result cannot be written.
     """
-    from export_pipeline.report.machine import cores, libraries
+    from export_pipeline.cores import cores
+    from export_pipeline.report.machine import libraries
 
     parallel = cores() if jobs is None else jobs
     if parallel < 1:

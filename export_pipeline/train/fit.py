@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from export_pipeline.train.checkpoint import (
 from export_pipeline.train.data import crops, photographs, style_image
 from export_pipeline.train.loss_network import loss_network
 from export_pipeline.train.losses import LOSSES, PerceptualLoss
+from export_pipeline.train.shares import sizes
 from export_pipeline.train.space_to_depth import space_to_depth_convolutions
 
 WARM_UP_STEPS = 50
@@ -99,6 +100,25 @@ def schedule(peak: float, steps: int) -> Any:
         warmup_steps=warm_up,
         decay_steps=max(1, steps - warm_up),
     )
+
+
+class Schedules(keras.optimizers.schedules.LearningRateSchedule):
+    """One :func:`schedule` of peak and steps after the other."""
+
+    def __init__(self, parts: Sequence[tuple[float, int]]) -> None:
+        self._parts = list(parts)
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate at *step*, from 0."""
+        rate, begin = tf.constant(0.0), 0
+        for peak, steps in self._parts:
+            rate = tf.where(step >= begin, schedule(peak, steps)(step - begin), rate)
+            begin += steps
+        return rate
+
+    def get_config(self) -> dict[str, Any]:
+        """Its argument."""
+        return {"parts": self._parts}
 
 
 @dataclass(frozen=True)
@@ -196,14 +216,20 @@ def train_step(model: keras.Model, run: Run, moving: Moving) -> Any:
     """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of LOSSES."""
     batch_size = run.recipe.train.batch_size
     perceptual_loss = PerceptualLoss(run.loss_network, run.style, run.recipe.train)
+    shares = sizes(model, batch_size, run.strategy)
 
-    def replica_step(photo: Any) -> Any:
+    def slopes(photo: Any) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape, space_to_depth_convolutions(model):
             losses = perceptual_loss(photo, model(photo, training=True))
             total = tf.nn.compute_average_loss(losses["total"], global_batch_size=batch_size)
         gradients = tape.gradient(total, model.trainable_variables)
+        return gradients, tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in LOSSES])
+
+    def replica_step(photo: Any) -> Any:
+        found = [slopes(share) for share in (tf.split(photo, shares) if shares[1:] else [photo])]
+        gradients = [tf.add_n(parts) for parts in zip(*(gradients for gradients, _ in found), strict=True)]
         moving.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in LOSSES])
+        return tf.add_n([values for _, values in found])
 
     @tf.function(reduce_retracing=True)
     def step(batch: Any) -> Any:

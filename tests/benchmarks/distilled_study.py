@@ -28,10 +28,11 @@ import numpy as np
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from PIL import Image
 
+from export_pipeline.cores import cores
 from export_pipeline.errors import PipelineError
 from export_pipeline.files import sha256, write_text, written_aside
 from export_pipeline.images import fit, list_images, load_image, save_image
-from export_pipeline.report.machine import cores, machine
+from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.train import builtin
 from export_pipeline.train.gatys import Optimization, stylize

@@ -1,15 +1,18 @@
 """Images per second of whole training steps, variant by variant, interleaved: ``make trainspeed``.
 
 The network is ``small`` at alpha 0.3 or ``johnson`` at 0.25, the crops are 256x256; the optimizer is part of a step,
-reading photographs is not.
+reading photographs is not. Batches with an image for each core are trained in shares, as builds train them.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,12 +23,15 @@ from export_pipeline import train as training  # isort: skip - loads TensorFlow 
 import tensorflow as tf
 import tf_keras as keras
 
+from export_pipeline.cores import cores
 from export_pipeline.recipe import Recipe
 from export_pipeline.train.loss_network import LossNetwork, loss_network
+from export_pipeline.train.shares import one_thread_an_operation
 from models.vgg import vgg19
 
 # The package has a function of that name.
 fit = import_module("export_pipeline.train.fit")
+NETWORKS = ("small", "johnson")
 CROP, RUNS, WARM_UP = 256, 9, 2
 
 
@@ -52,14 +58,24 @@ class Variant:
     loss: str = "vgg19"
     batch: int = 1
     bfloat16: bool = False
+    whole: bool = False
+
+    @property
+    def in_shares(self) -> bool:
+        """Whether a batch is trained in shares, as builds train those with an image for each core, unless *whole*."""
+        return self.batch >= cores() > 1 and not self.whole
+
+    @property
+    def recipe(self) -> Recipe:
+        """What a user would write."""
+        return Recipe.parse({
+            "model": {"network": self.network, "alpha": {"small": 0.3, "johnson": 0.25}[self.network]},
+            "train": {"loss_network": self.loss, "batch_size": self.batch},
+        })  # fmt: skip
 
     def step(self) -> Any:
         """One step of its training."""
-        alpha = {"small": 0.3, "johnson": 0.25}[self.network]
-        recipe = Recipe.parse({
-            "model": {"network": self.network, "alpha": alpha},
-            "train": {"loss_network": self.loss, "batch_size": self.batch},
-        })  # fmt: skip
+        recipe = self.recipe
         kept = fit.loss_network
         if self.bfloat16:
             fit.loss_network = lambda asked: Bfloat16(loss_network(asked).weights, loss_network(asked).roots)
@@ -71,34 +87,50 @@ class Variant:
             fit.loss_network = kept
 
     def __str__(self) -> str:
-        return f"{self.network}, {self.loss}{' in bfloat16' if self.bfloat16 else ''}, batch of {self.batch}"
+        batch = f"batch of {self.batch}{', whole' if self.whole else ''}"
+        return f"{self.network}, {self.loss}{' in bfloat16' if self.bfloat16 else ''}, {batch}"
 
 
 def images_per_second(variants: Sequence[Variant], runs: int = RUNS) -> dict[str, float]:
-    """Of each of *variants*, from the median of *runs* steps; they take turns."""
+    """Of each of *variants*, from the median of *runs* steps; they take turns.
+
+    TensorFlow's threads are those of a process: what is trained in shares runs in one, the rest in another.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    seconds: dict[Variant, list[float]] = {variant: [] for variant in variants}
+    with ProcessPoolExecutor(1, spawn) as whole, ProcessPoolExecutor(1, spawn) as shared:
+        for turn in range(runs + WARM_UP):
+            for variant, measured in seconds.items():
+                took = (shared if variant.in_shares else whole).submit(_seconds, variant, turn).result()
+                if turn >= WARM_UP:
+                    measured.append(took / variant.batch)
+    return {str(variant): 1 / statistics.median(values) for variant, values in seconds.items()}
+
+
+@cache
+def _step(variant: Variant) -> Any:
+    if variant.in_shares:
+        one_thread_an_operation(variant.recipe)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(0)
-    steps = {variant: variant.step() for variant in variants}
-    seconds: dict[Variant, list[float]] = {variant: [] for variant in variants}
-    random = np.random.default_rng(0)
-    for turn in range(runs + WARM_UP):
-        for variant, step in steps.items():
-            photo = random.uniform(0, 255, (variant.batch, CROP, CROP, 3)).astype(np.float32)
-            begun = time.perf_counter()
-            step(photo).numpy()
-            if turn >= WARM_UP:
-                seconds[variant].append((time.perf_counter() - begun) / variant.batch)
-    return {str(variant): 1 / statistics.median(values) for variant, values in seconds.items()}
+    return variant.step()
+
+
+def _seconds(variant: Variant, turn: int) -> float:
+    """Of one step of *variant* in this process; the first of them is traced."""
+    step = _step(variant)
+    photo = np.random.default_rng(turn).uniform(0, 255, (variant.batch, CROP, CROP, 3)).astype(np.float32)
+    begun = time.perf_counter()
+    step(photo).numpy()
+    return time.perf_counter() - begun
 
 
 def main() -> None:
     """Print a row for each variant."""
     variants = [
-        Variant(network, loss, batch)
-        for network in ("small", "johnson")
-        for loss in ("vgg19", "distilled")
-        for batch in (1, 2, 4)
+        Variant(network, loss, batch) for network in NETWORKS for loss in ("vgg19", "distilled") for batch in (1, 2, 4)
     ]
+    variants += [Variant(network, "distilled", batch, whole=True) for network in NETWORKS for batch in (2, 4)]
     found = images_per_second([*variants, Variant(bfloat16=True), Variant(loss="distilled", bfloat16=True)])
     base = found[str(Variant())]
     print(f"{'variant':<44}{'images/s':>9}{'ratio':>8}   median of {RUNS}, TensorFlow {tf.__version__}")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import models
 from export_pipeline.compress import finish, prune, sparsity
-from export_pipeline.compress.prune import schedule, set_step, wrap
+from export_pipeline.compress.prune import masking, schedule, wrap
 from export_pipeline.compress_table import CompressTable
 from export_pipeline.recipe import Recipe
 
@@ -177,9 +177,24 @@ def test_the_wrapped_network_computes_the_same_and_shares_the_weights() -> None:
     kernel = model.get_layer("down1_conv").kernel
     kernel.assign(kernel * 2)
     np.testing.assert_array_equal(pruned(PHOTO, training=False), model(PHOTO, training=False))
-    set_step(pruned, 5)
+    masking(pruned)(4)
     steps = [layer.pruning_step.numpy() for layer in pruned.layers if hasattr(layer, "pruning_step")]
     assert steps == [5] * 8
+
+
+def test_masks_change_between_steps_and_not_with_a_call() -> None:
+    """A step may call the network more than once, as where it has its batch in shares."""
+    model = network()
+    pruned = wrap(model, recipe(schedule="constant", final_sparsity=0.5, end_step=4, frequency=1, steps=4).compress)
+    pruned(PHOTO, training=True)
+    assert set(sparsity(model).values()) == {0.0}
+    masking(pruned)(0)
+    before = sparsity(model)
+    assert before["down1_conv"] == pytest.approx(0.5, abs=0.01)
+    pruned(PHOTO, training=True)
+    pruned(PHOTO, training=True)
+    assert sparsity(model) == before
+    assert {int(layer.pruning_step) for layer in pruned.layers if hasattr(layer, "pruning_step")} == {1}
 
 
 def test_sparsity_counts_zeros() -> None:

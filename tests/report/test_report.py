@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from export_pipeline.cores import cores
 from export_pipeline.errors import CheckFailed, ModelError, OutputError, UsageError
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import (
@@ -28,7 +29,7 @@ from export_pipeline.report import (
     render_pages,
     terminal,
 )
-from export_pipeline.report.machine import cores, libraries
+from export_pipeline.report.machine import libraries
 from export_pipeline.report.memory import peak_memory
 from export_pipeline.report.picture import IN_LINE
 from export_pipeline.report.schema import SCHEMAS, rendered, written

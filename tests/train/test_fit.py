@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import export_pipeline
 from export_pipeline.errors import CheckpointError, OutputError, TrainingError
 from export_pipeline.recipe import Recipe
 from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, network, restored, train
 from export_pipeline.train.fit import default_strategy
 from export_pipeline.train.losses import LOSSES
+from tests.train.processes import python, toml
 
 Make = Callable[..., Recipe]
-ROOT = Path(export_pipeline.__file__).parents[1]
 PHOTO = np.random.default_rng(0).uniform(0, 255, (1, 40, 32, 3)).astype(np.float32)
 
 
@@ -116,21 +111,6 @@ def wait(progress):
 
 train(Recipe.load(sys.argv[1]), Path(sys.argv[2]), wait)
 """
-
-
-def toml(recipe: Recipe) -> str:
-    """*recipe* as its user would have written it."""
-    tables = recipe.model_dump(exclude_none=True, include={"model", "train"})
-    lines = []
-    for name, table in tables.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-    return "\n".join(lines)
-
-
-def python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
 def test_a_run_killed_in_another_process_ends_as_if_nothing_had_happened(

@@ -1,0 +1,47 @@
+"""A batch in shares, one for each core, trained side by side with every operation on one thread.
+
+TensorFlow gives each operation all cores. Those of a small network are over before the other cores have begun, and
+most of them wait. Where every core has images of its own, none does.
+
+Threads are those of a process: what else it computes, image by image, has one core as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from export_pipeline.cores import cores
+from export_pipeline.recipe import Recipe
+
+
+def one_thread_an_operation(recipe: Recipe) -> None:
+    """Have batches trained in shares, if those of every part of *recipe*'s training have an image for each core.
+
+    To be called before TensorFlow starts. Where it has started, has a graphics processor, or is told otherwise by
+    ``TF_NUM_INTRAOP_THREADS``, all stays as it is.
+    """
+    tables = [table for table in (recipe.train, recipe.train.polish) if table is not None]
+    enough = min(table.batch_size for table in tables) >= cores() > 1
+    told = "TF_NUM_INTRAOP_THREADS" in os.environ or tf.config.list_physical_devices("GPU")
+    if not enough or told or recipe.model.norm == "batch":
+        return
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def sizes(model: keras.Model, batch_size: int, strategy: Any) -> list[int]:
+    """The shares that a batch of *model* is trained in: one for each core, or whole where operations have more threads.
+
+    A network that normalizes by the batch has it whole, and what *strategy* has divided is not divided again.
+    """
+    count = cores()
+    one_thread = tf.config.threading.get_intra_op_parallelism_threads() == 1
+    by_batch = any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.submodules)
+    if batch_size < count or not one_thread or by_batch or strategy.num_replicas_in_sync > 1:
+        return [batch_size]
+    return [batch_size // count + (index < batch_size % count) for index in range(count)]
