@@ -15,7 +15,13 @@ from tests.builds import COMMITTED, ROOT
 
 PUBLISHED_BYTES = 16_876
 PARAMETERS = {"small": 11_868, "johnson": 108_374}
-RELEASES = ("starry_night_johnson", "the_scream_small", "poppy_field_small")
+RELEASES = (
+    "starry_night_johnson",
+    "the_scream_small",
+    "the_scream_johnson",
+    "poppy_field_small",
+    "poppy_field_johnson",
+)
 BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES)]
 
 
