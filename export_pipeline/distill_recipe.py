@@ -22,6 +22,16 @@ class Phase(Table):
     steps: int = Field(ge=1, le=10_000_000)
     crop: int = Field(128, ge=32, le=SHORT_SIDE[0], description="side of the square crops, pixels")
     batch_size: int = Field(8, ge=1, le=256)
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, description="the peak of a new cosine; a phase without goes on with that of the one before"
+    )
+    painted: float = Field(0.0, ge=0, le=1, description="share of the crops that one of the painters has painted")
+    gram_weight: float = Field(
+        0.0,
+        ge=0,
+        description="of the errors of the Gram matrices at relu1_1 .. relu4_1, beside those of the features; where the "
+        "last phase has one, the embeddings stay as they were learned, else least squares fits them at the end",
+    )
 
 
 class DistillRecipe(Table):
@@ -33,6 +43,9 @@ class DistillRecipe(Table):
     baseline: bool = Field(False, description="train the kept filters without embedding beside, to compare with")
     content: str = Field(BUILTIN, description="a folder of photographs, or 'builtin'")
     paintings: str = Field(BUILTIN, description="a folder of paintings, or 'builtin'")
+    painters: tuple[str, ...] = Field(
+        (), strict=False, description="checkpoints of style networks, of whose pictures phases may have a share"
+    )
     hold_out: int = Field(2, ge=1, description="last photographs of the folder, by name, kept for measuring")
     learning_rate: float = Field(1e-3, gt=0, le=1)
     checkpoint_every: int = Field(200, ge=1, description="steps between two checkpoints")
@@ -44,6 +57,15 @@ class DistillRecipe(Table):
     def _logs_whole(self) -> Self:
         if self.checkpoint_every % LOG_EVERY:
             raise ValueError(f"checkpoint_every is {self.checkpoint_every}; it must be a multiple of {LOG_EVERY}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_painters(self) -> Self:
+        painted = any(phase.painted for phase in self.phases)
+        if painted and not self.painters:
+            raise ValueError("a phase has painted crops, but painters is empty; name checkpoints of style networks")
+        if self.painters and not painted:
+            raise ValueError("painters are named, but no phase has painted crops; give one a share, as painted = 0.5")
         return self
 
     _folder: Path = PrivateAttr(default=Path())

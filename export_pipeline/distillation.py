@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 FIRST_CROPS = 32  # of the first phase, that filters and embeddings start from
 LAST_CROPS = 128  # of the last phase, new ones, that the embeddings end with
 HELD_BATCH = 4
+UNDECIDED = ("name", "checkpoint_every", "bits")  # of a recipe, with which the weights do not change
 STATE = "state.npz"
 STATE_VERSION = 2
 LOG = "log.jsonl"
@@ -65,6 +66,9 @@ class Distilled(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: DistillRecipe
+    painters: dict[str, str] = Field(
+        {}, description="SHA-256 of the checkpoint of each painter, by its path in the recipe"
+    )
     held_crops: int
     student: StoredStudent
     baseline: StoredStudent | None
@@ -109,6 +113,7 @@ def distill(
         ]
         made = Distilled(
             recipe=recipe,
+            painters=dict(zip(recipe.painters, (painter.sha256 for painter in run.material.painters), strict=True)),
             held_crops=len(run.held),
             student=stored[0],
             baseline=stored[1] if stored[1:] else None,
@@ -153,6 +158,18 @@ def _stored(run: Run, distillation: Distillation, student: Student, path: Path) 
     )
 
 
+def cosines(recipe: DistillRecipe) -> list[tuple[float, int]]:
+    """Peak and steps of each cosine of the learning rate; a phase without a rate goes on along the one before."""
+    found: list[tuple[float, int]] = []
+    for phase in recipe.phases:
+        if phase.learning_rate is None and found:
+            peak, steps = found.pop()
+            found.append((peak, steps + phase.steps))
+        else:
+            found.append((phase.learning_rate or recipe.learning_rate, phase.steps))
+    return found
+
+
 @dataclass
 class Run:
     """One distillation with its folder of unfinished work."""
@@ -194,7 +211,7 @@ class Run:
         import tensorflow as tf
         import tf_keras as keras
 
-        from export_pipeline.train.fit import schedule
+        from export_pipeline.train.fit import Schedules
         from export_pipeline.train.weights import vgg19_weights
 
         recipe = self.recipe
@@ -203,42 +220,47 @@ class Run:
         _ = self.material  # looked at here, where what is wrong with it can be told
         teacher = vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
         kinds = (True, False) if recipe.baseline else (True,)
-        rate = schedule(recipe.learning_rate, recipe.steps)
+        rate = Schedules(cosines(recipe))
         found = Distillation(teacher, [Student(teacher, recipe.width, embedded, rate) for embedded in kinds])
         first = self._restore([variable for student in found.students for variable in student.state])
         if first == 0:
-            side = recipe.phases[0].crop
-            weights = calibrated(slimmed(teacher, recipe.width), teacher, self._crops(0, FIRST_CROPS, side))
+            phase = recipe.phases[0]
+            weights = calibrated(slimmed(teacher, recipe.width), teacher, self._crops(0, FIRST_CROPS, phase))
             for student in found.students:
                 student.begin(weights)
-            found.students[0].fit_embeddings(self._taught(found, 0, FIRST_CROPS, side))
+            found.students[0].fit_embeddings(self._taught(found, 0, FIRST_CROPS, phase))
         self._train(found, first)
         for student in found.students:
             student.finish()
-        self.say("fitting the embeddings")
-        images = sum(phase.steps * phase.batch_size for phase in recipe.phases)
-        found.students[0].fit_embeddings(self._taught(found, images, LAST_CROPS, recipe.phases[-1].crop))
+        last = recipe.phases[-1]
+        # Least squares makes what it cannot foresee smaller, and Gram matrices with it: not where those were learned.
+        if not last.gram_weight:
+            self.say("fitting the embeddings")
+            images = sum(phase.steps * phase.batch_size for phase in recipe.phases)
+            found.students[0].fit_embeddings(self._taught(found, images, LAST_CROPS, last))
         return found
 
-    def _crops(self, first: int, count: int, side: int) -> np.ndarray:
-        """*count* crops from number *first* on."""
+    def _crop(self, number: int, phase: Phase) -> np.ndarray:
         from export_pipeline.train.variety import varied_crop
 
-        numbers = range(first, first + count)
-        return np.stack([varied_crop(self.material, self.recipe.seed, number, side) for number in numbers])
+        return varied_crop(self.material, self.recipe.seed, number, phase.crop, phase.painted)
 
-    def _taught(self, distillation: Distillation, first: int, count: int, side: int) -> Iterator[Any]:
+    def _crops(self, first: int, count: int, phase: Phase) -> np.ndarray:
+        """*count* crops from number *first* on, as *phase* has them."""
+        return np.stack([self._crop(number, phase) for number in range(first, first + count)])
+
+    def _taught(self, distillation: Distillation, first: int, count: int, phase: Phase) -> Iterator[Any]:
         """Crops from number *first* on with the teacher's features of them, a few at a time."""
         for number in range(first, first + count, HELD_BATCH):
-            crops = self._crops(number, min(HELD_BATCH, first + count - number), side)
+            crops = self._crops(number, min(HELD_BATCH, first + count - number), phase)
             yield crops, distillation.teach(crops)
 
     def _train(self, distillation: Distillation, first: int) -> None:
         log = self.log()[: first // LOG_EVERY]
         recent: list[np.ndarray] = []
         begun = time.perf_counter()
-        for step, batch in enumerate(self._batches(first), first + 1):
-            errors = distillation.step(batch).numpy()
+        for step, (batch, gram_weight) in enumerate(self._batches(first), first + 1):
+            errors = distillation.step(batch, gram_weight).numpy()
             if not np.isfinite(errors).all():
                 raise TrainingError(f"the error is not finite at step {step}; try a smaller learning_rate")
             recent.append(errors)
@@ -251,11 +273,9 @@ class Run:
                 write_text(self.folder / LOG, "".join(json.dumps(row) + "\n" for row in log))
                 self._save(step, [variable for student in distillation.students for variable in student.state])
 
-    def _batches(self, first: int) -> Iterator[Any]:
-        """Batches of the steps after *first*, phase by phase."""
+    def _batches(self, first: int) -> Iterator[tuple[Any, float]]:
+        """Batches of the steps after *first*, phase by phase, and the weight of Gram matrices with each."""
         import tensorflow as tf
-
-        from export_pipeline.train.variety import varied_crop
 
         begins, images = 0, 0
         for phase in self.recipe.phases:
@@ -264,13 +284,14 @@ class Run:
             shape = (phase.crop, phase.crop, 3)
 
             def load(index: Any, phase: Phase = phase) -> np.ndarray:
-                return varied_crop(self.material, self.recipe.seed, int(index), phase.crop)
+                return self._crop(int(index), phase)
 
             def load_tensor(index: Any, load: Any = load, shape: Any = shape) -> Any:
                 return tf.ensure_shape(tf.numpy_function(load, [index], tf.float32, stateful=False), shape)
 
             data = tf.data.Dataset.range(start, stop).map(load_tensor, num_parallel_calls=2, deterministic=True)
-            yield from data.batch(phase.batch_size).prefetch(2)
+            for batch in data.batch(phase.batch_size).prefetch(2):
+                yield batch, phase.gram_weight
             begins, images = begins + phase.steps, stop
 
     def log(self) -> list[dict[str, Any]]:
@@ -286,7 +307,7 @@ class Run:
 
     def _deciding(self) -> str:
         """What of the recipe decides the outcome."""
-        return self.recipe.model_dump_json(exclude={"name", "checkpoint_every", "bits"})
+        return self.recipe.model_dump_json(exclude=set(UNDECIDED))
 
     def _restore(self, variables: Sequence[Any]) -> int:
         """Assign the newest state, if there is one; the steps that it has."""
@@ -301,7 +322,10 @@ class Run:
                 recipe, images, step = str(data["recipe"]), str(data["images"]), int(data["step"])
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise CheckpointError(f"{path} is damaged: {error}. Start over with --fresh.") from error
-        there, here = json.loads(recipe), json.loads(self._deciding())
+        # What a recipe of before could not say has its default.
+        there, here = DistillRecipe.model_validate_json(recipe).model_dump(), self.recipe.model_dump()
+        for undecided in UNDECIDED:
+            there[undecided] = here[undecided]
         if changed := [key for key, value in here.items() if there.get(key) != value]:
             raise CheckpointError(
                 f"{path} is of another recipe, which differs in {', '.join(changed)}.\n"

@@ -5,8 +5,8 @@ from the teacher's filters of largest L1 norm, and learns together with bias-fre
 embed its features F' linearly in the teacher's, ``||F - Q F'||^2``.
 
 Other than there, the filters are first scaled and shifted to respond as they did in the teacher, all kernels are
-learned at one size, the logarithms of the stages' relative errors are summed up, and Q is fitted by least squares
-before the training and once more behind it.
+learned at one size, the logarithms of the stages' relative errors are summed up, if so asked with those of their Gram
+matrices, and Q is fitted by least squares before the training and, without Gram matrices, once more behind it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ LEAST_POWER = 1e-3  # of features, where none fires
 LEAST_VARIANCE = 1e-12  # of a filter's responses, where it always gives the same
 LEAST_ERROR = 1e-6  # below which nobody need learn
 KERNEL_RMS = 0.05
+STYLE_STAGES = 4  # relu1_1 .. relu4_1, whose Gram matrices style distances compare
 RIDGE = 1e-4  # of each filter's own power
 LEAST_SHARE = 1e-6  # of the power of the strongest filter; a weaker one is taken for dead
 
@@ -210,30 +211,38 @@ class Student:
             factor = rms(found) / KERNEL_RMS
             self._factors[stage].assign(factor)
             self.embeddings[stage].assign((found / factor)[None, None].astype(np.float32))
+        self.optimizer = self._new_optimizer()  # moments and averages of other embeddings would be of no use
 
-    def step(self, images: Any, wanted: list[Any]) -> Any:
-        """One step of the optimizer; the errors before it, as of :meth:`errors`."""
+    def step(self, images: Any, wanted: list[Any], gram_weight: float = 0.0) -> Any:
+        """One step of the optimizer; the errors before it, as of :meth:`errors`.
+
+        With *gram_weight* the Gram matrices of ``STYLE_STAGES`` are to be near the teacher's, too.
+        """
         with tf.GradientTape() as tape:
-            errors = self.errors(images, wanted)
+            pairs = self._embedded(images, wanted)
+            errors = _relative_squares(pairs)
             # Of logarithms: a stage whose error is small by nature counts as much as one whose error is large.
-            total = tf.reduce_sum(tf.math.log(tf.maximum(errors, LEAST_ERROR)))
+            total = _sum_of_logarithms(errors)
+            if gram_weight:
+                grams = [(gram(own), gram(target)) for own, target in pairs[:STYLE_STAGES]]
+                total += gram_weight * _sum_of_logarithms(_relative_squares(grams))
         self.optimizer.apply_gradients(zip(tape.gradient(total, self.trainable), self.trainable, strict=True))
         return errors
 
     def errors(self, images: Any, wanted: list[Any]) -> Any:
         """``||F - Q F'||^2 / ||F||^2`` at each of ``STAGES``, mean over *images*, ``(N, H, W, 3)`` RGB 0..255."""
-        errors = []
+        return _relative_squares(self._embedded(images, wanted))
+
+    def _embedded(self, images: Any, wanted: list[Any]) -> list[tuple[Any, Any]]:
+        """The features of *images* at each of ``STAGES`` and those *wanted*, in the units of the teacher."""
+        found = []
         for stage, feature, target in zip(STAGES, activations(images, self.weights, STAGES), wanted, strict=True):
             if stage in self.embeddings:
                 feature = tf.nn.conv2d(feature, self.embeddings[stage], 1, "SAME")
             else:
                 target = tf.gather(target, self._kept[stage], axis=3)
-            feature = feature * self._factors[stage]
-            axes = [1, 2, 3]
-            power = tf.maximum(tf.reduce_sum(tf.square(target), axes), LEAST_POWER)
-            error = tf.reduce_sum(tf.square(target - feature), axes) / power
-            errors.append(tf.reduce_mean(error))
-        return tf.stack(errors)
+            found.append((feature * self._factors[stage], target))
+        return found
 
     def finish(self) -> None:
         """Put the moving average of the weights in their place."""
@@ -260,6 +269,26 @@ class Student:
         return np.float32(self._factors[stage].numpy() * self._balance[convolution(stage)].numpy())
 
 
+def gram(features: Any) -> Any:
+    """``F^T F / (H W)`` of features ``(N, H, W, C)``: ``(N, C, C)``."""
+    flat = tf.reshape(features, (tf.shape(features)[0], -1, features.shape[-1]))
+    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], flat.dtype)
+
+
+def _relative_squares(pairs: Sequence[tuple[Any, Any]]) -> Any:
+    """``||own - wanted||^2 / ||wanted||^2`` of each pair ``(own, wanted)``, mean over the batch: ``(pairs,)``."""
+    errors = []
+    for own, wanted in pairs:
+        axes = list(range(1, len(wanted.shape)))
+        power = tf.maximum(tf.reduce_sum(tf.square(wanted), axes), LEAST_POWER)
+        errors.append(tf.reduce_mean(tf.reduce_sum(tf.square(wanted - own), axes) / power))
+    return tf.stack(errors)
+
+
+def _sum_of_logarithms(errors: Any) -> Any:
+    return tf.reduce_sum(tf.math.log(tf.maximum(errors, LEAST_ERROR)))
+
+
 def least_squares(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
     """The Q of least ``||Y - X Q||^2`` from ``X^T X`` *gram* and ``X^T Y`` *cross*; rows of dead filters are zero."""
     power = np.diag(gram)
@@ -279,7 +308,7 @@ class Distillation:
         self.teach = tf.function(lambda images: activations(images, constants, STAGES), reduce_retracing=True)
         self.step = tf.function(self._step, reduce_retracing=True)
 
-    def _step(self, images: Any) -> Any:
+    def _step(self, images: Any, gram_weight: float = 0.0) -> Any:
         """One step of every student: the errors of each, ``(students, stages)``."""
         wanted = self.teach(images)
-        return tf.stack([student.step(images, wanted) for student in self.students])
+        return tf.stack([student.step(images, wanted, gram_weight) for student in self.students])

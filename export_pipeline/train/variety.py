@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,10 +16,33 @@ from PIL import Image
 from export_pipeline.distill_recipe import SHORT_SIDE, DistillRecipe
 from export_pipeline.recipe import BUILTIN
 from export_pipeline.train.builtin import style_image
-from export_pipeline.train.checkpoint import names_sha256
+from export_pipeline.train.checkpoint import Checkpoint, names_sha256
 from export_pipeline.train.data import Photographs, builtin_photographs, folder_photographs
 
 HELD_CROPS = 24
+
+
+@dataclass(frozen=True)
+class Painter:
+    """A style network: *paint* makes of ``(1, H, W, 3)`` RGB 0..255 the same; *sha256* is of its checkpoint."""
+
+    sha256: str
+    paint: Callable[[np.ndarray], Any]
+
+    @classmethod
+    def open(cls, path: Path) -> Painter:
+        """The network of the checkpoint *path*.
+
+        Raises:
+            CheckpointError: it cannot be read, or is not of a network that is ready to paint.
+        """
+        import tensorflow as tf
+
+        from export_pipeline.train import restored
+
+        checkpoint = Checkpoint.open(path)
+        network = restored(checkpoint)
+        return cls(checkpoint.sha256, tf.function(lambda image: network(image, training=False), reduce_retracing=True))
 
 
 @dataclass(frozen=True)
@@ -27,11 +52,13 @@ class Material:
     photographs: Photographs
     paintings: Photographs
     held: Photographs
+    painters: tuple[Painter, ...] = ()
 
     @property
     def sha256(self) -> str:
-        """Of the names of what is trained on."""
-        return names_sha256([*self.photographs.names, "", *self.paintings.names])
+        """Of the names of what is trained on, and of the networks that paint."""
+        painters = [painter.sha256 for painter in self.painters]
+        return names_sha256([*self.photographs.names, "", *self.paintings.names, *painters])
 
     @classmethod
     def of(cls, recipe: DistillRecipe) -> Material:
@@ -39,6 +66,7 @@ class Material:
 
         Raises:
             ImageError, UsageError: a folder has no images, or none is left to train on.
+            CheckpointError: a painter cannot be read.
         """
 
         def found(named: str, builtin: Callable[[], Photographs]) -> Photographs:
@@ -51,7 +79,8 @@ class Material:
         photographs = found(recipe.content, builtin_photographs)
         training, held = photographs.split(recipe.hold_out)
         paintings = found(recipe.paintings, own_painting)
-        return cls(training, paintings, held if len(held) else builtin_photographs())
+        painters = tuple(Painter.open(recipe.path(named)) for named in recipe.painters)
+        return cls(training, paintings, held if len(held) else builtin_photographs(), painters)
 
 
 def crop_of(image: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
@@ -68,11 +97,12 @@ def crop_of(image: np.ndarray, side: int, random: np.random.Generator) -> np.nda
     return found[:, ::-1] if random.random() < 0.5 else found
 
 
-def varied_crop(material: Material, seed: int, index: int, side: int) -> np.ndarray:
+def varied_crop(material: Material, seed: int, index: int, side: int, painted: float = 0.0) -> np.ndarray:
     """Crop number *index* of the stream of *seed*: ``(side, side, 3)`` float32, 0..255.
 
     A loss network sees photographs, paintings, and all that a network paints on its way from one to the other. So a
     crop is a photograph's, a painting's or a blend of both, half of them in other colours, a quarter of them noisy.
+    The share *painted* of them is then shown as one of the painters paints it, half of those blended with what it was.
     """
     random = np.random.default_rng([seed, 2, index])
     photograph = crop_of(material.photographs[int(random.integers(len(material.photographs)))], side, random)
@@ -85,6 +115,11 @@ def varied_crop(material: Material, seed: int, index: int, side: int) -> np.ndar
     if random.random() < 0.25:
         image = image + random.normal(0, random.uniform(2, 24), image.shape)
     clipped: np.ndarray = np.clip(image, 0, 255).astype(np.float32)
+    if painted and random.random() < painted:
+        painter = material.painters[int(random.integers(len(material.painters)))]
+        picture = painter.paint(clipped[None])[0].numpy()
+        share = random.choice([1.0, random.random()])
+        clipped = (share * picture + (1 - share) * clipped).astype(np.float32)
     return clipped
 
 

@@ -79,12 +79,22 @@ def stage_table(networks: list[Record], kind: str) -> Iterator[str]:
     yield from table(f"optimized on | {' | '.join(STAGES)}", *rows)
 
 
+def phase_text(phase: Record) -> str:
+    """What a phase of a distillation was."""
+    more = f" at a learning rate of {phase['learning_rate']:g}" if phase["learning_rate"] else ""
+    more += f", {phase['painted']:.0%} of them painted by style networks" if phase["painted"] else ""
+    if phase["gram_weight"]:
+        more += f", with the errors of Gram matrices at a weight of {phase['gram_weight']:g}"
+    crops = f"{phase['batch_size']} crops of {phase['crop']} pixels"
+    return f"{phase['steps']:,} steps of {crops}{more}"
+
+
 def made_table(made: Record) -> Iterator[str]:
     """How near the features are, by the record of the distillation."""
     student, baseline, recipe = made["student"], made["baseline"], made["recipe"]
-    steps = " and ".join(f"{p['steps']:,} of {p['batch_size']} crops of {p['crop']}" for p in recipe["phases"])
     yield (
-        f"By [recipe.toml](recipe.toml): {steps} pixels. `‖F − Q F′‖² / ‖F‖²` on {made['held_crops']} crops of "
+        f"By [recipe.toml](recipe.toml): {', then '.join(map(phase_text, recipe['phases']))}. "
+        f"`‖F − Q F′‖² / ‖F‖²` on {made['held_crops']} crops of "
         f"held-out photographs, of the network as it lies in its file, {recipe['bits']} bits a weight; FP-slimmed is "
         "held against the filters that it kept. The log of errors is in [distilled.json](distilled.json)."
     )
@@ -101,14 +111,20 @@ def made_table(made: Record) -> Iterator[str]:
 def training_table(found: Record) -> Iterator[str]:
     """What training gains and loses, by the record of ``make lossstudy``."""
     rates = found["images_per_second"]
-    yield "Whole training steps on 256x256 crops, in turns: images a second."
+    yield (
+        "Whole training steps on 256x256 crops, in turns: images a second, on all "
+        f"{found['machine']['cores']} processors. A batch with an image for each of them is trained in shares, side by "
+        "side, with one thread an operation; whole: as if it were not."
+    )
     yield ""
     rows = []
     for name, rate in rates.items():
         if "vgg19" in name:
-            fast = rates[name.replace("vgg19", "distilled")]
-            rows.append(f"{name.replace(', vgg19', '')} | {rate:.2f} | {fast:.2f} | {fast / rate:.1f}x")
-    yield from table("network trained | with VGG-19 | with the distilled | ratio", *rows)
+            distilled = name.replace("vgg19", "distilled")
+            fast, whole = rates[distilled], rates.get(f"{distilled}, whole")
+            cells = f"{rate:.2f} | {fast:.2f} | {fast / rate:.1f}x | {f'{whole:.2f}' if whole else ''}"
+            rows.append(f"{name.replace(', vgg19', '')} | {cells}")
+    yield from table("network trained | with VGG-19 | with the distilled | ratio | the distilled, whole", *rows)
     trained = found["trained"]
     first = trained["vgg19"][0]
     yield ""

@@ -32,9 +32,8 @@ from export_pipeline.train.checkpoint import names_sha256, pixels_sha256
 from export_pipeline.train.loss_network import LossNetwork, loss_network
 from export_pipeline.wiring import style_judge
 from tests.benchmarks import distilled_page
-from tests.benchmarks.train_speed import Variant, images_per_second
+from tests.benchmarks.train_speed import NETWORKS, Variant, images_per_second
 
-NETWORKS = ("small", "johnson")
 SOURCES = (Path("export_pipeline/train"), Path("models"))
 VARIANTS = ("vgg19", "distilled", "distilled, F'", "distilled, polished")
 POLISHED_SHARE = 0.1
@@ -45,7 +44,7 @@ def recipe(variant: str, steps: int, style: str, seed: int) -> Recipe:
     data = os.environ.get("EXPORT_PIPELINE_DATA")
     polish = round(steps * POLISHED_SHARE) if variant.endswith("polished") else 0
     train: dict[str, Any] = {
-        "style": f"{data}/styles/{style}.jpg" if data else BUILTIN,
+        "style": f"{data}/styles/{style}.jpg" if data and style != BUILTIN else BUILTIN,
         "content": f"{data}/content" if data else BUILTIN,
         "hold_out": 20 if data else 2,
         "steps": steps - polish,
@@ -113,7 +112,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="of each training (default: 500)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="one training each (default: 1 2)")
     parser.add_argument("--trainings-only", action="store_true", help="leave the speed and the record for another time")
-    parser.add_argument("--style", default="starry_night", help="a painting of $EXPORT_PIPELINE_DATA/styles")
+    parser.add_argument(
+        "--style", default="starry_night", help="a painting of $EXPORT_PIPELINE_DATA/styles, or builtin"
+    )
     options = parser.parse_args()
     work = options.output / ".loss_study"
     kept = work / "trained.json"
@@ -133,6 +134,7 @@ def main() -> None:
     if options.trainings_only:
         return
     variants = [Variant(net, loss, batch) for net in NETWORKS for loss in VARIANTS[:2] for batch in (1, 2, 4)]
+    variants += [Variant(net, "distilled", batch, whole=True) for net in NETWORKS for batch in (2, 4)]
     rates = {name: round(rate, 3) for name, rate in images_per_second(variants).items()}
     print(rates, flush=True)
     record = {
