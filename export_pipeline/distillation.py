@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export_pipeline import coding
 from export_pipeline.distill_recipe import LOG_EVERY, DistillRecipe, Phase
@@ -314,16 +314,21 @@ class Run:
         path = self.folder / STATE
         if not path.is_file():
             return 0
+        other_version = f"{path} is of another version of export-pipeline. Start over with --fresh."
         try:
             with np.load(path, allow_pickle=False) as data:
                 if "version" not in data or int(data["version"]) != STATE_VERSION:
-                    raise CheckpointError(f"{path} is of another version of export-pipeline. Start over with --fresh.")
+                    raise CheckpointError(other_version)
                 arrays = [data[f"{index:04d}"] for index in range(len(variables))]
                 recipe, images, step = str(data["recipe"]), str(data["images"]), int(data["step"])
+            # What a recipe of before could not say has its default.
+            there, here = DistillRecipe.model_validate_json(recipe).model_dump(), self.recipe.model_dump()
+        except ValidationError as error:
+            raise CheckpointError(
+                f"{path} is of another version of export-pipeline. Start over with --fresh."
+            ) from error
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise CheckpointError(f"{path} is damaged: {error}. Start over with --fresh.") from error
-        # What a recipe of before could not say has its default.
-        there, here = DistillRecipe.model_validate_json(recipe).model_dump(), self.recipe.model_dump()
         for undecided in UNDECIDED:
             there[undecided] = here[undecided]
         if changed := [key for key, value in here.items() if there.get(key) != value]:

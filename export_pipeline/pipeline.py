@@ -322,10 +322,7 @@ def opened(
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
-    from export_pipeline.train.shares import one_thread_an_operation
-
-    one_thread_an_operation(recipe)
-    pipeline = Pipeline(checked_recipe(recipe, plan_bytes), Path(out), **listeners)
+    pipeline = Pipeline(checked_recipe(recipe, plan_bytes, to_train=True), Path(out), **listeners)
     foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
     if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
         raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")

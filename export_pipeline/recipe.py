@@ -74,7 +74,7 @@ class PolishTable(Table):
     """
 
     steps: int = Field(ge=1, le=10_000_000)
-    batch_size: int = Field(1, ge=1, le=256)
+    batch_size: int = Field(1, ge=1, le=256, description="below the number of cores it keeps all steps from shares")
     learning_rate: float = Field(1e-3, gt=0, le=1)
 
 
@@ -87,7 +87,7 @@ class TrainTable(Table):
         "distilled", description="what the losses are taken with: the small network that comes along, or VGG-19"
     )
     steps: int = Field(1000, ge=0, le=10_000_000, description="optimizer steps; 0 keeps the warm start as it is")
-    batch_size: int = Field(2, ge=1, le=256, description="fastest where each core has an image, in the polish, too")
+    batch_size: int = Field(2, ge=1, le=256, description="fastest with an image for each core, also in the polish")
     crop: int = Field(256, ge=32, le=2048, description="side of the square crops, pixels")
     short_side: tuple[float, float] = Field(
         (1.0, 2.0), strict=False, description="short side of the resized photographs, in crops: between these"

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from export_pipeline.verify import StyleJudge
 
 
-def checked_recipe(recipe: Recipe, plan_bytes: int | None = None) -> Recipe:
+def checked_recipe(recipe: Recipe, plan_bytes: int | None = None, *, to_train: bool = False) -> Recipe:
     """*recipe* as the train stage takes it, and what it says of compression held against its network.
 
     Args:
         plan_bytes: a plan is to be made for so many bytes; the one that the recipe names is not looked at.
+        to_train: it will be trained in this process, whose threads are chosen for it.
 
     Raises:
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
@@ -31,8 +32,11 @@ def checked_recipe(recipe: Recipe, plan_bytes: int | None = None) -> Recipe:
             names a plan that is not of this network, or fewer bytes than its network can have.
     """
     from export_pipeline.train import checked, network
+    from export_pipeline.train.shares import one_thread_an_operation
 
     recipe = checked(recipe)
+    if to_train:
+        one_thread_an_operation(recipe)  # before a network starts TensorFlow
     table = recipe.compress
     plan = recipe.path(table.plan) if table.plan and plan_bytes is None else None
     weight_bytes = table.weight_bytes if plan_bytes is None else plan_bytes

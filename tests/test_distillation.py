@@ -275,6 +275,9 @@ def test_a_run_of_a_recipe_that_knew_of_no_painters_goes_on(made: Path, tmp_path
     np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**arrays, "recipe": json.dumps(older)})
     with pytest.raises(CheckpointError, match=r"differs in painters, phases\."):
         distill(recipe, tmp_path / "tiny.weights")
+    np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**arrays, "recipe": '{"xyzzy": 1}'})
+    with pytest.raises(CheckpointError, match=r"another version of export-pipeline. Start over with --fresh"):
+        distill(recipe, tmp_path / "tiny.weights")
 
 
 def test_the_learning_rate_begins_anew_where_a_phase_says_so(tmp_path: Path) -> None:

@@ -190,6 +190,8 @@ class Student:
     def fit_embeddings(self, batches: Iterable[tuple[Any, Sequence[Any]]]) -> None:
         """Set each embedding to the best for the student as it is, by least squares over all positions together.
 
+        The optimizer begins anew.
+
         Args:
             batches: images and the teacher's features of them, stage by stage; only their products are kept.
 
@@ -224,7 +226,7 @@ class Student:
             # Of logarithms: a stage whose error is small by nature counts as much as one whose error is large.
             total = _sum_of_logarithms(errors)
             if gram_weight:
-                grams = [(gram(own), gram(target)) for own, target in pairs[:STYLE_STAGES]]
+                grams = [(gram_matrices(own), gram_matrices(target)) for own, target in pairs[:STYLE_STAGES]]
                 total += gram_weight * _sum_of_logarithms(_relative_squares(grams))
         self.optimizer.apply_gradients(zip(tape.gradient(total, self.trainable), self.trainable, strict=True))
         return errors
@@ -269,7 +271,7 @@ class Student:
         return np.float32(self._factors[stage].numpy() * self._balance[convolution(stage)].numpy())
 
 
-def gram(features: Any) -> Any:
+def gram_matrices(features: Any) -> Any:
     """``F^T F / (H W)`` of features ``(N, H, W, C)``: ``(N, C, C)``."""
     flat = tf.reshape(features, (tf.shape(features)[0], -1, features.shape[-1]))
     return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], flat.dtype)

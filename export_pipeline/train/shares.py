@@ -23,8 +23,12 @@ def one_thread_an_operation(recipe: Recipe) -> None:
     """Have batches trained in shares, if those of every part of *recipe*'s training have an image for each core.
 
     To be called before TensorFlow starts. Where it has started, has a graphics processor, or is told otherwise by
-    ``TF_NUM_INTRAOP_THREADS``, all stays as it is.
+    ``TF_NUM_INTRAOP_THREADS``, all stays as it is, and so it does for later builds in the same process.
     """
+    compress = recipe.compress
+    narrows = compress.structured.blocks or compress.structured.rounds
+    if not (recipe.train.steps or recipe.train.polish or narrows or compress.prunes or compress.clusters):
+        return
     tables = [table for table in (recipe.train, recipe.train.polish) if table is not None]
     enough = min(table.batch_size for table in tables) >= cores() > 1
     told = "TF_NUM_INTRAOP_THREADS" in os.environ or tf.config.list_physical_devices("GPU")
