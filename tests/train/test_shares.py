@@ -47,7 +47,7 @@ def test_an_image_for_each_core_has_one_thread(asked: Callable[..., list[int]]) 
     "recipe",
     [
         {"train": {"batch_size": 1}},
-        {"train": {"batch_size": 2, "steps": 0}},
+        {"train": {"batch_size": 2, "steps": 0, "warm_start": "a.safetensors"}},
         {"train": {"batch_size": 2, "polish": {"steps": 1, "batch_size": 1}}},
         {"train": {"batch_size": 2}, "model": {"norm": "batch"}},
     ],
