@@ -324,9 +324,7 @@ class Run:
             # What a recipe of before could not say has its default.
             there, here = DistillRecipe.model_validate_json(recipe).model_dump(), self.recipe.model_dump()
         except ValidationError as error:
-            raise CheckpointError(
-                f"{path} is of another version of export-pipeline. Start over with --fresh."
-            ) from error
+            raise CheckpointError(other_version) from error
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise CheckpointError(f"{path} is damaged: {error}. Start over with --fresh.") from error
         for undecided in UNDECIDED:

@@ -23,7 +23,7 @@ def one_thread_an_operation(recipe: Recipe) -> None:
     """Have batches trained in shares, if those of every part of *recipe*'s training have an image for each core.
 
     To be called before TensorFlow starts. Where it has started, has a graphics processor, or is told otherwise by
-    ``TF_NUM_INTRAOP_THREADS``, all stays as it is, and so it does for later builds in the same process.
+    ``TF_NUM_INTRAOP_THREADS``, all stays as it is. What is chosen holds for the process, later builds in it too.
     """
     compress = recipe.compress
     narrows = compress.structured.blocks or compress.structured.rounds
