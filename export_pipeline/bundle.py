@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.errors import BundleError, CheckFailed
-from export_pipeline.exported import ExportedModel
-from export_pipeline.files import files_of, sha256, write_text
 from export_pipeline.recipe import Recipe, recorded
-from export_pipeline.signature import ImageSignature
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.signature import ImageSignature
 
 MANIFEST = "manifest.json"
 MEASURED = "measured.json"

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export_pipeline.console import Console
+from export_pipeline.base.console import Console
+from export_pipeline.base.printable import printable_lines
 from export_pipeline.errors import PipelineError, UsageError, near
-from export_pipeline.options import EXIT_USAGE, parser
-from export_pipeline.printable import printable_lines
+from export_pipeline.verbs.options import EXIT_USAGE, parser
 
 if TYPE_CHECKING:
     from export_pipeline.bundle import Bundle
@@ -116,8 +116,8 @@ def stage(options: argparse.Namespace) -> None:
 
 def plan(options: argparse.Namespace) -> None:
     """``plan RECIPE --bytes N``: the build up to clustering, and the bits of each layer that fit."""
+    from export_pipeline.base.files import write_text
     from export_pipeline.bundle import PLAN
-    from export_pipeline.files import write_text
     from export_pipeline.pipeline import opened
 
     if options.bytes < 1:
@@ -182,7 +182,7 @@ def sweep(options: argparse.Namespace) -> None:
 
 def stylize(options: argparse.Namespace) -> None:
     """``stylize MODEL IMAGE -o OUT``, or ``stylize PHOTO --method gatys --style STYLE -o OUT``: one picture."""
-    from export_pipeline.stylize import stylize as stylize_image
+    from export_pipeline.verbs.stylize import stylize as stylize_image
 
     with Console() as console:
         found = stylize_image(options, console)
@@ -191,8 +191,8 @@ def stylize(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """``predict MODEL --input NAME=VALUE... [-o OUT]``: any model on any inputs."""
-    from export_pipeline.runtimes import open_model
-    from export_pipeline.runtimes import prediction as work
+    from export_pipeline.formats import open_model
+    from export_pipeline.verbs import predict as work
 
     if options.output:
         work.check_output(options.output)
@@ -226,8 +226,8 @@ def benchmark(options: argparse.Namespace) -> None:
 
 def quantize(options: argparse.Namespace) -> None:
     """``quantize WEIGHTS --bits N``: any file of weights as a compact container."""
-    from export_pipeline.quantize import quantize as quantize_weights
-    from export_pipeline.quantize import quantized_text
+    from export_pipeline.coding.quantize import quantize as quantize_weights
+    from export_pipeline.coding.quantize import quantized_text
 
     say = Console().say
     found = quantize_weights(options.weights, options.bits, options.output, options.half, options.sparsity, say)
@@ -236,9 +236,9 @@ def quantize(options: argparse.Namespace) -> None:
 
 def distill(options: argparse.Namespace) -> None:
     """``distill RECIPE -o OUT``: a small loss network out of VGG-19."""
-    from export_pipeline.distill_recipe import DistillRecipe
-    from export_pipeline.distillation import distill as distill_network
-    from export_pipeline.distillation import distilled_text
+    from export_pipeline.distill.run import distill as distill_network
+    from export_pipeline.distill.run import distilled_text
+    from export_pipeline.recipe.distill import DistillRecipe
 
     recipe = DistillRecipe.load(options.what)
     found = distill_network(recipe, options.output, fresh=options.fresh, say=Console().say)
@@ -247,9 +247,9 @@ def distill(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """``compare MODEL... --style S --photographs FOLDER``: distances of model files on the same images."""
-    from export_pipeline.images import list_images
+    from export_pipeline.base.images import list_images
     from export_pipeline.pipeline import compare as compare_models
-    from export_pipeline.verify.compare import comparison_text
+    from export_pipeline.verbs.compare import comparison_text
 
     paths = list_images(options.photographs)
     if options.last is not None:
@@ -276,7 +276,7 @@ def list_(options: argparse.Namespace) -> None:
 
 def doctor(options: argparse.Namespace) -> None:
     """``doctor``: whether this machine has what a build needs."""
-    from export_pipeline.doctor import examine, require_healthy
+    from export_pipeline.verbs.doctor import examine, require_healthy
 
     rows = examine()
     _print(

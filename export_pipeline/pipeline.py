@@ -17,23 +17,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
 from export_pipeline.bundle import CHECKPOINT, GOLDEN_OUTPUT, GOLDEN_PHOTO, MANIFEST, PLAN, Bundle
 from export_pipeline.errors import UsageError
-from export_pipeline.exported import ExportedModel
-from export_pipeline.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
-from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import BUILTIN, Recipe
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.parity import ParityResult
 from export_pipeline.wiring import checked_recipe, compress_tools, judge_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from export_pipeline.compress import Importance, Plan, Thinned, Tools
-    from export_pipeline.compression import Compression
+    from export_pipeline.records.compression import Compression
     from export_pipeline.report import Record, Report
     from export_pipeline.train import Checkpoint
     from export_pipeline.train.fit import Progress
-    from export_pipeline.verify.compare import Comparison
+    from export_pipeline.verbs.compare import Comparison
 
 FLOAT_MODEL = "float.keras"
 SHOWN = ("astronaut", "china")  # built-in photographs of the picture; the first is the golden one
@@ -227,8 +227,8 @@ class Pipeline:
 
     def shown(self) -> list[Any]:
         """Built-in photographs at the files' size, which are free to show; not those that were trained on."""
-        from export_pipeline.images import fit
-        from export_pipeline.train.builtin import photographs
+        from export_pipeline.base.images import fit
+        from export_pipeline.tasks.builtin import photographs
 
         signature, found = self.recipe.signature, photographs()
         hold_out = self.recipe.train.hold_out
@@ -239,7 +239,7 @@ class Pipeline:
         """A photograph and what the float network makes of it, which any machine can check the files against."""
         import numpy as np
 
-        from export_pipeline.images import save_image, to_uint8
+        from export_pipeline.base.images import save_image, to_uint8
 
         photo, (model, _) = self.shown()[0], self.compressed
         output = model(photo[None].astype(np.float32), training=False)[0].numpy()
@@ -297,10 +297,10 @@ def compare(
         vgg_weights: as ``train.vgg_weights`` of a recipe.
         say: called with a line before each model.
     """
-    from export_pipeline.images import load_image
-    from export_pipeline.train.weights import vgg19_weights
+    from export_pipeline.base.images import load_image
+    from export_pipeline.perception.vgg_weights import vgg19_weights
+    from export_pipeline.verbs.compare import compare as judged
     from export_pipeline.verify import StyleJudge
-    from export_pipeline.verify.compare import compare as judged
 
     style_image, loaded = load_image(style), [load_image(path) for path in photographs]
     return judged(models, loaded, StyleJudge(vgg19_weights(vgg_weights), style_image), say)

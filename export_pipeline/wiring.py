@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from export_pipeline.compress import Tools
-    from export_pipeline.rounds import Quality
+    from export_pipeline.records.rounds import Quality
     from export_pipeline.train import Checkpoint
     from export_pipeline.train.fit import Progress
     from export_pipeline.verify import StyleJudge
@@ -50,8 +50,8 @@ def checked_recipe(recipe: Recipe, plan_bytes: int | None = None, *, to_train: b
 
 def style_judge(recipe: Recipe) -> StyleJudge:
     """The judge of the verify stage, with what the train stage reads of *recipe*."""
+    from export_pipeline.perception.vgg_weights import vgg_weights
     from export_pipeline.train import style_image
-    from export_pipeline.train.weights import vgg_weights
     from export_pipeline.verify import StyleJudge
 
     return StyleJudge(vgg_weights(recipe), style_image(recipe))
@@ -59,7 +59,7 @@ def style_judge(recipe: Recipe) -> StyleJudge:
 
 def judge_of_files(recipe: Recipe) -> StyleJudge | None:
     """:func:`style_judge`, or ``None`` where *recipe* wants no download for it and there is one to make."""
-    from export_pipeline.train.weights import at_hand
+    from export_pipeline.perception.vgg_weights import at_hand
 
     return style_judge(recipe) if recipe.verify.judge == "always" or at_hand(recipe) else None
 
@@ -74,8 +74,8 @@ def compress_tools(
 ) -> Tools:
     """What the compress stage needs: fine-tuning in folders of its own below *folder*, photographs and a judge."""
     from export_pipeline import train
+    from export_pipeline.base.images import fit
     from export_pipeline.compress import Tools
-    from export_pipeline.images import fit
 
     def tune(
         model: Any,

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import export_pipeline  # noqa: F401 - chooses Keras 2 before any test loads TensorFlow
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
+
+pytest_plugins = ["tests.small_training"]
 
 # Builds may choose the threads of TensorFlow's operations before it starts. Which test of a process comes first must
 # not decide it for the others; processes that tests start inherit this.
@@ -79,7 +81,7 @@ def vgg_arrays() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 @pytest.fixture(scope="session")
 def vgg_file(vgg_arrays: dict[str, tuple[np.ndarray, np.ndarray]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of ``vgg_arrays`` as an .npz, for ``train.vgg_weights`` of a recipe."""
-    from export_pipeline.train.weights import save_npz
+    from export_pipeline.perception.vgg_weights import save_npz
 
     path = tmp_path_factory.mktemp("vgg") / "random.npz"
     save_npz(vgg_arrays, path)
@@ -90,7 +92,7 @@ def vgg_file(vgg_arrays: dict[str, tuple[np.ndarray, np.ndarray]], tmp_path_fact
 def vgg_cached() -> None:
     """VGG-19's own weights, fetched once; a test that needs them is skipped where they cannot be had."""
     from export_pipeline.errors import WeightsError
-    from export_pipeline.train.weights import vgg19_weights
+    from export_pipeline.perception.vgg_weights import vgg19_weights
 
     try:
         vgg19_weights()

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.exported import ExportedModel
 from export_pipeline.recipe import TARGETS, Recipe
+from export_pipeline.records.exported import ExportedModel
 
 HEIGHT, WIDTH = 64, 48
 # What a recipe must ask for that has targets for pruned and clustered networks.

@@ -26,23 +26,25 @@ else:
 STAGES = ("train", "compress", "export", "verify", "report")
 FLOORS = (
     ("errors",),
-    ("cache", "casting", "cores", "files", "kmeans", "printable", "quiet", "signature", "table"),
-    ("compress_table", "rounds"),
-    ("coding", "compression", "exported", "images", "parity", "recipe", "weight_files"),
-    ("distill_recipe",),
+    ("base",),
+    ("kmeans",),
+    ("coding",),
+    ("targets",),
+    ("recipe", "records"),
     ("emulator", "models"),
-    ("bundle", "runtimes"),
+    ("perception", "formats"),
+    ("tasks",),
+    ("bundle",),
     STAGES,
-    ("wiring",),
-    ("console", "doctor", "options", "pipeline", "quantize"),
-    ("distillation",),
-    ("stylize", "sweep"),
+    ("pipeline",),
+    ("distill", "gatys", "sweep"),
+    ("verbs",),
     ("cli",),
     ("", "__main__"),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 # The emulator could be a package of its own: nothing of style transfer in it, and no TensorFlow.
-EMULATOR_USES = {"casting", "emulator", "errors", "files", "quiet"}
+EMULATOR_USES = {"base", "emulator", "errors", "records"}
 MOST_LINES = 400
 HEAVY = {
     "tensorflow",
@@ -210,9 +212,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
 def test_emulator_extra_is_enough_for_the_emulator() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["emulator"])
     names = {
-        name
-        for module in [*of_room("emulator"), *of_room("errors"), *of_room("files"), *of_room("quiet")]
-        for name in third_party(module)
+        name for module in [*of_room("emulator"), *of_room("errors"), *of_room("base")] for name in third_party(module)
     }
     assert imported_distributions(names) <= declared
 

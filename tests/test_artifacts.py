@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from export_pipeline.base.files import size
 from export_pipeline.bundle import Bundle
-from export_pipeline.files import size
 from export_pipeline.recipe import Recipe
 from tests.builds import COMMITTED, ROOT
 

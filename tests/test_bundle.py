@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from export_pipeline.base.files import files_of, sha256
 from export_pipeline.bundle import MANIFEST, MEASURED, Bundle, Manifest
 from export_pipeline.errors import BundleError, CheckFailed
-from export_pipeline.exported import ExportedModel
-from export_pipeline.files import files_of, sha256
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.exported import ExportedModel
 
 CONTENTS = {
     "demo-int8.mlpackage/Manifest.json": b'{"a": 1}',

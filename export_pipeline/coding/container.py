@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from export_pipeline.base.files import write_bytes
 from export_pipeline.coding import forms
 from export_pipeline.coding.forms import Tensor
 from export_pipeline.coding.layout import Record, assemble, take_apart
 from export_pipeline.errors import WeightsError
-from export_pipeline.files import write_bytes
 
 SUFFIX = ".weights"
 MEMORY_LIMIT = 1 << 32

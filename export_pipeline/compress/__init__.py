@@ -21,11 +21,11 @@ from export_pipeline.compress.prune import masking, settle, sparsity, weights_le
 from export_pipeline.compress.sensitivity import Importance, weigh
 from export_pipeline.compress.structured import narrow, require_spare, surely_left
 from export_pipeline.compress.tools import Tools, Train
-from export_pipeline.compress_table import CompressTable
-from export_pipeline.compression import CompressedLayer, Compression
 from export_pipeline.errors import CheckFailed
 from export_pipeline.recipe import Recipe
-from export_pipeline.rounds import Round
+from export_pipeline.recipe.compress import CompressTable
+from export_pipeline.records.compression import CompressedLayer, Compression
+from export_pipeline.records.rounds import Round
 
 __all__ = [
     "STEPS",

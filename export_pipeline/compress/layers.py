@@ -8,8 +8,8 @@ from typing import Any
 
 import tf_keras as keras
 
-from export_pipeline.compress_table import CompressTable
 from export_pipeline.errors import RecipeError, near
+from export_pipeline.recipe.compress import CompressTable
 
 
 def convolutions(model: keras.Model) -> dict[str, Any]:

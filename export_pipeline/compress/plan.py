@@ -27,9 +27,9 @@ from export_pipeline.compress.sensitivity import (
     errors_by_width,
 )
 from export_pipeline.compress.tools import Tools
-from export_pipeline.compress_table import MOST_BITS, CompressTable
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe import Recipe
+from export_pipeline.recipe.compress import MOST_BITS, CompressTable
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.compress.layers import convolutions, sparsities
-from export_pipeline.compress_table import CompressTable
+from export_pipeline.recipe.compress import CompressTable
 
 
 def schedule(table: CompressTable, final_sparsity: float) -> Any:

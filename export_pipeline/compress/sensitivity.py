@@ -12,8 +12,8 @@ from export_pipeline.compress.cluster import cluster, clustered
 from export_pipeline.compress.fold import folded_scales
 from export_pipeline.compress.layers import convolutions, taken
 from export_pipeline.compress.tools import Tools
-from export_pipeline.compress_table import MOST_BITS
 from export_pipeline.recipe import Recipe
+from export_pipeline.recipe.compress import MOST_BITS
 
 WIDTHS = tuple(range(1, MOST_BITS + 1))
 PHOTOGRAPHS = 4

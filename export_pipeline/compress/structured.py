@@ -17,10 +17,10 @@ import tf_keras as keras
 
 import models
 from export_pipeline.compress.channels import Group, channel_groups, kept_weights
-from export_pipeline.compress_table import StructuredTable
 from export_pipeline.errors import CheckFailed, RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
-from export_pipeline.rounds import Quality, Round
+from export_pipeline.recipe.compress import StructuredTable
+from export_pipeline.records.rounds import Quality, Round
 
 # Channels that a group keeps at least. The image has three, so that fewer could not even pass its colors on; and
 # processors compute four floats at a time, so that fewer are hardly faster.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from export_pipeline.recipe import Recipe
-from export_pipeline.rounds import Quality
+from export_pipeline.records.rounds import Quality
 
 
 class Train(Protocol):

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ..quiet import muted
+from ..base.quiet import muted
 
 
 @contextlib.contextmanager

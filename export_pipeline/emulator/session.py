@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..casting import misfit
+from ..base.casting import misfit
 from ..errors import EmulatorError
 from .features import Feature, features, metadata, numpy_dtype, states
 from .graph import Graph, Options

@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.base.files import remove_parts_of, size, written_aside
+from export_pipeline.base.images import fit
 from export_pipeline.errors import ExportError, near
-from export_pipeline.export import forms, guard, state, static
+from export_pipeline.export import guard, state
 from export_pipeline.export.quiet import converter
-from export_pipeline.export.schemes import SCHEMES, Scheme, file_name
-from export_pipeline.exported import ExportedModel
-from export_pipeline.files import remove_parts_of, size, written_aside
-from export_pipeline.images import fit
+from export_pipeline.formats import static
+from export_pipeline.formats.coreml import forms
+from export_pipeline.formats.facts import Facts
 from export_pipeline.recipe import Recipe
-from export_pipeline.signature import ImageSignature
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.signature import ImageSignature
+from export_pipeline.targets import SCHEMES, Scheme, file_name
 
 __all__ = ["SCHEMES", "Scheme", "export", "file_name"]
 
@@ -98,18 +101,19 @@ def _export_one(
 
 def _write_and_read(
     model: Any, signature: ImageSignature, scheme: Scheme, path: Path, photographs: list[np.ndarray], checkpoint: str
-) -> tuple[tuple[str, ...], guard.Facts]:
+) -> tuple[tuple[str, ...], Facts]:
     """Write one file with its format's converter, and say what is to be noted and what lies in the file."""
     if scheme.format == "tflite":
-        from export_pipeline.export import tflite
+        from export_pipeline.formats.tflite import write as tflite
 
         return tflite.write(model, signature, scheme, photographs, path), tflite.facts(path)
     if scheme.format == "onnx":
-        from export_pipeline.export import onnx
+        from export_pipeline.formats.onnx import write as onnx
 
         onnx.write(model, signature, path)
         return (), onnx.facts(path)
-    from export_pipeline.export import coreml, coreml_file
+    from export_pipeline.formats.coreml import file as coreml_file
+    from export_pipeline.formats.coreml import write as coreml
 
     write = coreml.write_package if scheme.format == "mlpackage" else coreml.write_network
     write(model, signature, scheme, checkpoint[:12], path)

@@ -7,8 +7,8 @@ import errno
 import warnings
 from collections.abc import Iterator
 
+from export_pipeline.base.quiet import muted
 from export_pipeline.errors import ExportError, PipelineError
-from export_pipeline.quiet import muted
 
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 

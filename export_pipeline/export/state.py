@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from export_pipeline import __version__, files
-from export_pipeline.exported import ExportedModel
+from export_pipeline import __version__
+from export_pipeline.base import files
+from export_pipeline.records.exported import ExportedModel
 
 FOLDER = ".state"
 _LIBRARIES = ("coremltools", "numpy", "onnx", "tensorflow", "tf2onnx", "tf_keras")

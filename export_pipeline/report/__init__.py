@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from export_pipeline.compression import Compression
+from export_pipeline.base.files import write_text
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
-from export_pipeline.exported import ExportedModel
-from export_pipeline.files import write_text
-from export_pipeline.parity import ParityResult
+from export_pipeline.formats.contents import contents_of
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.compression import Compression
+from export_pipeline.records.contents import Contents, Size
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import render
 from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept
-from export_pipeline.report.contents import contents_of
 from export_pipeline.report.inspection import inspect
 from export_pipeline.report.latency import benchmark, measure
 from export_pipeline.report.machine import libraries, machine
@@ -28,7 +29,6 @@ from export_pipeline.report.model import (
     Benchmark,
     BudgetResult,
     ContainerInspection,
-    Contents,
     FileRecord,
     Inspection,
     LatencyResult,
@@ -36,7 +36,6 @@ from export_pipeline.report.model import (
     MemoryResult,
     Record,
     Report,
-    Size,
 )
 from export_pipeline.report.picture import draw_picture
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal

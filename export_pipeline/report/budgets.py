@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import Recipe
-from export_pipeline.report.model import Benchmark, BudgetResult, Contents, FileRecord
+from export_pipeline.records.contents import Contents
+from export_pipeline.records.parity import ParityResult
+from export_pipeline.report.model import Benchmark, BudgetResult, FileRecord
 
 # Whether a value must be at most or at least its budget.
 RULES: dict[str, Literal["most", "least"]] = {

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
 from export_pipeline.errors import ModelError, UsageError
+from export_pipeline.formats import check_there, runtime_class
 from export_pipeline.report.machine import processor
 from export_pipeline.report.model import LatencyResult
 from export_pipeline.report.worker import ask
-from export_pipeline.runtimes import check_there, runtime_class
 
 LEAST_RUNS = 30
 DEFAULT_SIZE = (256, 256)

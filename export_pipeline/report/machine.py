@@ -8,7 +8,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
 from export_pipeline.report.model import Machine
 
 # What makes, reads or runs a model file.

@@ -8,56 +8,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from export_pipeline.compression import Compression
 from export_pipeline.emulator.listings.nouns import Listing
-from export_pipeline.parity import ParityResult, Status
 from export_pipeline.recipe import Recipe, recorded
-from export_pipeline.signature import ImageSignature
+from export_pipeline.records.compression import Compression
+from export_pipeline.records.contents import Contents, Noun, Size
+from export_pipeline.records.parity import ParityResult, Status
+from export_pipeline.records.signature import ImageSignature
 
 Format = Literal["keras", "mlmodel", "mlpackage", "onnx", "tflite"]
 
 
-class _Noun(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Weight(_Noun):
-    """One stored tensor, as read back from the file."""
-
-    name: str
-    shape: tuple[int, ...]
-    stored: str = Field(description="type in the file, such as float16, int8 or lut-8bit")
-    bits: int = Field(description="bits of one value in the file")
-    parameters: int
-    nonzero_share: float = Field(description="of the values that the file computes with, 0..1")
-    convolution: bool = Field(description="whether it is a convolution's kernel")
-
-
-class Contents(_Noun):
-    """What a model file holds and does.
-
-    ``parameters`` counts the values of all weight tensors in the file. Converters fold and repeat some, so
-    that it may differ from the Keras network's count. Scalars are no parameters.
-    """
-
-    parameters: int
-    nonzero_share: float | None = Field(description="of all convolution kernels together; None without any")
-    multiply_accumulates: int | None = Field(description="of one run; None when the image size is open")
-    operations: dict[str, int] = Field(description="how many, by type, in the format's own words")
-    precisions: dict[str, int] = Field(description="how many operations, by the type of their first output")
-    weights: tuple[Weight, ...]
-
-
-class Size(_Noun):
-    """Bytes of all files as they lie, and in a zip archive at level 9."""
-
-    bytes: int
-    deflated_bytes: int
-
-
-class FileRecord(_Noun):
+class FileRecord(Noun):
     """One exported file."""
 
     target: str
@@ -69,7 +32,7 @@ class FileRecord(_Noun):
     notes: tuple[str, ...] = ()
 
 
-class BudgetResult(_Noun):
+class BudgetResult(Noun):
     """One limit of the recipe and what was measured; a skipped one says why and is no pass."""
 
     target: str
@@ -81,7 +44,7 @@ class BudgetResult(_Noun):
     reason: str = ""
 
 
-class Record(_Noun):
+class Record(Noun):
     """``report.json``: equal files give an equal record."""
 
     format: Literal[1] = 1
@@ -98,7 +61,7 @@ class Record(_Noun):
     _recorded = model_validator(mode="before")(recorded)
 
 
-class LatencyResult(_Noun):
+class LatencyResult(Noun):
     """Latency of one file: median and interquartile range over ``runs``, after warm-up, in milliseconds."""
 
     file: str
@@ -114,7 +77,7 @@ class LatencyResult(_Noun):
     fps: float = Field(description="1 / median; of this processor, never a phone's")
 
 
-class MemoryResult(_Noun):
+class MemoryResult(Noun):
     """Resident set of a fresh process that imports the library, loads the file and runs it once."""
 
     file: str
@@ -123,7 +86,7 @@ class MemoryResult(_Noun):
     imported_bytes: int = Field(description="already resident when only the library was imported")
 
 
-class Machine(_Noun):
+class Machine(Noun):
     """Where the benchmark ran."""
 
     processor: str
@@ -133,7 +96,7 @@ class Machine(_Noun):
     libraries: dict[str, str]
 
 
-class Benchmark(_Noun):
+class Benchmark(Noun):
     """``benchmark.json``: what one machine measured. ``float_file`` names the rows of the float network."""
 
     format: Literal[1] = 1
@@ -159,7 +122,7 @@ class Benchmark(_Noun):
         return own.fps / yardstick.fps if own and yardstick else None
 
 
-class Report(_Noun):
+class Report(Noun):
     """The record and the benchmark of one build."""
 
     record: Record
@@ -171,7 +134,7 @@ class Report(_Noun):
         return (*self.record.budgets, *self.benchmark.budgets)
 
 
-class PortRecord(_Noun):
+class PortRecord(Noun):
     """One input or output of a model file; ``None`` in the shape is a size that is open."""
 
     name: str
@@ -183,7 +146,7 @@ class PortRecord(_Noun):
     optional: bool = False
 
 
-class Inspection(_Noun):
+class Inspection(Noun):
     """What a model file of any format tells about itself."""
 
     file: str
@@ -197,7 +160,7 @@ class Inspection(_Noun):
     program: Listing | None = Field(default=None, description="of a Core ML file, operation by operation")
 
 
-class StoredTensor(_Noun):
+class StoredTensor(Noun):
     """One tensor of a container of weights, read back and proven."""
 
     name: str
@@ -212,7 +175,7 @@ class StoredTensor(_Noun):
     bytes: int = Field(description="in the file, without its name and shape")
 
 
-class ContainerInspection(_Noun):
+class ContainerInspection(Noun):
     """What a container of weights holds."""
 
     file: str

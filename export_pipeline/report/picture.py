@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from export_pipeline.base.files import size
+from export_pipeline.base.images import save_image, to_uint8
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
-from export_pipeline.exported import ExportedModel
-from export_pipeline.files import size
-from export_pipeline.images import save_image, to_uint8
-from export_pipeline.runtimes import Runtime, open_model, resize_to
+from export_pipeline.formats import Runtime, open_model, resize_to
+from export_pipeline.records.exported import ExportedModel
 
 MOST_PHOTOGRAPHS = 3
 IN_LINE = 5  # images side by side, as many as a page shows without scrolling

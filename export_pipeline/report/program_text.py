@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from export_pipeline.base.printable import printable
 from export_pipeline.emulator.listings.nouns import Body, Listing, Step, Value
-from export_pipeline.printable import printable
 from export_pipeline.report.tables import Table, text_table
 
 _WIDEST = 32  # of a column that others are lined up with

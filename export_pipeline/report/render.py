@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from export_pipeline.printable import printable
+from export_pipeline.base.printable import printable
 from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, PortRecord, Report
 from export_pipeline.report.program_text import program_text
 from export_pipeline.report.rows import (

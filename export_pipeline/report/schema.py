@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from export_pipeline.files import write_text
+from export_pipeline.base.files import write_text
 from export_pipeline.report.model import Benchmark, Record
 
 SCHEMAS: dict[str, type[BaseModel]] = {"schema.json": Record, "benchmark_schema.json": Benchmark}

@@ -6,8 +6,8 @@ import io
 import zipfile
 from pathlib import Path
 
-from export_pipeline import files
-from export_pipeline.report.model import Size
+from export_pipeline.base import files
+from export_pipeline.records.contents import Size
 
 # No clock in the archive, or its size could vary with the date's digits.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

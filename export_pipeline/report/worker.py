@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from export_pipeline.errors import ModelError, PipelineError
 
 if TYPE_CHECKING:
-    from export_pipeline.runtimes import Runtime
+    from export_pipeline.formats import Runtime
 
 WARM_UP = 3
 # Idle threads of some libraries spin for a moment after a run; they must not slow the next file down.
@@ -44,7 +44,7 @@ def ask(job: dict[str, Any]) -> Any:
 
 def latency(job: dict[str, Any]) -> dict[str, Any]:
     """Times of ``runs`` runs of each of ``paths``, in seconds, taken in turns; or why a file cannot run."""
-    from export_pipeline.runtimes import open_model
+    from export_pipeline.formats import open_model
 
     answer: dict[str, Any] = {}
     ready = []
@@ -87,7 +87,7 @@ def image_size(runtime: Runtime, job: dict[str, Any]) -> tuple[int, int]:
 
 def memory(job: dict[str, Any]) -> dict[str, Any]:
     """Resident peak after importing the library, and after loading and running the one path."""
-    from export_pipeline.runtimes import open_model, runtime_class
+    from export_pipeline.formats import open_model, runtime_class
 
     path = job["paths"][0]
     try:

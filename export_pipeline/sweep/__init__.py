@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.base.files import empty, locked, remove_parts, write_text
 from export_pipeline.errors import CheckFailed, PipelineError, UsageError
-from export_pipeline.files import empty, locked, remove_parts, write_text
 from export_pipeline.recipe import Recipe, read_toml
 from export_pipeline.sweep.grid import Point, parse_setting, points
 from export_pipeline.sweep.jobs import Job
@@ -67,7 +67,7 @@ def sweep(
             has been.
         OutputError: a result cannot be written.
     """
-    from export_pipeline.cores import cores
+    from export_pipeline.base.cores import cores
     from export_pipeline.report.machine import libraries
 
     parallel = cores() if jobs is None else jobs

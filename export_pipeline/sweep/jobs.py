@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from export_pipeline.console import Console
-from export_pipeline.files import write_text
+from export_pipeline.base.console import Console
+from export_pipeline.base.files import write_text
 from export_pipeline.pipeline import opened, work_folder
 from export_pipeline.recipe import Recipe
 from export_pipeline.sweep.point import BUILD, RESULT, Listeners, run_point

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.errors import ModelError
-from export_pipeline.files import files_of, sha256, write_text
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import Benchmark, BudgetResult, LatencyResult, MemoryResult
 from export_pipeline.report.budgets import machine_budgets

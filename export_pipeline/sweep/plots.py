@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.files import written_aside
+from export_pipeline.base.files import written_aside
 from export_pipeline.sweep.grid import shown
 from export_pipeline.sweep.picks import Candidate, front
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export_pipeline.compress_table import CompressTable
+from export_pipeline.base.files import write_text, written_aside
+from export_pipeline.base.images import save_image, to_uint8
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError, OutputError
-from export_pipeline.files import write_text, written_aside
-from export_pipeline.images import save_image, to_uint8
-from export_pipeline.parity import ParityResult
 from export_pipeline.pipeline import Pipeline, opened
 from export_pipeline.recipe import Recipe
+from export_pipeline.recipe.compress import CompressTable
+from export_pipeline.records.parity import ParityResult
 from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult
 from export_pipeline.sweep.stages import begin_with
 
@@ -149,7 +149,7 @@ def _file_result(file: FileRecord, record: Record, against: ParityResult, pipeli
 
 def _draw(pipeline: Pipeline, trained: Any, folder: Path) -> None:
     """One photograph, what the network as trained makes of it, and what the first file does, if it runs."""
-    from export_pipeline.runtimes import open_model
+    from export_pipeline.formats import open_model
 
     photo = pipeline.shown()[0]
     save_image(folder / PHOTO, photo)

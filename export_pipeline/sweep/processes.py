@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from export_pipeline.cores import cores
-from export_pipeline.files import write_text
+from export_pipeline.base.cores import cores
+from export_pipeline.base.files import write_text
 from export_pipeline.sweep.jobs import CHECK_FAILED, WITH_PARENT, Job
 
 # What TensorFlow and the numeric libraries below NumPy read when they start.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export_pipeline.files import written_aside
-from export_pipeline.images import load_image, save_image
+from export_pipeline.base.files import written_aside
+from export_pipeline.base.images import load_image, save_image
 from export_pipeline.report.picture import Tile, laid_out, missing
 from export_pipeline.sweep.grid import label, shown
 from export_pipeline.sweep.model import SweptPoint, Value

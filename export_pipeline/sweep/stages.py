@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.base.files import sha256, written_aside
 from export_pipeline.errors import WeightsError
 from export_pipeline.export import state
-from export_pipeline.files import sha256, written_aside
 from export_pipeline.recipe import BUILTIN, Recipe
 
 # Tables and keys of a recipe that decide how the network is trained.
@@ -28,14 +28,13 @@ AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster")
 # What the judge looks at who ends the rounds of structured pruning.
 JUDGED = {"export": ("height", "width"), "verify": ("images", "content")}
 # Our own code decides, beside its recipe, what a training, a pruning or a point comes to. All of the package counts
-# but what is named here, so that a file that is new or that moved is never forgotten.
+# but the folders and files named here, so that a file that is new or that moved is never forgotten.
 _PACKAGE = Path(__file__).parents[1]
-# What only talks to people, and verbs that no point comes by. A sweep itself only arranges what its points have made.
-_VERBS = ("distillation.py", "quantize.py", "stylize.py")
-BESIDE = ("__main__.py", "cli.py", "console.py", "doctor.py", "options.py", "sweep", *_VERBS)
+# What only talks to people, and jobs that no point comes by. A sweep itself only arranges what its points have made.
+BESIDE = ("__main__.py", "cli.py", "distill", "gatys", "sweep", "verbs")
 # What a pruned network has not been through yet, and then what a trained one has not.
-LATER = ("bundle.py", "emulator", "export", "pipeline.py", "report", "runtimes")
-COMPRESSING = ("compress", "compression.py", "exported.py", "kmeans", "parity.py", "verify", "wiring.py")
+LATER = ("bundle.py", "emulator", "export", "formats", "pipeline.py", "report", "verify")
+COMPRESSING = ("compress", "kmeans", "wiring.py")
 
 
 def _all_but(*names: str) -> tuple[Path, ...]:
@@ -158,14 +157,14 @@ def _held_inputs(recipe: Recipe) -> dict[str, Any]:
 
 def _files_sha256(folder: Path) -> dict[str, str]:
     """Of each image file in *folder* that may be read, by name. The bytes tell as much as the pixels, and sooner."""
-    from export_pipeline.images import list_images
+    from export_pipeline.base.images import list_images
 
     return {path.name: _sha256(path) for path in list_images(folder) if os.access(path, os.R_OK)}
 
 
 def _vgg_sha256(recipe: Recipe) -> str | None:
     """Of the file of VGG-19's weights that *recipe* names; the releases that it may do with instead never change."""
-    from export_pipeline.train.weights import KERAS_APPLICATIONS
+    from export_pipeline.perception.vgg_weights import KERAS_APPLICATIONS
 
     given = recipe.train.vgg_weights
     if given is None or given == KERAS_APPLICATIONS:
@@ -198,8 +197,8 @@ def _code(*sources: Path) -> dict[str, str]:
 @functools.cache
 def _style_sha256(style: str | Path) -> str:
     """Of the pixels of a style image; the points of a sweep mostly have one."""
-    from export_pipeline.images import load_image
-    from export_pipeline.train.builtin import style_image
+    from export_pipeline.base.images import load_image
+    from export_pipeline.tasks.builtin import style_image
     from export_pipeline.train.checkpoint import pixels_sha256
 
     return pixels_sha256(style_image() if style == BUILTIN else load_image(style))

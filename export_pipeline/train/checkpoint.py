@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from export_pipeline.compress_table import PRUNING, CompressTable
+from export_pipeline.base.files import sha256, write_bytes
 from export_pipeline.errors import CheckpointError
-from export_pipeline.files import sha256, write_bytes
 from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable, recorded
+from export_pipeline.recipe.compress import PRUNING, CompressTable
 
 KEPT = 2
 # What may differ between a checkpoint and the recipe that resumes it: how often it is saved, and how long it trains;

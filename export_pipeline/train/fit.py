@@ -13,7 +13,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.errors import OutputError, TrainingError
+from export_pipeline.perception.loss_network import loss_network
+from export_pipeline.perception.losses import LOSSES, PerceptualLoss
 from export_pipeline.recipe import Recipe
+from export_pipeline.tasks.photographs import crops, photographs, style_image
 from export_pipeline.train.checkpoint import (
     Checkpoint,
     CheckpointFolder,
@@ -23,9 +26,6 @@ from export_pipeline.train.checkpoint import (
     pixels_sha256,
     require_same_run,
 )
-from export_pipeline.train.data import crops, photographs, style_image
-from export_pipeline.train.loss_network import loss_network
-from export_pipeline.train.losses import LOSSES, PerceptualLoss
 from export_pipeline.train.shares import sizes
 from export_pipeline.train.space_to_depth import space_to_depth_convolutions
 

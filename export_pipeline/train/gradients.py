@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from export_pipeline.perception.loss_network import loss_network
+from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import Recipe
-from export_pipeline.train.data import photographs, random_crop, style_image
-from export_pipeline.train.loss_network import loss_network
-from export_pipeline.train.losses import PerceptualLoss
+from export_pipeline.tasks.photographs import photographs, random_crop, style_image
 
 CROPS = 16
 

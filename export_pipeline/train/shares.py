@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
 from export_pipeline.recipe import Recipe
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
-from export_pipeline.exported import ExportedModel
-from export_pipeline.parity import ParityResult
+from export_pipeline.formats import open_model, resize_to
+from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.recipe import Recipe
-from export_pipeline.runtimes import open_model, resize_to
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.parity import ParityResult
 from export_pipeline.verify.metrics import kept, max_abs, parity, psnr, ssim
-from export_pipeline.verify.quality import StyleJudge
 from export_pipeline.verify.tolerances import TOLERANCES, Tolerance, tolerance, verdict
 
 __all__ = ["TOLERANCES", "ParityResult", "StyleJudge", "Tolerance", "max_abs", "psnr", "ssim", "tolerance", "verify"]

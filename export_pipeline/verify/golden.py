@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from export_pipeline.base.images import load_image, to_uint8
 from export_pipeline.bundle import GOLDEN_OUTPUT, GOLDEN_PHOTO, Bundle
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
-from export_pipeline.exported import ExportedModel
-from export_pipeline.images import load_image, to_uint8
-from export_pipeline.parity import ParityResult
-from export_pipeline.runtimes import open_model
+from export_pipeline.formats import open_model
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.parity import ParityResult
 from export_pipeline.verify.metrics import parity
 from export_pipeline.verify.tolerances import verdict
 

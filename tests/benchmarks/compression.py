@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from export_pipeline.files import write_text
+from export_pipeline.base.files import write_text
 from tests.benchmarks import compression_page as texts
 from tests.benchmarks.compression_page import Record, device
 

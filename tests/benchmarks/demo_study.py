@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.base.files import write_text
 from export_pipeline.errors import PipelineError
-from export_pipeline.files import write_text
+from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.recipe import Recipe
 from export_pipeline.report.machine import machine
-from export_pipeline.train.weights import vgg19_weights
 from tests.benchmarks import distilled_page
 
 RECIPES = {"before": Path("tests/benchmarks/demo_before.toml"), "after": Path("export_pipeline/recipes/demo.toml")}

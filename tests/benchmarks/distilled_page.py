@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.files import write_text
+from export_pipeline.base.files import write_text
 from models.vgg import STAGES
 from tests.benchmarks.compression_page import device, table
 

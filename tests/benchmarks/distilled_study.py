@@ -28,17 +28,17 @@ import numpy as np
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from PIL import Image
 
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
+from export_pipeline.base.files import sha256, write_text, written_aside
+from export_pipeline.base.images import fit, list_images, load_image, save_image
 from export_pipeline.errors import PipelineError
-from export_pipeline.files import sha256, write_text, written_aside
-from export_pipeline.images import fit, list_images, load_image, save_image
+from export_pipeline.gatys.optimize import Optimization, stylize
+from export_pipeline.perception.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_SIDE, gram, relative
+from export_pipeline.perception.loss_network import DISTILLED, LossNetwork, distilled
+from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
-from export_pipeline.train import builtin
-from export_pipeline.train.gatys import Optimization, stylize
-from export_pipeline.train.loss_network import DISTILLED, LossNetwork, distilled
-from export_pipeline.train.weights import vgg19_weights
-from export_pipeline.verify.quality import CONTENT_LAYER, STYLE_LAYERS, STYLE_SIDE, gram, relative
+from export_pipeline.tasks import builtin
 from models.vgg import STAGES, vgg19
 from tests.benchmarks import distilled_page
 from tests.benchmarks.distilled_page import TITLES

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.files import write_text
+from export_pipeline.base.files import write_text
 from export_pipeline.kmeans import kmeans
+from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.report.machine import processor
-from export_pipeline.train.weights import vgg19_weights
 
 COMPARED = {"conv1_2": 36_864, "conv3_1": 294_912}
 COMPARED_BITS = (4, 8)

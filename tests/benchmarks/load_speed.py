@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from export_pipeline import coding
-from export_pipeline.cores import cores
-from export_pipeline.files import write_text
+from export_pipeline.base.cores import cores
+from export_pipeline.base.files import write_text
 from export_pipeline.kmeans import kmeans
+from export_pipeline.perception.vgg_weights import Weights, vgg19_weights
 from export_pipeline.report.machine import processor
-from export_pipeline.train.weights import Weights, vgg19_weights
 
 WIDTHS = range(1, 9)
 

@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline.base.files import write_text
 from export_pipeline.compress.structured import narrow
 from export_pipeline.errors import PipelineError
-from export_pipeline.files import write_text
+from export_pipeline.formats import resize_to
+from export_pipeline.perception.vgg_weights import vgg_weights
 from export_pipeline.recipe import ModelTable, Recipe
+from export_pipeline.records.rounds import Quality, Round
 from export_pipeline.report.machine import machine
-from export_pipeline.rounds import Quality, Round
-from export_pipeline.runtimes import resize_to
 from export_pipeline.train import Checkpoint, Progress, checked, style_image, train, validation_photographs
 from export_pipeline.train.fit import Run, fit
-from export_pipeline.train.weights import vgg_weights
 from export_pipeline.verify import StyleJudge
 
 RECIPE = Path("tests/benchmarks/narrow.toml")

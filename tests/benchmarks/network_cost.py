@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from export_pipeline import coding
-from export_pipeline.files import size
-from export_pipeline.train.loss_network import LossNetwork
-from export_pipeline.train.weights import Weights
+from export_pipeline.base.files import size
+from export_pipeline.perception.loss_network import LossNetwork
+from export_pipeline.perception.vgg_weights import Weights
 from models.vgg import STAGES, needed_layers
 
 NAMES = ("vgg19", "distilled")

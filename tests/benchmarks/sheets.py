@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export_pipeline.files import written_aside
-from export_pipeline.images import fit, load_image, to_uint8
+from export_pipeline.base.files import written_aside
+from export_pipeline.base.images import fit, load_image, to_uint8
+from export_pipeline.formats import open_model, resize_to
 from export_pipeline.report.picture import Tile, laid_out
-from export_pipeline.runtimes import open_model, resize_to
-from export_pipeline.train.builtin import photographs
+from export_pipeline.tasks.builtin import photographs
 
 PHOTOGRAPHS = ("astronaut", "coffee", "china")
 HEIGHT, WIDTH = 640, 480

@@ -23,9 +23,9 @@ from export_pipeline import train as training  # isort: skip - loads TensorFlow 
 import tensorflow as tf
 import tf_keras as keras
 
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
+from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.recipe import Recipe
-from export_pipeline.train.loss_network import LossNetwork, loss_network
 from export_pipeline.train.shares import one_thread_an_operation
 from models.vgg import vgg19
 

@@ -19,7 +19,7 @@ import models  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tf_keras as keras
 
-from export_pipeline.files import write_text, written_aside
+from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.recipe import Recipe
 from export_pipeline.report.tables import Table, markdown_table
 from export_pipeline.sweep import sweep

@@ -11,7 +11,7 @@ import tensorflow as tf
 import models
 from export_pipeline.compress import Tools
 from export_pipeline.recipe import Recipe
-from export_pipeline.rounds import Quality
+from export_pipeline.records.rounds import Quality
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 

@@ -14,8 +14,8 @@ import models
 from export_pipeline.compress.channels import Group, channel_groups, kept_weights
 from export_pipeline.compress.prune import wrap
 from export_pipeline.compress.structured import narrowed, without_block
-from export_pipeline.compress_table import CompressTable
 from export_pipeline.recipe import ModelTable
+from export_pipeline.recipe.compress import CompressTable
 from tests.export import material
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import models
 from export_pipeline.compress import finish, prune, sparsity
 from export_pipeline.compress.prune import masking, schedule, wrap
-from export_pipeline.compress_table import CompressTable
 from export_pipeline.recipe import Recipe
+from export_pipeline.recipe.compress import CompressTable
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 

@@ -14,7 +14,7 @@ from export_pipeline.compress.channels import channel_groups
 from export_pipeline.compress.structured import LEAST_CHANNELS, least, narrow, narrowed, scores
 from export_pipeline.errors import CheckFailed, RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
-from export_pipeline.rounds import Quality, Round
+from export_pipeline.records.rounds import Quality, Round
 from tests.export import material
 
 PHOTO = np.random.default_rng(0).uniform(0, 255, (1, 16, 16, 3)).astype(np.float32)

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from export_pipeline import emulator
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
+from export_pipeline.base.files import write_text
 from export_pipeline.emulator import CoreMLModel
 from export_pipeline.emulator.coremltools_quietly import quiet
-from export_pipeline.files import write_text
 from export_pipeline.report.machine import processor
 from models import NETWORKS
 from tests.builds import COMMITTED

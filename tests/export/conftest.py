@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from export_pipeline.export import export
-from export_pipeline.exported import ExportedModel
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.exported import ExportedModel
 from tests.export import material
 
 

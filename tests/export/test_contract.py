@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export_pipeline.base.files import size
+from export_pipeline.base.images import fit
 from export_pipeline.export import SCHEMES, export, file_name
-from export_pipeline.files import size
-from export_pipeline.images import fit
+from export_pipeline.formats import open_model
 from export_pipeline.recipe import TARGETS
-from export_pipeline.runtimes import open_model
-from export_pipeline.signature import ImageSignature
+from export_pipeline.records.signature import ImageSignature
 from tests.export import material
 
 ROOT = Path(__file__).parents[2]

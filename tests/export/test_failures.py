@@ -27,7 +27,7 @@ def unchanged(model: Any, *_: Any, **__: Any) -> Any:
         ("mlpackage-int8", "coremltools.optimize.coreml:linear_quantize_weights"),
         ("mlmodel-int8", "coremltools.models.neural_network.quantization_utils:quantize_weights"),
         ("tflite-int8", "tensorflow.lite.python.convert:mlir_quantize"),
-        ("tflite-dynamic", "export_pipeline.export.flatbuffer:quantize_kernels"),
+        ("tflite-dynamic", "export_pipeline.formats.tflite.flatbuffer:quantize_kernels"),
     ],
 )
 def test_a_quantizer_that_does_nothing_is_an_error(

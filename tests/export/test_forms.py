@@ -16,10 +16,11 @@ from export_pipeline.compress import Thinned, cluster, finish, plan_bits, thin, 
 from export_pipeline.compress.fold import folded_scales
 from export_pipeline.emulator import weights
 from export_pipeline.errors import ExportError
-from export_pipeline.export import SCHEMES, export, guard
-from export_pipeline.export.forms import DENSE, Form, form_of, halves, table
+from export_pipeline.export import SCHEMES, export
+from export_pipeline.formats import open_model
+from export_pipeline.formats.coreml.forms import DENSE, Form, form_of, halves, table
+from export_pipeline.formats.facts import Facts, Kernel
 from export_pipeline.recipe import Recipe
-from export_pipeline.runtimes import open_model
 from tests.compress import material as compressing
 from tests.export import material
 from tests.small_models import few_values
@@ -173,25 +174,27 @@ def test_another_value_or_form_than_the_networks_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str
 ) -> None:
     """The smallest change there is: one weight of one kernel, by one bit of its fp16."""
-    from export_pipeline.export import coreml_file
+    from export_pipeline.formats.coreml import file as coreml_file
 
     read = coreml_file.facts
 
-    def changed(path: Path) -> guard.Facts:
+    def changed(path: Path) -> Facts:
         facts = read(path)
         values = facts.kernels[-1].values
         assert values is not None
         bits = values.copy().view(np.uint16)
         bits[-1, -1, -1, -1] ^= 1
-        last = guard.Kernel(values.size, facts.kernels[-1].storage, facts.kernels[-1].bits, bits.view(np.float16))
-        return guard.Facts(facts.inputs, facts.outputs, (*facts.kernels[:-1], last), facts.signature)
+        last = Kernel(values.size, facts.kernels[-1].storage, facts.kernels[-1].bits, bits.view(np.float16))
+        return Facts(facts.inputs, facts.outputs, (*facts.kernels[:-1], last), facts.signature)
 
     monkeypatch.setattr(coreml_file, "facts", changed)
     with pytest.raises(ExportError, match="1 of 6 kernels have other values than the network's"):
         export(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
     monkeypatch.undo()
-    monkeypatch.setattr("export_pipeline.export.coreml._exact_passes", lambda scheme: None)
-    monkeypatch.setattr("export_pipeline.export.coreml._tables_in_network", lambda model, scheme: model.get_spec())
+    monkeypatch.setattr("export_pipeline.formats.coreml.write._exact_passes", lambda scheme: None)
+    monkeypatch.setattr(
+        "export_pipeline.formats.coreml.write._tables_in_network", lambda model, scheme: model.get_spec()
+    )
     with pytest.raises(ExportError, match="kernels are stored as 6 fp16 of 16 bits"):
         export(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
     assert not list(tmp_path.glob("*.ml*"))
@@ -238,7 +241,7 @@ def test_indices_are_packed_as_core_ml_tools_unpacks_them(bits: int) -> None:
     from coremltools.models.neural_network.quantization_utils import _convert_array_to_nbit_quantized_bytes
     from coremltools.optimize._utils import pack_elements_into_bits
 
-    from export_pipeline.export.tables import pack
+    from export_pipeline.formats.coreml.tables import pack
 
     numbers = np.random.default_rng(bits).integers(0, 2**bits, 37).astype(np.uint8)
     assert np.array_equal(pack(numbers, bits, "big"), _convert_array_to_nbit_quantized_bytes(numbers, bits))

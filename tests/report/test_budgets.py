@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from export_pipeline.errors import CheckFailed
-from export_pipeline.parity import ParityResult
 from export_pipeline.recipe import Budget, Recipe
+from export_pipeline.records.contents import Contents, Size, Weight
+from export_pipeline.records.parity import ParityResult
+from export_pipeline.records.signature import ImageSignature
 from export_pipeline.report import Benchmark, FileRecord, LatencyResult, MemoryResult, Record, Report, check
 from export_pipeline.report.budgets import (
     ON_FILES,
@@ -19,8 +21,7 @@ from export_pipeline.report.budgets import (
     machine_budgets,
     sparsity_kept,
 )
-from export_pipeline.report.model import Contents, Machine, Size, Weight
-from export_pipeline.signature import ImageSignature
+from export_pipeline.report.model import Machine
 
 EMPTY = Contents(parameters=0, nonzero_share=None, multiply_accumulates=None, operations={}, precisions={}, weights=())
 FILE = FileRecord(

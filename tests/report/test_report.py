@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export_pipeline.cores import cores
+from export_pipeline.base.cores import cores
 from export_pipeline.errors import CheckFailed, ModelError, OutputError, UsageError
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import (

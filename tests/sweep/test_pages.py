@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export_pipeline.images import save_image
+from export_pipeline.base.images import save_image
 from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, SweepRecord, SweptPoint
 from export_pipeline.sweep.picks import candidates, picks, reference
 from export_pipeline.sweep.plots import WORTHS, draw_plots

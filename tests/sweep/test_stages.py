@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export_pipeline.base.files import files_of
+from export_pipeline.base.images import save_image
 from export_pipeline.errors import WeightsError
 from export_pipeline.export import state
-from export_pipeline.files import files_of
-from export_pipeline.images import save_image
 from export_pipeline.pipeline import opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.sweep import stages

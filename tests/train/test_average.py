@@ -13,9 +13,9 @@ import pytest
 from safetensors import safe_open
 
 from export_pipeline.errors import CheckpointError
+from export_pipeline.perception.loss_network import distilled, loss_network
 from export_pipeline.train import Checkpoint, CheckpointInfo, Progress, Tuning, fine_tune, finishing, train
 from export_pipeline.train.fit import momentum
-from export_pipeline.train.loss_network import distilled, loss_network
 from tests.train import test_fit
 from tests.train.test_fit import Done, Make, same_weights
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from export_pipeline.compress import prune, sparsity
-from export_pipeline.compress_table import CompressTable
 from export_pipeline.recipe import Recipe
+from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, restored, train
 
 Make = Callable[..., Recipe]

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from export_pipeline.errors import CheckpointError, OutputError, TrainingError
+from export_pipeline.perception.losses import LOSSES
 from export_pipeline.recipe import Recipe
 from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, network, restored, train
 from export_pipeline.train.fit import default_strategy
-from export_pipeline.train.losses import LOSSES
 from tests.train.processes import python, toml
 
 Make = Callable[..., Recipe]

@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 
 import models
+from export_pipeline.perception.loss_network import loss_network
+from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import Recipe
+from export_pipeline.tasks.photographs import photographs, random_crop, style_image
 from export_pipeline.train import network, squared_gradients
-from export_pipeline.train.data import photographs, random_crop, style_image
 from export_pipeline.train.gradients import CROPS
-from export_pipeline.train.loss_network import loss_network
-from export_pipeline.train.losses import PerceptualLoss
 
 
 @pytest.mark.parametrize("norm", models.NORMS)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from export_pipeline.compress.structured import narrow
-from export_pipeline.compress_table import CompressTable
 from export_pipeline.recipe import ModelTable, Recipe
-from export_pipeline.rounds import Quality, Round
+from export_pipeline.recipe.compress import CompressTable
+from export_pipeline.records.rounds import Quality, Round
 from export_pipeline.train import Checkpoint, Progress, network, restored, train
 from export_pipeline.train.fit import Run, fit
 

@@ -9,8 +9,8 @@ import pytest
 from export_pipeline.errors import UsageError
 from export_pipeline.recipe import TARGETS, Recipe
 from export_pipeline.verify import TOLERANCES, ParityResult, tolerance, verify
+from tests.perception.test_judge import judge
 from tests.small_models import RECIPE, exported, photographs
-from tests.verify.test_quality import judge
 
 
 def recipe(**tables: Any) -> Recipe:

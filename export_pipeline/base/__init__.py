@@ -1,0 +1,1 @@
+"""What all of the package uses, and what uses nothing of it but the errors."""

@@ -1,0 +1,170 @@
+"""Reading and writing images: the one door for photographs, styles and results.
+
+Inside the project an image is an array ``(height, width, 3)``, RGB, uint8 0..255.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from export_pipeline.base.files import check_writable, written_aside
+from export_pipeline.errors import ImageError, ModelError, OutputError
+
+READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+_ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, RGB or gray, 8 bits a channel, opaque, one frame"
+# What Pillow's decoders raise on bytes that are not what they should be.
+_DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
+
+
+def load_image(path: Path | str) -> np.ndarray:
+    """Read an image file as ``(H, W, 3)`` RGB uint8.
+
+    The EXIF orientation is applied. Grayscale and palette become RGB; embedded colour profiles are not
+    applied. Of a JPEG with further pictures behind the first (MPO, as phones write it) the first is read.
+
+    Raises:
+        ImageError: the file is missing, not an image, damaged, animated, CMYK, deeper than 8 bits a
+            channel, or transparent somewhere: what becomes of those is for their owner to decide.
+    """
+    path = Path(path)
+    with _readable(path), Image.open(path, formats=_FORMATS) as opened:
+        frames = getattr(opened, "n_frames", 1)
+        if frames > 1 and opened.format != "MPO":
+            raise ImageError(f"{path} is animated or has pages ({frames} frames). Give an image of one frame.")
+        deep = _is_deep(opened)
+        opened.load()
+        if deep:
+            raise ImageError(f"{path} has more than 8 bits a channel. Save it with 8 bits; {_ALLOWED}")
+        if opened.mode == "CMYK":
+            raise ImageError(f"{path} is CMYK, made for print. Convert it to RGB; {_ALLOWED}")
+        if opened.has_transparency_data and np.asarray(opened.convert("RGBA"))[..., 3].min() < 255:
+            raise ImageError(f"{path} is transparent in places. Lay it on a background; {_ALLOWED}")
+        return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
+
+
+def save_image(path: Path | str, image: np.ndarray) -> None:
+    """Write ``(H, W, 3)`` RGB uint8 in the format that the file name's suffix says, whole or not at all.
+
+    Raises:
+        OutputError: the suffix is not one of :data:`WRITE_SUFFIXES`, or the file cannot be written.
+        ValueError: *image* is not ``(H, W, 3)`` uint8.
+    """
+    path = Path(path)
+    check_image(image)
+    _check_name(path)
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    with written_aside(path) as aside:
+        Image.fromarray(image).save(aside, **options)
+
+
+def check_output(path: Path | str) -> None:
+    """Refuse now what :func:`save_image` would refuse when the work is done.
+
+    Raises:
+        OutputError: the suffix is not one of :data:`WRITE_SUFFIXES`, or the file cannot be written.
+    """
+    _check_name(Path(path))
+    check_writable(Path(path))
+
+
+def _check_name(path: Path) -> None:
+    if path.suffix.lower() not in WRITE_SUFFIXES:
+        raise OutputError(
+            f"cannot write {path}: unknown image suffix {path.suffix!r}; allowed: {', '.join(WRITE_SUFFIXES)}"
+        )
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder. Choose another output path.")
+
+
+def within(image: np.ndarray, most: int) -> np.ndarray:
+    """*image*, ``(H, W, 3)`` uint8, scaled down (Lanczos) until no side is above *most* pixels; never up."""
+    check_image(image)
+    scale = most / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bring ``(H, W, 3)`` uint8 to ``(height, width, 3)`` without distortion.
+
+    The image is resized (Lanczos, antialiased) until it just covers the size; then its centre is cut out.
+    """
+    check_image(image)
+    if image.shape[:2] == (height, width):
+        return image
+    scale = max(height / image.shape[0], width / image.shape[1])
+    box_height, box_width = height / scale, width / scale
+    top, left = (image.shape[0] - box_height) / 2, (image.shape[1] - box_width) / 2
+    box = (left, top, left + box_width, top + box_height)
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def list_images(folder: Path | str) -> list[Path]:
+    """Files right inside *folder* with one of :data:`READ_SUFFIXES`, sorted by name; hidden ones are left out.
+
+    Raises:
+        ImageError: *folder* is missing or not a folder, or holds no such file.
+    """
+    folder = Path(folder)
+    try:
+        found = [p for p in folder.iterdir() if p.suffix.lower() in READ_SUFFIXES and not p.name.startswith(".")]
+    except OSError as error:
+        raise ImageError(f"cannot read folder {folder}: {error.strerror}. Give a folder of photographs.") from error
+    found = sorted(p for p in found if p.is_file())
+    if not found:
+        raise ImageError(f"{folder} holds no images. Put photographs there; allowed: {', '.join(READ_SUFFIXES)}")
+    return found
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """Round float values 0..255 to uint8, clipping those outside.
+
+    Raises:
+        ModelError: a value is not finite.
+    """
+    if not np.isfinite(image).all():
+        raise ModelError("the model's output holds values that are not finite. Train or export it again.")
+    rounded: np.ndarray = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return rounded
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuse what is not ``(H, W, 3)`` uint8 with a ``ValueError``: a mistake in code, not in a file."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(f"an image is (height, width, 3) uint8; got {image.shape} {image.dtype}")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the file holds more than 8 bits a channel; Pillow has scaled colour down once it is loaded."""
+    # A tile tells how its bytes are unpacked, such as RGB;16B. The 16 of a BMP is bits of all channels together.
+    coded = image.format in ("PNG", "TIFF") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    return coded or image.mode.startswith("I") or image.mode == "F"
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn everything that reading an image raises into an ImageError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about odd metadata and large pictures; both are read
+            yield
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image that can be read; {_ALLOWED}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path} has too many pixels ({error}). Scale it down first.") from error
+    except _DECODING as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"cannot read {path}: {error.strerror}. Give the path of an image.") from error
+        raise ImageError(f"{path} is damaged or truncated ({error}). Save it again; {_ALLOWED}") from error

@@ -1,0 +1,129 @@
+"""Core ML files as they lie: metadata and the package written so that equal models give equal bytes, and read back."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export_pipeline.emulator.network_weights import decode
+from export_pipeline.formats.facts import Door, Facts, Kernel
+from export_pipeline.records.signature import ImageSignature
+
+AUTHOR = "export-pipeline"
+_DATA = "com.apple.CoreML"
+_MODEL, _WEIGHTS = f"{_DATA}/model.mlmodel", f"{_DATA}/weights"
+_FLOATS = {np.dtype(np.float16): "fp16", np.dtype(np.float32): "fp32"}
+
+
+def describe(spec: Any, signature: ImageSignature, version: str) -> None:
+    """Replace the metadata: the converter's hold the date of today."""
+    metadata = spec.description.metadata
+    metadata.Clear()
+    metadata.author = AUTHOR
+    metadata.shortDescription = f"Style transfer, {signature.width}x{signature.height} {signature.color} image"
+    metadata.versionString = version
+    for key, value in signature.metadata().items():
+        metadata.userDefined[key] = value
+
+
+def write_package(path: Path, model: bytes, weights: bytes) -> None:
+    """Write the package *path* from its specification and its weight file."""
+    data = path / "Data"
+    (data / _WEIGHTS).mkdir(parents=True)
+    (data / _MODEL).write_bytes(model)
+    (data / _WEIGHTS / "weight.bin").write_bytes(weights)
+    (path / "Manifest.json").write_bytes(_manifest())
+
+
+def _manifest() -> bytes:
+    """A package's table of contents. Its identifiers must be unique within the package only, so they are fixed."""
+    items = {
+        str(uuid.uuid5(uuid.NAMESPACE_URL, item)).upper(): {
+            "author": _DATA,
+            "description": description,
+            "name": item.rsplit("/", 1)[-1],
+            "path": item,
+        }
+        for item, description in ((_MODEL, "CoreML Model Specification"), (_WEIGHTS, "CoreML Model Weights"))
+    }
+    root = next(key for key, item in items.items() if item["path"] == _MODEL)
+    manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": items, "rootModelIdentifier": root}
+    return json.dumps(manifest, separators=(",", ":")).encode()
+
+
+def facts(path: Path) -> Facts:
+    """What the ``.mlpackage`` or ``.mlmodel`` at *path* holds; a package is read by coremltools' own loader."""
+    from coremltools.proto import Model_pb2
+
+    model = path / "Data" / _MODEL if path.is_dir() else path
+    spec = Model_pb2.Model.FromString(model.read_bytes())
+    kernels = _program_kernels(spec, path) if spec.WhichOneof("Type") == "mlProgram" else _network_kernels(spec)
+    return Facts(
+        inputs=tuple(_door(feature) for feature in spec.description.input),
+        outputs=tuple(_door(feature) for feature in spec.description.output),
+        kernels=tuple(kernels),
+        signature=ImageSignature.from_metadata(dict(spec.description.metadata.userDefined)),
+    )
+
+
+def _door(feature: Any) -> Door:
+    kind = feature.type.WhichOneof("Type")
+    image = feature.type.imageType
+    is_rgb = kind == "imageType" and image.colorSpace == image.ColorSpace.Value("RGB")
+    return Door(feature.name, (1, 3, image.height, image.width), "image" if is_rgb else str(kind))
+
+
+def _program_kernels(spec: Any, path: Path) -> Iterator[Kernel]:
+    from coremltools.converters.mil.frontend.milproto import load
+
+    program = load.load(spec, spec.specificationVersion, str(path / "Data" / _WEIGHTS))
+    for operation in program.functions["main"].find_ops(op_type="conv"):
+        weight = operation.inputs["weight"]
+        values = weight.val if weight.op.op_type == "const" else weight.op.materialized_val_inference()
+        storage, bits = _stored(weight.op, values)
+        yield Kernel(int(values.size), storage, bits, values)
+
+
+def _stored(source: Any, values: np.ndarray) -> tuple[str, int]:
+    """Storage and bits of the constant operation *source*, whose value is *values*."""
+    kind = source.op_type
+    if kind == "constexpr_affine_dequantize":
+        return "int8", 8
+    if kind == "constexpr_sparse_to_dense":
+        inner = source.inputs["nonzero_data"].op
+        if inner.op_type == "constexpr_lut_to_sparse":
+            return "joint", _table_bits(inner)
+        return "sparse", values.dtype.itemsize * 8
+    if kind == "constexpr_lut_to_dense":
+        return "palettized", _table_bits(source)
+    return (_FLOATS.get(values.dtype, values.dtype.name) if kind == "const" else kind), values.dtype.itemsize * 8
+
+
+def _table_bits(source: Any) -> int:
+    table = source.inputs["lut"].val  # (entries,), or with the axes of the kernel before and that of a vector behind
+    return int(math.log2(table.size if table.ndim == 1 else table.shape[-2]))
+
+
+def _network_kernels(spec: Any) -> Iterator[Kernel]:
+    for layer in spec.neuralNetwork.layers:
+        if layer.WhichOneof("layer") != "convolution":
+            continue
+        parameters, weights = layer.convolution, layer.convolution.weights
+        sides = tuple(parameters.kernelSize) or (3, 3)
+        shape = (int(parameters.outputChannels), int(parameters.kernelChannels), *map(int, sides))
+        values = decode(weights, shape, layer.name)
+        halved = values.astype(np.float16)
+        exact = halved if np.array_equal(halved, values) else None
+        tabled = weights.quantization.WhichOneof("QuantizationType") == "lookupTableQuantization"
+        if weights.rawValue:
+            bits = int(weights.quantization.numberOfBits)
+            yield Kernel(values.size, "palettized" if tabled else f"int{bits}", bits, exact)
+        else:
+            bits = 16 if weights.float16Value else 32
+            yield Kernel(values.size, f"fp{bits}", bits, exact)

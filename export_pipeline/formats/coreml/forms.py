@@ -1,0 +1,113 @@
+"""The form that a kernel takes in a Core ML file: dense, a table with indices, a mask with what is not zero, or both.
+
+A clustered kernel has few values, a pruned one has zeros; nothing else is known of either. Every form holds the
+values of the network in fp16, bit for bit, so that forms differ in bytes only and the smallest one is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from export_pipeline.errors import ExportError
+from export_pipeline.targets import Scheme, Storage
+
+# What each form costs in a program beside its values, over a dense constant: longer operations, for both two of them.
+_PROGRAM_BYTES = {"palettized": 100, "sparse": 100, "joint": 300}
+_MAKES = {
+    "palettized": "cluster it (compress.bits)",
+    "sparse": "prune it (compress.schedule)",
+    "joint": "prune and cluster it (compress.schedule, compress.bits)",
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a kernel is stored, and the bits of each value that is."""
+
+    storage: Storage
+    bits: int
+
+
+DENSE = Form("fp16", 16)
+
+
+def halves(kernel: np.ndarray) -> np.ndarray:
+    """*kernel* ``(height, width, in, out)`` as Core ML holds it: ``(out, in, height, width)`` in fp16, no ``-0``."""
+    return np.ascontiguousarray(np.transpose(kernel, (3, 2, 0, 1)).astype(np.float16) + np.float16(0))
+
+
+def form_of(values: np.ndarray, scheme: Scheme) -> Form:
+    """The smallest form that *scheme* allows for a kernel of these fp16 *values*; dense where none is smaller."""
+    sizes = {form: _bytes(form, values, scheme) for form in (DENSE, *_allowed(values, scheme))}
+    return min(sizes, key=sizes.__getitem__)
+
+
+def _allowed(values: np.ndarray, scheme: Scheme) -> Iterator[Form]:
+    nonzero = values[values != 0]
+    if scheme.weights in ("palettized", "joint") and (bits := table_bits(values, scheme)):
+        yield Form("palettized", bits)
+    if scheme.weights in ("sparse", "joint") and nonzero.size:
+        yield Form("sparse", 16)
+    if scheme.weights == "joint" and nonzero.size and (bits := table_bits(nonzero, scheme)):
+        yield Form("joint", bits)
+
+
+def _bytes(form: Form, values: np.ndarray, scheme: Scheme) -> int:
+    """Bytes of a kernel of these *values*, those of its operations in a program included."""
+    masked = form.storage in ("sparse", "joint")
+    total = _packed(int(np.count_nonzero(values)) if masked else values.size, form.bits)
+    total += _packed(values.size, 1) if masked else 0
+    if form.storage in ("palettized", "joint"):
+        total += 2**form.bits * (4 if scheme.format == "mlmodel" else 2)  # the old format has tables of float32
+    return total + (_PROGRAM_BYTES.get(form.storage, 0) if scheme.format == "mlpackage" else 0)
+
+
+def _packed(count: int, bits: int) -> int:
+    return math.ceil(count * bits / 8)
+
+
+def table_bits(values: np.ndarray, scheme: Scheme) -> int | None:
+    """The least width of an index that *scheme* knows for a table of all *values*; none for too many."""
+    distinct = np.unique(values).size
+    return next((bits for bits in scheme.widths if distinct <= 2**bits), None)
+
+
+def table(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``2**bits`` entries of a table of *values*, ascending and filled up with zeros, and uint8 indices."""
+    distinct, indices = np.unique(values, return_inverse=True)
+    filled = np.zeros(2**bits, values.dtype)
+    filled[: distinct.size] = distinct
+    return filled, indices.reshape(-1).astype(np.uint8)
+
+
+def check(target: str, scheme: Scheme, kernels: Sequence[np.ndarray]) -> None:
+    """Refuse a network of *kernels* that gains nothing from *target*.
+
+    Raises:
+        ExportError: every kernel would be dense.
+    """
+    if all(form_of(halves(kernel), scheme) == DENSE for kernel in kernels):
+        raise ExportError(
+            f"{target} makes no kernel of this network smaller: "
+            f"{_MAKES[scheme.weights]}, or leave the target out of [export] targets."
+        )
+
+
+def note(scheme: Scheme, kernels: Sequence[np.ndarray]) -> str:
+    """How many kernels take which form, in words."""
+    counts = Counter(form_of(halves(kernel), scheme) for kernel in kernels)
+    listed = sorted(counts.items(), key=lambda item: (item[0].storage, item[0].bits))
+    words = ", ".join(f"{count} {_words(form)}" for form, count in listed)
+    why = "; fp16 where that takes fewer bytes, or there are more than 256 values" if DENSE in counts else ""
+    return f"kernels: {words}{why}"
+
+
+def _words(form: Form) -> str:
+    if form == DENSE:
+        return "fp16"
+    return form.storage if form.storage == "sparse" else f"{form.bits}-bit {form.storage}"

@@ -1,0 +1,83 @@
+"""Making a Core ML neural network (the older format) small without changing what it computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from export_pipeline.formats.protobuf import short_names
+
+# Layers that were there before iOS 13, in the meaning that they still have.
+BEFORE_IOS13 = frozenset({"convolution", "batchnorm", "activation", "add", "multiply", "upsample", "resizeBilinear"})
+IOS12 = 3
+
+
+def shrink(spec: Any, output_name: str) -> None:
+    """Shrink *spec* (a ``Model`` with a ``neuralNetwork``) in place, and let it run from iOS 12 where it can.
+
+    Floats that the quantizer left (norm parameters, biases) become fp16; parameters that have the
+    documented default are left out; layers and tensors get short names.
+    """
+    network = spec.neuralNetwork
+    _lower_version(spec)
+    for layer in network.layers:
+        if layer.WhichOneof("layer") == "convolution":
+            _drop_defaults(layer.convolution)
+            _halve(layer.convolution, ("weights", "bias"))
+        elif layer.WhichOneof("layer") == "batchnorm":
+            _halve(layer.batchnorm, ("gamma", "beta", "mean", "variance"))
+    _rename(spec, output_name)
+
+
+def _lower_version(spec: Any) -> None:
+    """Ask for iOS 12 instead of 13 when no layer needs more.
+
+    The converter asks for 13 because of the n-dimensional array shapes that came with it. With an image
+    in, an image out and the layers of :data:`BEFORE_IOS13` the older meaning is the same.
+    """
+    network = spec.neuralNetwork
+    for layer in network.layers:
+        if layer.WhichOneof("layer") == "addBroadcastable":  # both shapes are equal in these networks
+            layer.add.SetInParent()
+    if {layer.WhichOneof("layer") for layer in network.layers} <= BEFORE_IOS13:
+        network.ClearField("arrayInputShapeMapping")
+        network.ClearField("imageInputShapeMapping")
+        for layer in network.layers:
+            layer.ClearField("inputTensor")
+            layer.ClearField("outputTensor")
+        spec.specificationVersion = IOS12
+
+
+def _drop_defaults(convolution: Any) -> None:
+    defaults = (("kernelSize", [3, 3]), ("stride", [1, 1]), ("dilationFactor", [1, 1]))
+    for field, default in defaults:
+        if list(getattr(convolution, field)) == default:
+            convolution.ClearField(field)
+    if convolution.nGroups == 1:
+        convolution.ClearField("nGroups")
+
+
+def _halve(parameters: Any, fields: tuple[str, ...]) -> None:
+    """Store the float32 values of *fields* as fp16 and drop empty ones."""
+    for field in fields:
+        if not parameters.HasField(field):
+            continue
+        weights = getattr(parameters, field)
+        if len(weights.floatValue):
+            weights.float16Value = np.asarray(weights.floatValue, np.float16).tobytes()
+            weights.ClearField("floatValue")
+        elif not weights.rawValue and not weights.float16Value:
+            parameters.ClearField(field)
+
+
+def _rename(spec: Any, output_name: str) -> None:
+    network = spec.neuralNetwork
+    inputs = {feature.name for feature in spec.description.input}
+    names = {name: name for name in inputs} | {spec.description.output[0].name: output_name}
+    fresh = (name for name in short_names() if name not in inputs | {output_name})
+    for layer, layer_name in zip(network.layers, short_names(), strict=False):
+        layer.name = layer_name
+        layer.input[:] = [names[name] for name in layer.input]
+        layer.output[:] = [names.get(name) or names.setdefault(name, next(fresh)) for name in layer.output]
+    spec.description.output[0].name = output_name

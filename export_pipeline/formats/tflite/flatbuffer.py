@@ -1,0 +1,160 @@
+"""Reading and changing TFLite files as the objects of their schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from export_pipeline.errors import ExportError
+from export_pipeline.formats.facts import Kernel
+from export_pipeline.records.signature import ImageSignature
+
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+_IDENTIFIER = b"TFL3"
+
+
+def _schema() -> Any:
+    from tensorflow.lite.python import schema_py_generated
+
+    return schema_py_generated
+
+
+def read(data: bytes | bytearray) -> Any:
+    """The model object of a TFLite file.
+
+    Raises:
+        ExportError: *data* is not a TFLite file.
+    """
+    if bytes(data[4:8]) != _IDENTIFIER:
+        raise ExportError("the data are not a TFLite file: its identifier is missing.")
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    return flatbuffer_utils.convert_bytearray_to_object(bytearray(data))
+
+
+def write(model: Any) -> bytes:
+    """The bytes of *model*."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _name(model: Any, operator: Any) -> str:
+    code = model.operatorCodes[operator.opcodeIndex]
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    names = {value: key for key, value in vars(_schema().BuiltinOperator).items() if isinstance(value, int)}
+    return str(names[number])
+
+
+def operations(model: Any) -> list[str]:
+    """Names of the operations of the first graph, in order."""
+    return [_name(model, operator) for operator in model.subgraphs[0].operators]
+
+
+def _kernel_tensors(model: Any) -> list[tuple[Any, Any, int]]:
+    """(graph, tensor, axis of the output channels) of every convolution's kernel."""
+    found = []
+    for graph in model.subgraphs:
+        sources = {output: operator for operator in graph.operators for output in operator.outputs}
+        for operator in graph.operators:
+            name = _name(model, operator)
+            if name in _CONVOLUTIONS:
+                index = operator.inputs[1]
+                while index in sources:  # fp16 kernels pass through a DEQUANTIZE
+                    index = sources[index].inputs[0]
+                found.append((graph, graph.tensors[index], 3 if name == "DEPTHWISE_CONV_2D" else 0))
+    return found
+
+
+def kernels(model: Any) -> tuple[Kernel, ...]:
+    """Every convolution's kernel."""
+    types = _schema().TensorType
+    storage = {types.INT8: "int8", types.FLOAT16: "fp16", types.FLOAT32: "fp32"}
+    width = {types.INT8: 1, types.FLOAT16: 2, types.FLOAT32: 4}
+    found = []
+    for _, tensor, _axis in _kernel_tensors(model):
+        stored = len(model.buffers[tensor.buffer].data) // width.get(tensor.type, 1)
+        bits = 8 * width.get(tensor.type, 1)
+        found.append(Kernel(stored, storage.get(tensor.type, f"type {tensor.type}"), bits))
+    return tuple(found)
+
+
+def quantize_kernels(model: Any) -> None:
+    """Store every float kernel in 8 bits, symmetric, with a scale for each output channel.
+
+    The runtime quantizes the activations while running (dynamic range). The format is that of TFLite's
+    own pass: Jacob et al., "Quantization and Training of Neural Networks", 2018, with the range
+    -127..127 of the TFLite 8-bit quantization specification.
+    """
+    schema = _schema()
+    done = set()
+    for _, tensor, axis in _kernel_tensors(model):
+        if tensor.type != schema.TensorType.FLOAT32 or tensor.buffer in done:
+            continue
+        buffer = model.buffers[tensor.buffer]
+        values = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape)
+        others = tuple(dimension for dimension in range(values.ndim) if dimension != axis)
+        scale = np.abs(values).max(axis=others, keepdims=True) / 127
+        scale[scale == 0] = 1  # a pruned channel
+        quantized = np.clip(np.round(values / scale), -127, 127).astype(np.int8)
+        done.add(tensor.buffer)
+        buffer.data = np.frombuffer(quantized.tobytes(), np.uint8)
+        tensor.type = schema.TensorType.INT8
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale = scale.ravel().astype(np.float32)
+        tensor.quantization.zeroPoint = np.zeros(scale.size, np.int64)
+        tensor.quantization.quantizedDimension = axis
+
+
+def widen_output(model: Any) -> None:
+    """Let the uint8 output mean 0..255 exactly, whatever range the photographs reached.
+
+    Otherwise a value of 255 would mean, say, 249 and brighter pixels would be clipped.
+    """
+    types = _schema().TensorType
+    (graph,) = model.subgraphs
+    index = graph.outputs[0]
+    for kind, zero in ((types.UINT8, 0), (types.INT8, -128)):
+        tensor = graph.tensors[index]
+        (source,) = [operator for operator in graph.operators if index in operator.outputs]
+        if tensor.type != kind or _name(model, source) not in ("QUANTIZE", "ADD"):
+            return  # these two take any output range; what the file says is checked when it is read back
+        tensor.quantization.scale = np.array([1.0], np.float32)
+        tensor.quantization.zeroPoint = np.array([zero], np.int64)
+        index = source.inputs[0]
+
+
+def strip(model: Any, signature: ImageSignature) -> None:
+    """Drop names and notes that no runtime needs; give the image tensors the signature's names."""
+    model.description = None
+    model.metadata = []
+    for graph in model.subgraphs:
+        graph.name = None
+        for tensor in graph.tensors:
+            tensor.name = None
+    (graph,) = model.subgraphs
+    (image,), (stylized,) = graph.inputs, graph.outputs
+    graph.tensors[image].name, graph.tensors[stylized].name = signature.input_name, signature.output_name
+
+
+def add_metadata(model: Any, entries: dict[str, str]) -> None:
+    """Write *entries* into the file's metadata, each as a buffer of UTF-8 text."""
+    schema = _schema()
+    model.metadata = list(model.metadata or [])
+    for key, text in sorted(entries.items()):
+        entry, buffer = schema.MetadataT(), schema.BufferT()
+        buffer.data = np.frombuffer(text.encode(), np.uint8)
+        entry.name, entry.buffer = key, len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata.append(entry)
+
+
+def metadata(model: Any) -> dict[str, str]:
+    """The metadata of *model* as text."""
+    entries = model.metadata or []
+    return {_text(entry.name): _text(bytes(model.buffers[entry.buffer].data)) for entry in entries}
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""Stylization by optimization."""

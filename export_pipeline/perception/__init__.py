@@ -1,0 +1,1 @@
+"""What the losses and the judge see with."""

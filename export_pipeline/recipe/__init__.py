@@ -1,0 +1,35 @@
+"""What a user writes: a TOML file with a table for the network and one for each stage."""
+
+from __future__ import annotations
+
+from export_pipeline.recipe.compress import CompressTable
+from export_pipeline.recipe.export import DEFAULT_TARGETS, TARGETS, ExportTable, default_targets
+from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.reading import expanded_path, read_toml
+from export_pipeline.recipe.report import Budget, ReportTable
+from export_pipeline.recipe.table import BUILTIN, Table
+from export_pipeline.recipe.train import PolishTable, TrainTable
+from export_pipeline.recipe.verify import VerifyTable
+from export_pipeline.recipe.whole import Recipe, recorded
+from export_pipeline.recipe.wording import sentence
+
+__all__ = [
+    "BUILTIN",
+    "DEFAULT_TARGETS",
+    "TARGETS",
+    "Budget",
+    "CompressTable",
+    "ExportTable",
+    "ModelTable",
+    "PolishTable",
+    "Recipe",
+    "ReportTable",
+    "Table",
+    "TrainTable",
+    "VerifyTable",
+    "default_targets",
+    "expanded_path",
+    "read_toml",
+    "recorded",
+    "sentence",
+]

