@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import tf_keras as keras
 
 from models.layers import Rescaling
+
+if TYPE_CHECKING:
+    from export_pipeline.compress.compressed import Compressed
+    from export_pipeline.compress.tools import Tools
+
+
+def run(now: Compressed, tools: Tools) -> Compressed:
+    """The step: what is exported is a copy with the input scale folded away."""
+    return replace(now, deployed=fold_input_scale(now.model))
 
 
 def fold_input_scale(model: keras.Model) -> keras.Model:

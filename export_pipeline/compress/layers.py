@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.errors import RecipeError, near
@@ -15,6 +17,21 @@ from export_pipeline.recipe.compress import CompressTable
 def convolutions(model: keras.Model) -> dict[str, Any]:
     """The convolutions of *model* by layer name, in the network's order: what pruning and clustering look at."""
     return {layer.name: layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+
+
+def copy_of(model: keras.Model) -> keras.Model:
+    """A network like *model* with variables of its own, so that it can be trained while *model* stays as it is."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def one_by_one(samples: Sequence[np.ndarray]) -> list[Any]:
+    """Batches of one as a model is called with them, from arrays ``(N, ...)`` for each of its inputs."""
+    batches = [
+        [tf.constant(part[index : index + 1], tf.float32) for part in samples] for index in range(len(samples[0]))
+    ]
+    return [batch[0] if len(batch) == 1 else batch for batch in batches]
 
 
 def require_known(table: CompressTable, names: Iterable[str]) -> None:
@@ -28,7 +45,7 @@ def require_known(table: CompressTable, names: Iterable[str]) -> None:
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in names):
                 raise RecipeError(f"compress.{key}: {pattern!r} matches no convolution; {near(pattern, names)}")
-    if (table.prunes or table.clusters) and not taken(table, names):
+    if (table.prunes or table.clusters) and not compressible_layers(table, names):
         raise RecipeError("compress.skip leaves out every convolution; leave one of them, or take the rest out")
     for name in table.layers:
         if name in table.skip:
@@ -55,7 +72,7 @@ def require_left(table: CompressTable, names: Iterable[str], left: Iterable[str]
     require_known(table, left)
 
 
-def taken(table: CompressTable, names: Iterable[str]) -> tuple[str, ...]:
+def compressible_layers(table: CompressTable, names: Iterable[str]) -> tuple[str, ...]:
     """Those of *names* that ``skip`` does not leave out."""
     return tuple(name for name in names if not any(fnmatchcase(name, pattern) for pattern in table.skip))
 
@@ -68,7 +85,7 @@ def sparsities(table: CompressTable, names: Iterable[str]) -> dict[str, float]:
     names = list(names)
     if not table.prunes:
         return dict.fromkeys(names, 0.0)
-    kept = set(taken(table, names))
+    kept = set(compressible_layers(table, names))
     return {name: _sparsity(table, name) if name in kept else 0.0 for name in names}
 
 

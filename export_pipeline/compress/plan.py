@@ -17,15 +17,9 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-from export_pipeline.compress.layers import convolutions, taken
-from export_pipeline.compress.sensitivity import (
-    PHOTOGRAPHS,
-    WIDTHS,
-    Importance,
-    Yardstick,
-    error_together,
-    errors_by_width,
-)
+from export_pipeline.compress.importance import SAMPLES, Importance
+from export_pipeline.compress.layers import compressible_layers, convolutions
+from export_pipeline.compress.output_error import WIDTHS, OutputError
 from export_pipeline.compress.tools import Tools
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe import Recipe
@@ -52,7 +46,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BitPlan:
     """Bits by layer, and the file's text where there is one. What was measured is there when it was made here."""
 
     bits: dict[str, int]
@@ -77,7 +71,7 @@ def packed_bytes(weights: int, bits: int) -> int:
     return (weights * bits + 7) // 8 + TABLE_VALUE_BYTES * (1 << bits)
 
 
-def read_plan(path: Path, names: Iterable[str] | None = None) -> Plan:
+def read_plan(path: Path, names: Iterable[str] | None = None) -> BitPlan:
     """The plan in the file *path*. It may name only the convolutions *names*, when they are given.
 
     Raises:
@@ -101,10 +95,10 @@ def read_plan(path: Path, names: Iterable[str] | None = None) -> Plan:
             raise RecipeError(f"{path}: no convolution {name!r} to cluster; {near(name, names)}")
         if type(width) is not int or width not in WIDTHS:
             raise RecipeError(f"{path}: {name} is {width!r}; allowed: 1 to {MOST_BITS} bits")
-    return Plan(bits, text)
+    return BitPlan(bits, text)
 
 
-def require_whole(plan: Plan, names: Iterable[str], path: Path) -> None:
+def require_whole(plan: BitPlan, names: Iterable[str], path: Path) -> None:
     """Refuse a plan that leaves out one of *names*.
 
     Raises:
@@ -128,11 +122,30 @@ def require_enough(model: keras.Model, table: CompressTable, budget: int) -> Non
 def _sizes(model: keras.Model, table: CompressTable) -> dict[str, int]:
     """Weights of each kernel of *model* that *table* has clustered, by layer name."""
     layers = convolutions(model)
-    return {name: int(np.prod(layers[name].kernel.shape)) for name in taken(table, layers)}
+    return {name: int(np.prod(layers[name].kernel.shape)) for name in compressible_layers(table, layers)}
 
 
-def make_plan(model: keras.Model, recipe: Recipe, budget: int, importance: Importance, tools: Tools) -> Plan:
-    """The plan for *model*, the network of *recipe*, that errs least within *budget* bytes. *model* is as it was after.
+def plan_bits(model: keras.Model, recipe: Recipe, importance: Importance, tools: Tools) -> BitPlan:
+    """Bits of each kernel of *model* as *recipe*, which has kernels clustered, says.
+
+    Raises:
+        RecipeError: the plan leaves out a layer, or the bytes are too few.
+    """
+    table = recipe.compress
+    names = compressible_layers(table, convolutions(model))
+    if table.plan is not None:
+        path = recipe.path(table.plan)
+        plan = read_plan(path)
+        require_whole(plan, names, path)
+        return BitPlan({name: plan.bits[name] for name in names}, plan.text)
+    if table.weight_bytes is not None:
+        return make_plan(model, recipe, table.weight_bytes, importance, tools)
+    assert table.bits is not None
+    return BitPlan(dict.fromkeys(names, table.bits))
+
+
+def make_plan(model: keras.Model, recipe: Recipe, budget: int, importance: Importance, tools: Tools) -> BitPlan:
+    """The plan for *model*, the network of *recipe*, that errs least within *budget* bytes.
 
     Raises:
         RecipeError: one bit for each is too much already.
@@ -141,19 +154,19 @@ def make_plan(model: keras.Model, recipe: Recipe, budget: int, importance: Impor
     sizes = _sizes(model, recipe.compress)
     names = tuple(sizes)
     costs = [[packed_bytes(sizes[name], bits) for bits in WIDTHS] for name in names]
-    yardstick = Yardstick(model, tools.photographs(PHOTOGRAPHS))
+    output_error = OutputError(model, tools.inputs(SAMPLES))
     errors = []
     for name in names:
         tools.say(f"plan: {name}, 1 to {MOST_BITS} bits")
-        errors.append(errors_by_width(model, name, importance.get(name), yardstick))
+        errors.append(output_error.by_width(name, importance))
     chosen = cheapest(costs, errors, budget)
     choices = tuple(
         Choice(name, sizes[name], WIDTHS[index], cost[index], error[index], error)
         for name, index, cost, error in zip(names, chosen, costs, errors, strict=True)
     )
     bits = {choice.name: choice.bits for choice in choices}
-    together = error_together(model, bits, importance, yardstick)
-    return Plan(bits, _text(choices, budget, together), choices, budget, together)
+    together = output_error.together(bits, importance)
+    return BitPlan(bits, _text(choices, budget, together), choices, budget, together)
 
 
 def cheapest(costs: Sequence[Sequence[int]], errors: Sequence[Sequence[float]], budget: int) -> list[int]:

@@ -7,14 +7,37 @@ as TensorFlow Model Optimization implements it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from export_pipeline.compress.layers import convolutions, sparsities
+from export_pipeline.compress.compressed import Compressed
+from export_pipeline.compress.layers import convolutions, copy_of, require_known, sparsities
+from export_pipeline.compress.tools import Tools
+from export_pipeline.errors import CheckFailed
 from export_pipeline.recipe.compress import CompressTable
+
+
+def run(now: Compressed, tools: Tools) -> Compressed:
+    """The step: a copy of the network is fine-tuned while its smallest weights go to zero.
+
+    Raises:
+        RecipeError: a name or pattern matches no convolution that structured pruning has left.
+        CheckFailed: a layer has fewer zeros than asked for.
+    """
+    table = now.recipe.compress
+    require_known(table, convolutions(now.model))  # the blocks that are left have new names
+    if not table.prunes:
+        return now
+    model = copy_of(now.model)
+    pruned = wrap(model, table)
+    tools.fine_tune(pruned, now.recipe, "prune", table.steps, table.learning_rate, masking(pruned))
+    finalize_masks(pruned, table)
+    require_sparsity(model, table)
+    return replace(now, model=model, steps=now.steps + table.steps)
 
 
 def schedule(table: CompressTable, final_sparsity: float) -> Any:
@@ -71,7 +94,7 @@ def masking(pruned: keras.Model) -> Callable[[int], None]:
     return lambda step: update(tf.constant(step + 1, tf.int64))
 
 
-def settle(pruned: keras.Model, table: CompressTable) -> None:
+def finalize_masks(pruned: keras.Model, table: CompressTable) -> None:
     """Bring every wrapped convolution of *pruned* to its final sparsity of *table*, for good.
 
     The optimizer's last step has moved pruned weights, too: they go back to zero. The masks' last update lies
@@ -86,6 +109,24 @@ def settle(pruned: keras.Model, table: CompressTable) -> None:
         smallest = np.argsort(np.abs(kernel), axis=None, kind="stable")[: kernel.size - kept]
         np.put(kernel, smallest, 0)
         layer.layer.kernel.assign(kernel)
+
+
+def require_sparsity(model: keras.Model, table: CompressTable) -> None:
+    """Refuse a network whose pruning did not do what *table* asks for, layer by layer.
+
+    Raises:
+        CheckFailed: layers have fewer zeros than their final sparsity; at least one weight of each is kept.
+    """
+    layers = convolutions(model)
+    kernels = {name: layer.kernel.numpy() for name, layer in layers.items()}
+    wanted = sparsities(table, layers)
+    short = [
+        f"{name} {1 - np.count_nonzero(kernel) / kernel.size:.3f} instead of {wanted[name]:g}"
+        for name, kernel in kernels.items()
+        if np.count_nonzero(kernel) > weights_left(kernel.size, wanted[name])
+    ]
+    if short or not layers:
+        raise CheckFailed(f"pruning did not take effect: {', '.join(short) or 'no convolution was found'}")
 
 
 def weights_left(size: int, sparsity: float) -> int:

@@ -1,37 +1,34 @@
 """Structured pruning: whole filters and whole residual blocks go, and the network is rebuilt without them.
 
 Li et al., "Pruning Filters for Efficient ConvNets", 2017, for filters by their L1 norm; Liu et al., "Learning Efficient
-Convolutional Networks through Network Slimming", 2017, for channels by the scale of the norm behind them.
+Convolutional Networks through Network Slimming", 2017, for channels by the scale of the norm that follows them.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tf_keras as keras
 
-import models
-from export_pipeline.compress.channels import Group, channel_groups, kept_weights
+from export_pipeline.compress.channels import Group, channel_groups
+from export_pipeline.compress.compressed import Compressed
+from export_pipeline.compress.narrow import block_of, blocks_of, convolutions_of, narrowed, without_block
+from export_pipeline.compress.tools import FineTune, Tools
 from export_pipeline.errors import CheckFailed, RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.recipe.compress import StructuredTable
-from export_pipeline.records.rounds import Quality, Round
+from export_pipeline.records.compression import Round
+from export_pipeline.records.metric import DIGITS, Metric, Values, badness
 
 # Channels that a group keeps at least. The image has three, so that fewer could not even pass its colors on; and
 # processors compute four floats at a time, so that fewer are hardly faster.
 LEAST_CHANNELS = 4
-DIGITS = 6  # of a distance; more is noise
 NOTHING_LEFT = f"no layer has more than {LEAST_CHANNELS} filters left to take from"
 
-# Fine-tunes a network in place: the model, the recipe whose [model] rebuilds it, a name for the work folder, the steps
-# and the learning rate.
-Train = Callable[[keras.Model, Recipe, str, int, float], None]
-Judge = Callable[[keras.Model], Quality]
+Evaluate = Callable[[keras.Model], Values]
 
 
 @dataclass(frozen=True)
@@ -44,43 +41,50 @@ class _Network:
     block: int | None = None
 
 
+def run(now: Compressed, tools: Tools) -> Compressed:
+    """The step: the network without what ``[compress.structured]`` takes out, and the recipe that builds it."""
+    model, table, rounds = narrow(now.model, now.recipe, tools.fine_tune, tools.evaluate)
+    steps = now.steps + sum(round_.steps for round_ in rounds if round_.status == "kept")
+    return replace(now, model=model, recipe=now.recipe.model_copy(update={"model": table}), rounds=rounds, steps=steps)
+
+
 def narrow(
-    model: keras.Model, recipe: Recipe, train: Train, judge: Judge
+    model: keras.Model, recipe: Recipe, fine_tune: FineTune, evaluate: Evaluate
 ) -> tuple[keras.Model, ModelTable, tuple[Round, ...]]:
     """Take out what ``[compress.structured]`` asks for, a round at a time, until the network is no longer good enough.
 
-    First whole residual blocks, then filters. A round that ends above a limit of the recipe is undone and is the last.
+    First whole residual blocks, then filters. A round that ends beyond a limit of the recipe is undone and is the last.
     *model* itself, the network of ``recipe.model``, is left as it is. What goes follows from the weights alone: when
-    *train* gives the same again, so does this.
+    *fine_tune* gives the same again, so does this.
 
     Args:
-        train: called in each round, unless the recipe has no steps for it.
-        judge: called before the rounds, after each, and for each block that could be the next to go.
+        fine_tune: called in each round, unless the recipe has no steps for it.
+        evaluate: called before the rounds, after each, and for each block that could be the next to go.
 
     Returns:
         The narrow network, the ``[model]`` that rebuilds it, and the rounds; none if the recipe asks for none.
 
     Raises:
         RecipeError: the network has fewer blocks than are to go, no filters to spare, or no norms to go by.
-        CheckFailed: a measured distance is not finite.
+        CheckFailed: a measured metric is not finite.
     """
     settings = recipe.compress.structured
     if not settings.blocks and not settings.rounds:
         return model, recipe.model, ()
     require_spare(model, settings)
     now = _Network(model, recipe.model, {})
-    rounds = [_measured(now, "start", 0, judge)]
+    rounds = [_measured(now, "start", 0, evaluate)]
     for number in range(settings.blocks + settings.rounds):
-        smaller = _smaller(now, settings, number, judge)
+        smaller = _smaller(now, recipe, number, evaluate)
         if smaller is None:
             rounds[-1] = rounds[-1].model_copy(update={"reason": NOTHING_LEFT})
             break
         part = f"structured-{number}"
         if settings.steps:
             its_recipe = recipe.model_copy(update={"model": smaller.table})
-            train(smaller.model, its_recipe, part, settings.steps, settings.learning_rate)
-        done = _measured(smaller, part, settings.steps, judge)
-        if reason := _above(done, settings):
+            fine_tune(smaller.model, its_recipe, part, settings.steps, settings.learning_rate)
+        done = _measured(smaller, part, settings.steps, evaluate)
+        if reason := _beyond(done, settings, recipe.metrics):
             rounds.append(done.model_copy(update={"status": "undone", "reason": reason}))
             break
         rounds.append(done)
@@ -88,34 +92,11 @@ def narrow(
     return now.model, now.table, tuple(rounds)
 
 
-def narrowed(model: keras.Model, table: ModelTable, keep: Mapping[str, np.ndarray]) -> tuple[keras.Model, ModelTable]:
-    """The network of *table* with only some of its channels, and the table that rebuilds it.
-
-    Args:
-        keep: channels to keep, by the name of each of ``channel_groups(model)``, in ascending order.
-    """
-    groups = channel_groups(model)
-    widths = {name: len(keep[group.name]) for group in groups for name in group.makers}
-    smaller = table.model_copy(update={"widths": {**table.widths, **widths}})
-    return _rebuilt(smaller, kept_weights(model, groups, keep)), smaller
-
-
-def without_block(model: keras.Model, table: ModelTable, block: int) -> tuple[keras.Model, ModelTable]:
-    """The network of *table* without residual block number *block*, those behind renumbered, and its table."""
-
-    def renamed(named: Mapping[str, Any]) -> dict[str, Any]:
-        pairs = ((_without(block, name), value) for name, value in named.items())
-        return {name: value for name, value in pairs if name is not None}
-
-    smaller = table.model_copy(update={"blocks": len(_blocks(model)) - 1, "widths": renamed(table.widths)})
-    return _rebuilt(smaller, renamed(kept_weights(model, (), {}))), smaller
-
-
 def scores(model: keras.Model, group: Group, criterion: str) -> np.ndarray:
     """How much each channel of *group* counts: a vector of its size, 0 or more.
 
     ``l1`` is the L1 norm of a filter relative to the mean of its layer, averaged over the convolutions of the group: a
-    norm behind a convolution takes its scale out, so that only the filters of one layer compare by themselves.
+    norm after a convolution takes its scale out, so that only the filters of one layer compare by themselves.
     ``norm_scale`` is the size of gamma, averaged over the norms of the group.
     """
     if criterion == "norm_scale":
@@ -145,9 +126,12 @@ def least(model: keras.Model, groups: tuple[Group, ...], share: float, criterion
     return {group.name: np.array(sorted(channels)) for group, channels in zip(groups, kept, strict=True)}
 
 
-def _smaller(now: _Network, settings: StructuredTable, number: int, judge: Judge) -> _Network | None:
+def _smaller(now: _Network, recipe: Recipe, number: int, evaluate: Evaluate) -> _Network | None:
     """The network of the next round before its fine-tuning; ``None`` if nothing is left to take out."""
-    return _without_least_block(now, judge) if number < settings.blocks else _without_least_filters(now, settings)
+    settings = recipe.compress.structured
+    if number < settings.blocks:
+        return _without_least_block(now, recipe.metrics, evaluate)
+    return _without_least_filters(now, settings)
 
 
 def _without_least_filters(now: _Network, settings: StructuredTable) -> _Network | None:
@@ -160,76 +144,45 @@ def _without_least_filters(now: _Network, settings: StructuredTable) -> _Network
     return _Network(*narrowed(now.model, now.table, keep), taken)
 
 
-def _without_least_block(now: _Network, judge: Judge) -> _Network:
-    """Without the block whose loss, before any fine-tuning, adds least to the two distances."""
+def _without_least_block(now: _Network, metrics: Sequence[Metric], evaluate: Evaluate) -> _Network:
+    """Without the block whose loss, before any fine-tuning, does the least harm."""
 
-    def added(block: int) -> float:
-        quality = _finite(judge(without_block(now.model, now.table, block)[0]))
-        return quality.style_distance + quality.content_distance
+    def harm(block: int) -> float:
+        return badness(metrics, _finite(evaluate(without_block(now.model, now.table, block)[0])))
 
-    block = min(_blocks(now.model), key=added)
-    taken = {layer.name: layer.filters for layer in _convolutions(now.model) if _block_of(layer.name) == block}
+    block = min(blocks_of(now.model), key=harm)
+    taken = {layer.name: layer.filters for layer in convolutions_of(now.model) if block_of(layer.name) == block}
     return _Network(*without_block(now.model, now.table, block), taken, block)
 
 
-def _rebuilt(table: ModelTable, weights: Mapping[str, list[np.ndarray]]) -> keras.Model:
-    model = models.NETWORKS[table.network](**table.model_dump(exclude={"network"}))
-    for layer in model.layers:
-        if layer.weights:
-            layer.set_weights(weights[layer.name])
-    return model
+def _measured(network: _Network, part: str, steps: int, evaluate: Evaluate) -> Round:
+    values = _finite(evaluate(network.model))
+    about = {
+        "part": part,
+        "block": network.block,
+        "taken": dict(network.taken),
+        "filters": sum(layer.filters for layer in convolutions_of(network.model)),
+        "parameters": network.model.count_params(),
+        "steps": steps,
+        "status": "kept" if network.taken else "start",
+    }
+    return Round.model_validate({**about, **{name: round(value, DIGITS) for name, value in values.items()}})
 
 
-def _convolutions(model: keras.Model) -> list[Any]:
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+def _finite(values: Values) -> Values:
+    if not all(map(math.isfinite, values.values())):
+        listed = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        raise CheckFailed(f"structured pruning measured {listed}, which is not finite. Try a lower learning_rate.")
+    return values
 
 
-def _block_of(name: str) -> int | None:
-    """The residual block that a layer is of, by its name."""
-    found = re.match(r"block(\d+)_", name)
-    return int(found[1]) if found else None
-
-
-def _without(block: int, name: str) -> str | None:
-    """What the layer *name* is called once residual block number *block* is gone; ``None`` if it goes along."""
-    number = _block_of(name)
-    if number is None or number < block:
-        return name
-    return None if number == block else re.sub(r"\d+", str(number - 1), name, count=1)
-
-
-def _blocks(model: keras.Model) -> list[int]:
-    numbers = {_block_of(layer.name) for layer in model.layers}
-    return sorted(number for number in numbers if number is not None)
-
-
-def _measured(network: _Network, part: str, steps: int, judge: Judge) -> Round:
-    quality = _finite(judge(network.model))
-    return Round(
-        part=part,
-        block=network.block,
-        taken=dict(network.taken),
-        filters=sum(layer.filters for layer in _convolutions(network.model)),
-        parameters=network.model.count_params(),
-        steps=steps,
-        style_distance=round(quality.style_distance, DIGITS),
-        content_distance=round(quality.content_distance, DIGITS),
-        status="kept" if network.taken else "start",
-    )
-
-
-def _finite(quality: Quality) -> Quality:
-    if not math.isfinite(quality.style_distance + quality.content_distance):
-        raise CheckFailed(f"structured pruning measured {quality}, which is not finite. Try a lower learning_rate.")
-    return quality
-
-
-def _above(done: Round, settings: StructuredTable) -> str:
-    """Which limit of *settings* a round ended above; empty if none."""
-    for name in ("style_distance", "content_distance"):
-        limit, found = getattr(settings, name), getattr(done, name)
-        if limit is not None and found > limit:
-            return f"{name.replace('_', ' ')} {found:.4f} is above {limit:g}"
+def _beyond(done: Round, settings: StructuredTable, metrics: Sequence[Metric]) -> str:
+    """Which limit of *settings* a round ended beyond; empty if none."""
+    for metric in metrics:
+        limit, found = settings.limits.get(metric.name), done.metrics.get(metric.name)
+        if limit is not None and found is not None and metric.worse_than(found, limit):
+            side = "above" if metric.better == "lower" else "below"
+            return f"{metric.name.replace('_', ' ')} {found:.4f} is {side} {limit:g}"
     return ""
 
 
@@ -239,7 +192,7 @@ def require_spare(model: keras.Model, settings: StructuredTable) -> None:
     Raises:
         RecipeError: it has fewer blocks than are to go, no filters to spare, or no norms to go by.
     """
-    groups, blocks = channel_groups(model), len(_blocks(model))
+    groups, blocks = channel_groups(model), len(blocks_of(model))
     if settings.blocks > blocks:
         raise RecipeError(f"compress.structured.blocks is {settings.blocks}; the network has {blocks}")
     if not settings.rounds:
@@ -248,7 +201,9 @@ def require_spare(model: keras.Model, settings: StructuredTable) -> None:
         raise RecipeError(f"compress.structured.rounds is {settings.rounds}, but {NOTHING_LEFT}; widen model.alpha")
     scaled = all(getattr(model.get_layer(name), "gamma", None) is not None for g in groups for name in g.norms)
     if settings.criterion == "norm_scale" and not (scaled and all(group.norms for group in groups)):
-        raise RecipeError("compress.structured.criterion is norm_scale, but not every filter has a norm behind; use l1")
+        raise RecipeError(
+            "compress.structured.criterion is norm_scale, but not every filter is followed by a norm; use l1"
+        )
 
 
 def surely_left(model: keras.Model, settings: StructuredTable) -> tuple[str, ...]:
@@ -256,6 +211,6 @@ def surely_left(model: keras.Model, settings: StructuredTable) -> tuple[str, ...
 
     Blocks that are left are numbered anew, so that it is those of the highest numbers that there are no more.
     """
-    left = len(_blocks(model)) - settings.blocks
-    names = [layer.name for layer in _convolutions(model)]
-    return tuple(name for name in names if (number := _block_of(name)) is None or number < left)
+    left = len(blocks_of(model)) - settings.blocks
+    names = [layer.name for layer in convolutions_of(model)]
+    return tuple(name for name in names if (number := block_of(name)) is None or number < left)

@@ -1,4 +1,4 @@
-"""What the compress stage needs of other stages; ``pipeline.py`` hands it over."""
+"""What the compress stage needs of others; ``pipeline.py`` hands it over."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from export_pipeline.recipe import Recipe
-from export_pipeline.records.rounds import Quality
+from export_pipeline.records.metric import Values
 
 
-class Train(Protocol):
-    """Trains a network in place on the losses of the train stage, going on where an interrupted run was."""
+class FineTune(Protocol):
+    """Trains a network in place on the task's objective, going on where an interrupted run was."""
 
     def __call__(
         self,
@@ -36,14 +36,15 @@ class Train(Protocol):
 class Tools:
     """Functions of other stages.
 
-    ``judge(model)`` measures a network as verification does.
-    ``photographs(count)`` gives training photographs ``(N, H, W, 3)`` uint8 RGB, all of one size.
+    ``evaluate(model)`` gives the task's metrics of a network, as verification measures them.
+    ``inputs(count)`` gives what the network takes, of training samples: an array ``(N, ...)`` for each of its inputs,
+    in their order.
     ``squared_gradients(model, variables)`` gives the mean squared gradient of the training loss by each variable.
     ``say`` gets a line before what takes long.
     """
 
-    train: Train
-    judge: Callable[[Any], Quality]
-    photographs: Callable[[int], np.ndarray]
+    fine_tune: FineTune
+    evaluate: Callable[[Any], Values]
+    inputs: Callable[[int], Sequence[np.ndarray]]
     squared_gradients: Callable[[Any, Sequence[Any]], list[np.ndarray]]
     say: Callable[[str], None]

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from export_pipeline.recipe.table import Table
+from export_pipeline.recipe.table import LimitsTable, Table
 
 MOST_BITS = 8
 # Keys of the pruning schedule, which do nothing without one.
@@ -22,7 +22,7 @@ PRUNING = (
     "layers",
 )
 # Keys of structured pruning that do nothing without a round of it.
-OF_EACH_ROUND = ("steps", "learning_rate", "style_distance", "content_distance")
+OF_EACH_ROUND = ("steps", "learning_rate")
 
 
 def _unsaid(table: Table, *switches: str) -> bool:
@@ -36,8 +36,11 @@ def _require_effect(idle: set[str], needed: str) -> None:
         raise ValueError(f"{', '.join(sorted(idle))} has no effect without {needed}")
 
 
-class StructuredTable(Table):
-    """``[compress.structured]``: residual blocks, then filters, taken out in rounds with fine-tuning after each."""
+class StructuredTable(LimitsTable):
+    """``[compress.structured]``: residual blocks, then filters, taken out in rounds with fine-tuning after each.
+
+    A round that ends beyond the limit of a metric, such as ``style_distance``, is undone, and is the last.
+    """
 
     blocks: int = Field(0, ge=0, le=16, description="residual blocks to take out, one a round, the least missed first")
     rounds: int = Field(0, ge=0, le=64, description="rounds that take out filters, at most")
@@ -45,10 +48,6 @@ class StructuredTable(Table):
     criterion: Literal["l1", "norm_scale"] = Field("l1", description="what the filters of least go by")
     steps: int = Field(100, ge=0, description="optimizer steps of fine-tuning after each round")
     learning_rate: float = Field(1e-3, gt=0, le=1)
-    style_distance: float | None = Field(
-        None, gt=0, description="a round that ends above it is undone, and is the last"
-    )
-    content_distance: float | None = Field(None, gt=0, description="the same of the content distance")
 
     @model_validator(mode="after")
     def _has_an_effect(self) -> Self:
@@ -56,7 +55,7 @@ class StructuredTable(Table):
         if not self.rounds and _unsaid(self, "rounds"):
             _require_effect(said & {"filters", "criterion"}, "rounds; give it")
         if not (self.blocks or self.rounds) and _unsaid(self, "blocks", "rounds"):
-            _require_effect(said & set(OF_EACH_ROUND), "blocks or rounds; give one of them")
+            _require_effect(said & {*OF_EACH_ROUND, *self.limits}, "blocks or rounds; give one of them")
         return self
 
 

@@ -5,26 +5,24 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from export_pipeline.recipe.export import by_target
-from export_pipeline.recipe.table import Table
+from export_pipeline.recipe.table import LimitsTable, Table
 
 
-class Budget(Table):
-    """Limits of one target. A file over any of them fails the build."""
+class Budget(LimitsTable):
+    """Limits of one target, the task's metrics among them. A file beyond any of them fails the build."""
 
     bytes: int | None = Field(None, gt=0, description="most bytes as the file lies")
     deflated_bytes: int | None = Field(None, gt=0, description="most bytes deflated")
     fps_ratio: float | None = Field(
         None, gt=0, description="least FPS as a multiple of the float Keras network's, same run"
     )
-    style_distance: float | None = Field(None, gt=0, description="most style distance")
-    content_distance: float | None = Field(None, gt=0, description="most content distance")
     ssim: float | None = Field(None, gt=0, le=1, description="least SSIM to the float network's output")
     peak_memory_bytes: int | None = Field(None, gt=0, description="most resident bytes of a fresh process")
 
     @property
     def judged(self) -> bool:
-        """Whether any limit is one of a distance in the eyes of VGG-19."""
-        return self.style_distance is not None or self.content_distance is not None
+        """Whether any limit is one of a metric of the task."""
+        return bool(self.limits)
 
 
 class ReportTable(Table):

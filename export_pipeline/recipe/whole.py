@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
-from export_pipeline.errors import RecipeError
+from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.export import CLUSTERED_TARGETS, PRUNED_TARGETS, ExportTable, default_targets
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.report import ReportTable
-from export_pipeline.recipe.table import Table
+from export_pipeline.recipe.table import LimitsTable, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
 from export_pipeline.recipe.wording import sentence
+from export_pipeline.records.metric import Metric
 from export_pipeline.records.signature import ImageSignature
 
 LEAST_SIDE = 16
+METRICS = (
+    Metric(
+        "content_distance", "content", "lower", 4, "of the picture to the photograph, at relu3_1 of VGG-19", ranks=True
+    ),
+    Metric("style_distance", "style", "lower", 4, "Gram distance of the picture to the style", ranks=True),
+)
 
 
 class Recipe(Table):
     """One recipe. ``Recipe.load(path)`` reads TOML; relative paths in it are relative to its folder."""
+
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
 
     name: str = Field("stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the bundle and its files")
     seed: int = Field(0, ge=0, lt=2**31)
@@ -64,6 +73,18 @@ class Recipe(Table):
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
         if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_its_metrics(self) -> Self:
+        tables: dict[str, LimitsTable] = {"compress.structured": self.compress.structured}
+        tables |= {f"report.budgets.{target}": budget for target, budget in self.report.budgets.items()}
+        known = [metric.name for metric in self.metrics]
+        for where, table in tables.items():
+            for name in table.limits:
+                if name not in known:
+                    hint = near(name, [*type(table).model_fields, *known])
+                    raise ValueError(f"unknown key '{where}.{name}'; {hint}")
         return self
 
     _folder: Path = PrivateAttr(default=Path())

@@ -1,0 +1,59 @@
+"""What a task measures its networks by: the rows that reports, budgets, pruning rounds and sweeps go through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+DIGITS = 6  # that a record keeps of a metric; more is noise of the last bits
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that says how good an output is.
+
+    Attributes:
+        name: its key in records, recipes and sweeps, such as ``content_distance``.
+        title: heads its column in tables.
+        better: whether smaller (``lower``) or larger (``higher``) values are better.
+        digits: after the point, in tables.
+        meaning: one line for documentation.
+        ranks: whether structured pruning adds it up to choose what goes first.
+        baseline: whether a useful network must be better than the untouched input by it.
+    """
+
+    name: str
+    title: str
+    better: Literal["lower", "higher"]
+    digits: int
+    meaning: str
+    ranks: bool = False
+    baseline: bool = False
+
+    @property
+    def rule(self) -> Literal["most", "least"]:
+        """Whether a budget is the most or the least that is allowed."""
+        return "most" if self.better == "lower" else "least"
+
+    def worse_than(self, value: float, limit: float) -> bool:
+        """Whether *value* is on the wrong side of *limit*; NaN is."""
+        return not (value <= limit if self.better == "lower" else value >= limit)
+
+
+Values = Mapping[str, float]
+
+
+def mean_values(rows: Sequence[Values]) -> dict[str, float]:
+    """The mean of each metric over *rows*, one of each sample, to :data:`DIGITS` digits."""
+    return {name: round(float(np.mean([row[name] for row in rows])), DIGITS) for name in rows[0]}
+
+
+def badness(metrics: Iterable[Metric], values: Values) -> float:
+    """The sum of the metrics that rank, each counted so that less is better; NaN where one is not finite."""
+    ranking = [metric for metric in metrics if metric.ranks]
+    total = sum(values[metric.name] * (1 if metric.better == "lower" else -1) for metric in ranking)
+    return total if math.isfinite(total) else math.nan
