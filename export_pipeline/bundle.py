@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from export_pipeline.base.files import files_of, sha256, write_text
+from export_pipeline.base.files import files_of, sha256, write_text, written_aside
+from export_pipeline.base.images import load_image, save_image, to_uint8
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.recipe import Recipe, recorded
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import Signature
 
 MANIFEST = "manifest.json"
 MEASURED = "measured.json"
@@ -27,6 +31,9 @@ CHECKPOINT = "checkpoint.safetensors"
 PLAN = "plan.toml"
 GOLDEN_PHOTO = "golden/photo.png"
 GOLDEN_OUTPUT = "golden/float.png"
+# The same where they are not one picture each.
+GOLDEN_INPUTS = "golden/inputs.npz"
+GOLDEN_OUTPUTS = "golden/outputs.npz"
 
 
 class FileHash(BaseModel):
@@ -62,7 +69,7 @@ class Manifest(_Listing):
     format: int = 1
     name: str
     recipe: Recipe
-    signature: ImageSignature
+    signature: Signature
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]
@@ -126,6 +133,50 @@ class Bundle:
     def model_path(self, model: ExportedModel) -> Path:
         """Where the file of *model* lies."""
         return self.path / model.file
+
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Arrays) -> None:
+    """Write a sample and what the float network gives for it, which any machine can check the files against.
+
+    Pictures are written as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
+    """
+    if _shows_pictures(signature):
+        save_image(folder / GOLDEN_PHOTO, next(iter(inputs.values())))
+        save_image(folder / GOLDEN_OUTPUT, to_uint8(next(iter(outputs.values()))))
+        return
+    for name, arrays in ((GOLDEN_INPUTS, inputs), (GOLDEN_OUTPUTS, outputs)):
+        with written_aside(folder / name) as aside, aside.open("wb") as file:
+            np.savez_compressed(file, **dict(arrays))
+
+
+def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:
+    """Inputs and outputs as :func:`write_golden` wrote them, by name.
+
+    Raises:
+        ImageError, BundleError: they cannot be read.
+    """
+    signature = bundle.manifest.signature
+    if _shows_pictures(signature):
+        photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
+        return {signature.inputs[0].name: photo}, {signature.outputs[0].name: expected}
+    return _arrays(bundle.path / GOLDEN_INPUTS), _arrays(bundle.path / GOLDEN_OUTPUTS)
+
+
+def _shows_pictures(signature: Signature) -> bool:
+    return len(signature.inputs) == len(signature.outputs) == len(signature.pictures) == 1 and bool(
+        signature.outputs[0].color
+    )
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BundleError(f"cannot read {path}: {error}. Build the bundle again.") from error
 
 
 def _sealed(document: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from export_pipeline.errors import OutputError, PipelineError, UsageError
@@ -180,3 +180,8 @@ def sha256(path: Path) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def names_sha256(names: Sequence[str]) -> str:
+    """SHA-256 of file names in their order."""
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()

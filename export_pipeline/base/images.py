@@ -5,6 +5,7 @@ Inside the project an image is an array ``(height, width, 3)``, RGB, uint8 0..25
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import warnings
 from collections.abc import Iterator
@@ -168,3 +169,8 @@ def _readable(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(f"cannot read {path}: {error.strerror}. Give the path of an image.") from error
         raise ImageError(f"{path} is damaged or truncated ({error}). Save it again; {_ALLOWED}") from error
+
+
+def pixels_sha256(image: np.ndarray) -> str:
+    """SHA-256 of an image's shape and values."""
+    return hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()

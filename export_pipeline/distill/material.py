@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from export_pipeline.base.files import names_sha256
 from export_pipeline.recipe import BUILTIN
 from export_pipeline.recipe.distill import SHORT_SIDE, DistillRecipe
 from export_pipeline.tasks.builtin import style_image
 from export_pipeline.tasks.photographs import Photographs, builtin_photographs, folder_photographs
-from export_pipeline.train.checkpoint import Checkpoint, names_sha256
+from export_pipeline.train.checkpoint import Checkpoint
 
 HELD_CROPS = 24
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
@@ -36,6 +36,7 @@ class Recipe(Table):
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
 
     name: str = Field("stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the bundle and its files")
+    task: Literal["style_transfer"] = Field("style_transfer", description="what the network is for")
     seed: int = Field(0, ge=0, lt=2**31)
     model: ModelTable = ModelTable()
     train: TrainTable = TrainTable()

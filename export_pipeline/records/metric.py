@@ -23,7 +23,7 @@ class Metric:
         digits: after the point, in tables.
         meaning: one line for documentation.
         ranks: whether structured pruning adds it up to choose what goes first.
-        baseline: whether a useful network must be better than the untouched input by it.
+        without: what can be had without a network and a useful one must be better than; empty if nothing.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Metric:
     digits: int
     meaning: str
     ranks: bool = False
-    baseline: bool = False
+    without: str = ""
 
     @property
     def rule(self) -> Literal["most", "least"]:

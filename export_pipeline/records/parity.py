@@ -4,38 +4,54 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["passed", "failed", "skipped"]
+FLOAT, BASELINE = "float_", "baseline_"  # before a metric's name: of the float network, and of no network at all
 
 
 class ParityResult(BaseModel):
-    """One exported file against the float Keras network on the same photographs.
+    """One exported file against the float Keras network on the same samples.
 
-    ``psnr`` is the worst photograph's and ``psnr_mean`` the mean, in dB at peak 255, at most 200 (equal
-    images); ``max_abs`` the largest difference of one value, 0..255; ``ssim`` the mean. The style and
-    content distances are means over the file's outputs, beside those of the float network's outputs.
+    ``psnr`` is the worst sample's and ``psnr_mean`` the mean, in dB, at most 200 (equal outputs); the peak is 255 for
+    pictures and the range of the float network's values for other outputs. ``max_abs`` is the largest difference of
+    one value, in the units of the output; ``ssim`` the mean over the pictures; ``relative_error`` the mean over the
+    other outputs of ``||file - float||_F / ||float||_F``.
 
-    ``None`` is a number that was not measured or was not finite, and ``reason`` says why. ``status`` is
-    that of the PSNR's check; ``quality`` says whether the two distances were measured.
+    The metrics of the task are further keys: ``style_distance`` is the mean over the file's outputs,
+    ``float_style_distance`` that of the float network's, ``baseline_style_distance`` that of what can be had without
+    a network.
+
+    ``None`` is a number that was not measured or was not finite, and ``reason`` says why. ``status`` is that of all
+    checks of the row; ``quality`` says whether the metrics were measured.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, float | None] = Field(init=False)
 
     target: str
     file: str
-    images: int
+    images: int = Field(description="samples that were run")
     psnr: float | None = None
     psnr_mean: float | None = None
     max_abs: float | None = None
     ssim: float | None = None
-    content_distance: float | None = None
-    style_distance: float | None = None
-    float_content_distance: float | None = None
-    float_style_distance: float | None = None
+    relative_error: float | None = None
     min_psnr: float
     tolerance_reason: str = ""
     status: Status
     reason: str = ""
     quality: Literal["measured", "skipped"]
     quality_reason: str = ""
+
+    def metric(self, name: str) -> float | None:
+        """A metric of the file's outputs."""
+        return self.__pydantic_extra__.get(name)
+
+    def float_metric(self, name: str) -> float | None:
+        """The same of the float network's outputs."""
+        return self.__pydantic_extra__.get(f"{FLOAT}{name}")
+
+    def baseline_metric(self, name: str) -> float | None:
+        """The same of what can be had without a network."""
+        return self.__pydantic_extra__.get(f"{BASELINE}{name}")

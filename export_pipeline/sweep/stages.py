@@ -131,8 +131,8 @@ def begin_with(work: Path, finished: Path) -> None:
 
 def _training_inputs(recipe: Recipe) -> dict[str, Any]:
     """What the files hold that a training of *recipe* reads: names may stand for other pixels or weights tomorrow."""
+    from export_pipeline.base.files import names_sha256
     from export_pipeline.train import photographs
-    from export_pipeline.train.checkpoint import names_sha256
 
     training, _ = photographs(recipe)
     style, content, start = recipe.train.style, recipe.train.content, recipe.train.warm_start
@@ -147,8 +147,8 @@ def _training_inputs(recipe: Recipe) -> dict[str, Any]:
 
 def _held_inputs(recipe: Recipe) -> dict[str, Any]:
     """The same of the photographs that a network of *recipe* is judged by."""
+    from export_pipeline.base.files import names_sha256
     from export_pipeline.train import photographs
-    from export_pipeline.train.checkpoint import names_sha256
 
     _, held = photographs(recipe)
     content = recipe.verify.content
@@ -197,9 +197,8 @@ def _code(*sources: Path) -> dict[str, str]:
 @functools.cache
 def _style_sha256(style: str | Path) -> str:
     """Of the pixels of a style image; the points of a sweep mostly have one."""
-    from export_pipeline.base.images import load_image
+    from export_pipeline.base.images import load_image, pixels_sha256
     from export_pipeline.tasks.builtin import style_image
-    from export_pipeline.train.checkpoint import pixels_sha256
 
     return pixels_sha256(style_image() if style == BUILTIN else load_image(style))
 

@@ -1,1 +1,24 @@
-"""What a network is for."""
+"""Tasks: what a network is for. One file each; a recipe names one with its key ``task``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from export_pipeline.recipe import Recipe
+from export_pipeline.tasks.task import Task
+
+__all__ = ["TASKS", "Task", "open_task"]
+
+# Module and class of each task, loaded when a recipe asks for it.
+TASKS = {"style_transfer": ("export_pipeline.tasks.style_transfer", "StyleTransfer")}
+
+
+def open_task(recipe: Recipe) -> Task:
+    """The task of *recipe*, with what the recipe names read in.
+
+    Raises:
+        ImageError, RecipeError: something that it names cannot be read.
+    """
+    module, name = TASKS[recipe.task]
+    task: type[Task] = getattr(import_module(module), name)
+    return task.open(recipe)

@@ -1,20 +1,17 @@
-"""The train stage: photographs and a style image in, a checkpoint out."""
+"""The train stage: a task in, a trained network and its checkpoint out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import models
 from export_pipeline import __version__
-from export_pipeline.base import images
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
-from export_pipeline.tasks.photographs import Photographs, photographs, style_image
+from export_pipeline.tasks import Task
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
 from export_pipeline.train.fit import Progress, Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
@@ -22,22 +19,44 @@ from export_pipeline.train.gradients import squared_gradients
 __all__ = [
     "Checkpoint",
     "CheckpointInfo",
-    "Photographs",
+    "FineTuning",
+    "Listener",
     "Progress",
-    "Tuning",
-    "checked",
+    "Trained",
+    "export_checkpoint",
     "fine_tune",
+    "fine_tune_task",
     "network",
-    "photographs",
+    "provenance",
     "restored",
     "squared_gradients",
-    "style_image",
     "train",
+    "with_warm_start",
 ]
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Listener:
+    """Who is told how a training goes: ``on_step`` after each step, and logs for TensorBoard below a folder."""
+
+    on_step: Callable[[Progress], None] = lambda progress: None
+    tensorboard: Path | None = None
+
+    def below(self, part: str) -> Listener:
+        """The same, with the logs in a folder of *part*."""
+        return replace(self, tensorboard=self.tensorboard / part if self.tensorboard else None)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network as it was trained, and its checkpoint."""
+
+    model: Any
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class FineTuning:
     """A fine-tuning: *part* names it; *before_step* is called with the number of each step, from 0.
 
     ``bits`` are those of the tables that it trains, by layer: a run with others is another run.
@@ -70,15 +89,12 @@ def restored(checkpoint: Checkpoint) -> Any:
     return model
 
 
-def checked(recipe: Recipe) -> Recipe:
-    """*recipe* with all that it names looked at; ``[model]`` is the warm start's where the recipe has none.
+def with_warm_start(recipe: Recipe) -> Recipe:
+    """*recipe*, whose ``[model]`` is that of its warm start where it has none of its own.
 
     Raises:
-        ImageError: the style or the photographs cannot be read.
         CheckpointError: the warm start cannot be read, or is of another network.
     """
-    style_image(recipe)
-    photographs(recipe)
     if recipe.train.warm_start is None:
         return recipe
     start = Checkpoint.open(recipe.path(recipe.train.warm_start))
@@ -94,81 +110,80 @@ def checked(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def train(
-    recipe: Recipe,
-    folder: Path,
-    progress: Callable[[Progress], None] = lambda progress: None,
-    tensorboard: Path | None = None,
-) -> tuple[Any, Checkpoint]:
-    """Train the network of *recipe*, going on where an interrupted run in *folder* was.
+def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
+    """Train the network of *task*'s recipe, phase by phase, going on where an interrupted run was.
+
+    Args:
+        folder: gets a folder for each phase, by its name.
 
     Returns:
-        The model, any size ``(N, H, W, 3)`` RGB 0..255 to the same, and its checkpoint.
+        The model, which takes any size, and its checkpoint.
     """
     import tf_keras as keras
 
+    recipe = task.recipe
     keras.utils.set_random_seed(recipe.seed)
     strategy = default_strategy(recipe.train.batch_size)
     with strategy.scope():
         model = network(recipe)
-    parent = None
+    checkpoint = None
     if recipe.train.warm_start is not None:
-        parent = Checkpoint.open(recipe.path(recipe.train.warm_start))
-        parent.restore(model.weights)
-    run = Run(recipe, "train", recipe.train.steps, recipe.train.learning_rate, folder)
-    run.parent, run.progress, run.tensorboard, run.strategy = parent, progress, tensorboard, strategy
-    run.ema = recipe.train.ema
-    checkpoint = fit(model, run)
-    if recipe.train.polish is not None:
-        checkpoint = _polish(model, run, checkpoint)
+        checkpoint = Checkpoint.open(recipe.path(recipe.train.warm_start))
+        checkpoint.restore(model.weights)
+    for number, phase in enumerate(task.phases()):
+        table = phase.recipe.train
+        told = listener.below(phase.part) if number else listener
+        run = Run(
+            task.with_recipe(phase.recipe),
+            phase.part,
+            table.steps,
+            table.learning_rate,
+            folder / phase.part,
+            parent=checkpoint,
+            ema=table.ema,
+            progress=told.on_step,
+            tensorboard=told.tensorboard,
+            strategy=strategy,
+        )
+        checkpoint = fit(model, run)
+    assert checkpoint is not None
     # A network of its own: the stages to come take no variables that are mirrored on several devices.
-    return restored(checkpoint), checkpoint
+    return Trained(restored(checkpoint), checkpoint)
 
 
-def polished(recipe: Recipe) -> Recipe:
-    """*recipe* as its ``[train.polish]`` is trained: its steps, and VGG-19 as loss network."""
-    table = recipe.train.polish
-    assert table is not None
-    train = recipe.train.model_copy(update={**table.model_dump(), "loss_network": "vgg19"})
-    return recipe.model_copy(update={"train": train})
+def fine_tune_task(task: Task, recipe: Recipe) -> Task:
+    """*task* as fine-tuning after the training sees it, for a network of the ``[model]`` of *recipe*.
 
-
-def finishing(recipe: Recipe) -> Recipe:
-    """*recipe* as what comes behind the training is trained and measured: as its polish, if it has one."""
-    return recipe if recipe.train.polish is None else polished(recipe)
-
-
-def _polish(model: Any, trained: Run, parent: Checkpoint) -> Checkpoint:
-    """Go on with *model* after the run *trained* as ``[train.polish]`` says."""
-    recipe = polished(trained.recipe)
-    table = recipe.train
-    run = Run(recipe, "polish", table.steps, table.learning_rate, trained.folder.with_name("polish"), parent, table.ema)
-    run.progress, run.strategy = trained.progress, trained.strategy
-    run.tensorboard = trained.tensorboard / "polish" if trained.tensorboard else None
-    return fit(model, run)
+    It goes on as the last phase of the training went, so that the network moves on towards the same result.
+    """
+    last = task.phases()[-1].recipe
+    return task.with_recipe(last.model_copy(update={"model": recipe.model, "compress": recipe.compress}))
 
 
 def fine_tune(
-    model: Any,
-    recipe: Recipe,
-    folder: Path,
-    parent: Checkpoint,
-    tuning: Tuning,
-    progress: Callable[[Progress], None] = lambda progress: None,
-    tensorboard: Path | None = None,
+    model: Any, task: Task, folder: Path, parent: Checkpoint, tuning: FineTuning, listener: Listener = Listener()
 ) -> Checkpoint:
-    """Train *model*, the network of *recipe* that the compress stage may have wrapped.
+    """Train *model*, the network of *task*'s recipe that the compress stage may have wrapped.
 
-    *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored. A network that was
-    polished goes on with the loss network and the batches of that, so that it moves on towards the same picture.
+    *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored.
     """
-    run = Run(finishing(recipe), tuning.part, tuning.steps, tuning.learning_rate, folder)
-    run.parent, run.progress, run.before_step, run.bits = parent, progress, tuning.before_step, tuning.bits
-    run.tensorboard = tensorboard / tuning.part if tensorboard else None
+    told = listener.below(tuning.part)
+    run = Run(
+        task,
+        tuning.part,
+        tuning.steps,
+        tuning.learning_rate,
+        folder,
+        parent=parent,
+        before_step=tuning.before_step,
+        bits=tuning.bits,
+        progress=told.on_step,
+        tensorboard=told.tensorboard,
+    )
     return fit(model, run)
 
 
-def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps: int) -> Checkpoint:
+def export_checkpoint(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps: int) -> Checkpoint:
     """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read.
 
     *recipe* builds *model*, which was fine-tuned for *steps* since *trained*.
@@ -187,30 +202,6 @@ def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps:
         }
     )
     return save(path, info, model.weights)
-
-
-def calibration_photographs(recipe: Recipe) -> list[Any]:
-    """Training photographs, evenly spread over the folder, that set the ranges of full-integer models."""
-    training, _ = photographs(recipe)
-    return _spread(training, recipe.export.calibration_images)
-
-
-def training_squares(recipe: Recipe, count: int) -> np.ndarray:
-    """*count* training photographs at most, evenly spread, cut to the size of crops: ``(N, crop, crop, 3)`` uint8."""
-    training, _ = photographs(recipe)
-    side = recipe.train.crop
-    return np.stack([images.fit(photo, side, side) for photo in _spread(training, count)])
-
-
-def validation_photographs(recipe: Recipe) -> list[Any]:
-    """The photographs to judge on, evenly spread over the held-out ones."""
-    _, held = photographs(recipe)
-    return _spread(held, recipe.verify.images)
-
-
-def _spread(found: Photographs, count: int) -> list[Any]:
-    count = min(count, len(found))
-    return [found[index * len(found) // count] for index in range(count)]
 
 
 def provenance(checkpoint: Checkpoint) -> dict[str, str]:

@@ -6,7 +6,6 @@ all, so a run killed at any moment goes on from the last one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,13 +196,3 @@ def _require_same_bits(found: Checkpoint, wanted: CheckpointInfo) -> None:
             f"{found.path} was made before compress.plan ({plan}) was edited: bits of {listed}.\n"
             f"Undo the edit, delete {found.path.parent} to train the tables anew, or use --fresh to start over."
         )
-
-
-def names_sha256(names: Sequence[str]) -> str:
-    """SHA-256 of file names in their order."""
-    return hashlib.sha256("\0".join(names).encode()).hexdigest()
-
-
-def pixels_sha256(image: np.ndarray) -> str:
-    """SHA-256 of an image's shape and values."""
-    return hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()

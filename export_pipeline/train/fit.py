@@ -13,20 +13,17 @@ import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.errors import OutputError, TrainingError
-from export_pipeline.perception.loss_network import loss_network
-from export_pipeline.perception.losses import LOSSES, PerceptualLoss
 from export_pipeline.recipe import Recipe
-from export_pipeline.tasks.photographs import crops, photographs, style_image
+from export_pipeline.tasks import Task
+from export_pipeline.tasks.task import Objective
 from export_pipeline.train.checkpoint import (
     Checkpoint,
     CheckpointFolder,
     CheckpointInfo,
     deciding,
-    names_sha256,
-    pixels_sha256,
     require_same_run,
 )
-from export_pipeline.train.shares import sizes
+from export_pipeline.train.micro_batches import sizes
 from export_pipeline.train.space_to_depth import space_to_depth_convolutions
 
 WARM_UP_STEPS = 50
@@ -43,11 +40,11 @@ class Progress:
     images_per_second: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
-    """All that a fit loop needs beside the model."""
+    """All that a fit loop needs beside the model: the task for its recipe, how long and how fast, and from where."""
 
-    recipe: Recipe
+    task: Task
     stage: str
     steps: int
     learning_rate: float
@@ -60,24 +57,22 @@ class Run:
     tensorboard: Path | None = None
     strategy: Any = field(default_factory=tf.distribute.get_strategy)
 
-    def __post_init__(self) -> None:
-        self.style = style_image(self.recipe)
-        self.photographs, _ = photographs(self.recipe)
-        self.loss_network = loss_network(self.recipe)
+    @property
+    def recipe(self) -> Recipe:
+        """That the task is for."""
+        return self.task.recipe
 
-    def info(self, step: int, losses: dict[str, float]) -> CheckpointInfo:
+    def info(self, step: int, losses: dict[str, float], objective: Objective) -> CheckpointInfo:
         """What the checkpoint of *step* says of itself."""
-        return CheckpointInfo(
-            stage=self.stage,
-            step=step,
-            recipe=deciding(self.recipe, self.stage),
-            style_sha256=pixels_sha256(self.style),
-            photographs_sha256=names_sha256(self.photographs.names),
-            loss_network_sha256=self.loss_network.sha256,
-            parent_sha256=self.parent.sha256 if self.parent else None,
-            bits=dict(self.bits),
-            losses=losses,
-        )
+        about = {
+            "stage": self.stage,
+            "step": step,
+            "recipe": deciding(self.recipe, self.stage),
+            "parent_sha256": self.parent.sha256 if self.parent else None,
+            "bits": dict(self.bits),
+            "losses": losses,
+        }
+        return CheckpointInfo.model_validate({**about, **objective.fingerprint})
 
 
 def default_strategy(batch_size: int) -> Any:
@@ -167,29 +162,35 @@ def fit(model: keras.Model, run: Run) -> Checkpoint:
     """
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(run.recipe.seed)
+    objective = run.task.objective()
     moving = Moving.of(model, run)
     store = CheckpointFolder(run.folder)
     latest = store.latest()
     if latest is None:
-        latest = store.save(run.info(0, {}), model.weights, moving.state)
+        latest = store.save(run.info(0, {}, objective), model.weights, moving.state)
     else:
-        require_same_run(latest, run.info(0, {}))
+        require_same_run(latest, run.info(0, {}, objective))
         latest.restore(model.weights, moving.state)
     if latest.info.step >= run.steps:
         # A run that is made shorter after it was interrupted has its last weights there, and not yet their average.
         if moving.put_averages_into(model):
-            latest = store.save(run.info(latest.info.step, latest.info.losses), model.weights, moving.state)
+            info = run.info(latest.info.step, latest.info.losses, objective)
+            latest = store.save(info, model.weights, moving.state)
         return latest
-    return _steps(model, run, moving, store, latest)
+    return _steps(model, run, objective, moving, latest)
 
 
-def _steps(model: keras.Model, run: Run, moving: Moving, store: CheckpointFolder, latest: Checkpoint) -> Checkpoint:
-    first = latest.info.step
-    data = run.strategy.experimental_distribute_dataset(crops(run.photographs, run.recipe, first, run.steps))
-    step_on = train_step(model, run, moving)
+def _steps(model: keras.Model, run: Run, objective: Objective, moving: Moving, latest: Checkpoint) -> Checkpoint:
+    first, store = latest.info.step, CheckpointFolder(run.folder)
+    data = run.strategy.experimental_distribute_dataset(run.task.batches(first, run.steps))
+    step_on = train_step(model, run, objective, moving)
     writer = _log_writer(run.tensorboard) if run.tensorboard else None
     recent: list[np.ndarray] = []
     begun = time.perf_counter()
+
+    def named(values: np.ndarray) -> dict[str, float]:
+        return {name: float(value) for name, value in zip(objective.terms, values, strict=True)}
+
     for step, batch in enumerate(data, first + 1):
         run.before_step(step - 1)
         values = step_on(batch).numpy()
@@ -197,7 +198,7 @@ def _steps(model: keras.Model, run: Run, moving: Moving, store: CheckpointFolder
             raise _not_finite(step, latest, run)
         recent.append(values)
         seen = (step - first) * run.recipe.train.batch_size
-        losses = _named(values)
+        losses = named(values)
         run.progress(Progress(run.stage, step, run.steps, losses, seen / (time.perf_counter() - begun)))
         if writer:
             _log(writer, step, losses)
@@ -206,27 +207,27 @@ def _steps(model: keras.Model, run: Run, moving: Moving, store: CheckpointFolder
         if step % run.recipe.train.checkpoint_every == 0 or step == run.steps:
             if not all(np.isfinite(v.numpy()).all() for v in model.weights if v.dtype.is_floating):
                 raise _not_finite(step, latest, run)
-            means = _named(np.mean(recent, axis=0))
-            latest = store.save(run.info(step, means), model.weights, moving.state)
+            means = named(np.mean(recent, axis=0))
+            latest = store.save(run.info(step, means, objective), model.weights, moving.state)
             recent = []
     return latest
 
 
-def train_step(model: keras.Model, run: Run, moving: Moving) -> Any:
-    """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of LOSSES."""
+def train_step(model: keras.Model, run: Run, objective: Objective, moving: Moving) -> Any:
+    """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of the terms."""
     batch_size = run.recipe.train.batch_size
-    perceptual_loss = PerceptualLoss(run.loss_network, run.style, run.recipe.train)
-    shares = sizes(model, batch_size, run.strategy)
+    micro_batches = sizes(model, batch_size, run.strategy)
+    call = run.task.caller(model, training=True)
 
-    def slopes(photo: Any) -> tuple[list[Any], Any]:
+    def gradients_of(batch: Mapping[str, Any]) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape, space_to_depth_convolutions(model):
-            losses = perceptual_loss(photo, model(photo, training=True))
+            losses = objective(batch, call(batch))
             total = tf.nn.compute_average_loss(losses["total"], global_batch_size=batch_size)
         gradients = tape.gradient(total, model.trainable_variables)
-        return gradients, tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in LOSSES])
+        return gradients, tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in objective.terms])
 
-    def replica_step(photo: Any) -> Any:
-        found = [slopes(share) for share in (tf.split(photo, shares) if shares[1:] else [photo])]
+    def replica_step(batch: Mapping[str, Any]) -> Any:
+        found = [gradients_of(part) for part in _divided(batch, micro_batches)]
         gradients = [tf.add_n(parts) for parts in zip(*(gradients for gradients, _ in found), strict=True)]
         moving.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return tf.add_n([values for _, values in found])
@@ -241,14 +242,18 @@ def train_step(model: keras.Model, run: Run, moving: Moving) -> Any:
     return step
 
 
+def _divided(batch: Mapping[str, Any], sizes: Sequence[int]) -> list[Mapping[str, Any]]:
+    """*batch* in parts of these *sizes*."""
+    if len(sizes) == 1:
+        return [batch]
+    parts = {name: tf.split(tensor, sizes) for name, tensor in batch.items()}
+    return [{name: tensors[index] for name, tensors in parts.items()} for index in range(len(sizes))]
+
+
 def momentum(most: float, step: Any) -> Any:
     """Momentum of the moving average at *step*: below *most* at first, so that the start is soon forgotten."""
     step = tf.cast(step, tf.float32)
     return tf.minimum(most, (1 + step) / (10 + step))
-
-
-def _named(values: np.ndarray) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(LOSSES, values, strict=True)}
 
 
 def _log_writer(folder: Path) -> Any:

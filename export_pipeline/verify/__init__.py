@@ -1,4 +1,4 @@
-"""Verify: run every exported file beside the float Keras network, and judge it."""
+"""The verify stage: run every exported file beside the float Keras network, and judge it."""
 
 from __future__ import annotations
 
@@ -10,111 +10,149 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
-from export_pipeline.formats import open_model, resize_to
-from export_pipeline.perception.judge import StyleJudge
-from export_pipeline.recipe import Recipe
+from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.records.parity import ParityResult
-from export_pipeline.verify.metrics import kept, max_abs, parity, psnr, ssim
-from export_pipeline.verify.tolerances import TOLERANCES, Tolerance, tolerance, verdict
+from export_pipeline.records.metric import Metric, Values, mean_values
+from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
+from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task
+from export_pipeline.verify.metrics import kept, parity
+from export_pipeline.verify.tolerances import Tolerance, tolerance, verdict
 
-__all__ = ["TOLERANCES", "ParityResult", "StyleJudge", "Tolerance", "max_abs", "psnr", "ssim", "tolerance", "verify"]
-
-NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
+__all__ = ["ParityResult", "verify"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Reference:
-    """A photograph at the files' size, the float network's output for it, and what the judge says of that."""
+    """A sample, what the float network gives for it, and how good that is."""
 
-    photograph: np.ndarray
-    output: np.ndarray
-    content_features: np.ndarray | None
-    distances: tuple[float, float] | None
+    sample: Sample
+    outputs: Arrays
+    evaluator: SampleEvaluator | None
+    metrics: Values
+    baseline: Values
 
 
 def verify(
     folder: Path | str,
     exported: Sequence[ExportedModel],
     float_model: Any,
-    photographs: Sequence[np.ndarray],
-    recipe: Recipe,
-    judge: StyleJudge | None = None,
-    progress: Callable[[str], None] | None = None,
+    task: Task,
+    evaluator: Evaluator | str,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[ParityResult, ...]:
-    """Compare every file with the float network on the same photographs.
+    """Compare every file with the float network on the task's validation samples.
 
     Args:
         folder: where the files lie.
         exported: what to check; one result is given for each, in this order.
-        float_model: a Keras network ``(1, H, W, 3)`` to the same, 0..255.
-        photographs: ``(H, W, 3)`` RGB uint8 of any size; each is fitted to the files' size.
-        recipe: names tolerances of its own, if any.
-        judge: measures style and content; without one both are skipped, and the rows say so.
+        float_model: a Keras network of the task.
+        task: gives the samples and the metrics; its recipe names tolerances of its own, if any.
+        evaluator: measures the metrics; or why none does: then they are skipped, and the rows say so.
         progress: called with a line of text before each file.
 
-    A file that cannot be run, or whose output is not finite, has failed.
+    A file that cannot be run, or whose output is not finite, has failed; and so has one that is no better than what
+    can be had without a network.
 
     Raises:
-        UsageError: there are no photographs, or a target is unknown.
+        UsageError: there are no samples, or a target is unknown.
     """
-    if not len(photographs):
-        raise UsageError("there are no photographs to verify on; give at least one")
-    say = progress or (lambda line: None)
-    say(f"float network on {len(photographs)} photographs")
-    references = [_reference(float_model, resize_to(image, recipe.signature), judge) for image in photographs]
+    samples = task.validation()
+    if not samples:
+        raise UsageError("there is nothing to verify on; give at least one validation sample")
+    progress(f"float network on {len(samples)} samples")
+    references = [_reference(task, float_model, sample, evaluator) for sample in samples]
     results = []
     for model in exported:
-        say(f"{model.target}: {model.file}")
-        results.append(_check(Path(folder) / model.file, model, references, tolerance(model.target, recipe), judge))
+        progress(f"{model.target}: {model.file}")
+        results.append(
+            _Check(Path(folder) / model.file, model, tolerance(model.target, task.recipe)).of(
+                references, task, evaluator
+            )
+        )
     return tuple(results)
 
 
-def _reference(model: Any, photograph: np.ndarray, judge: StyleJudge | None) -> _Reference:
-    output = np.asarray(model(photograph.astype(np.float32)[None], training=False))[0]
-    if judge is None:
-        return _Reference(photograph, output, None, None)
-    features = judge.content_features(photograph)
-    return _Reference(photograph, output, features, judge.distances(output, features))
+def _reference(task: Task, model: Any, sample: Sample, evaluator: Evaluator | str) -> _Reference:
+    outputs = task.infer(model, sample.inputs)
+    if isinstance(evaluator, str):
+        return _Reference(sample, outputs, None, {}, {})
+    own = evaluator.of(sample)
+    return _Reference(sample, outputs, own, own.measure(outputs), own.baseline())
 
 
-def _check(
-    path: Path, model: ExportedModel, references: Sequence[_Reference], limit: Tolerance, judge: StyleJudge | None
-) -> ParityResult:
-    about: dict[str, Any] = {
-        "target": model.target,
-        "file": model.file,
-        "images": len(references),
-        "min_psnr": limit.min_psnr,
-        "tolerance_reason": limit.reason,
+@dataclass(frozen=True)
+class _Check:
+    """The check of one file."""
+
+    path: Path
+    model: ExportedModel
+    limit: Tolerance
+
+    def of(self, references: Sequence[_Reference], task: Task, evaluator: Evaluator | str) -> ParityResult:
+        try:
+            runtime = open_model(self.path)
+            outputs = [runtime.infer(reference.sample.inputs) for reference in references]
+        except (ModelError, EmulatorError) as error:
+            return self._failed(len(references), f"it does not run: {error}")
+        if reason := _wrong(outputs, references):
+            return self._failed(len(references), reason)
+        pictures = {port.name for port in task.signature.outputs if port.color}
+        numbers = parity(
+            [(own, reference.outputs) for own, reference in zip(outputs, references, strict=True)], pictures
+        )
+        result = verdict(numbers["psnr"], self.limit.min_psnr)
+        quality: dict[str, Any] = {"quality": "skipped", "quality_reason": evaluator}
+        if not isinstance(evaluator, str):
+            quality = _quality(outputs, references)
+            if result["status"] == "passed" and (reason := _useless(quality, task.metrics)):
+                result = {"status": "failed", "reason": reason}
+        return self._result(images=len(references), **numbers, **quality, **result)
+
+    def _failed(self, images: int, reason: str) -> ParityResult:
+        return self._result(images=images, status="failed", reason=reason, quality="skipped", quality_reason=reason)
+
+    def _result(self, **found: Any) -> ParityResult:
+        about = {
+            "target": self.model.target,
+            "file": self.model.file,
+            "min_psnr": self.limit.min_psnr,
+            "tolerance_reason": self.limit.reason,
+        }
+        return ParityResult.model_validate({**about, **found})
+
+
+def _wrong(outputs: Sequence[Arrays], references: Sequence[_Reference]) -> str:
+    """Why *outputs* cannot be compared with those of the float network; empty if they can."""
+    for own, reference in zip(outputs, references, strict=True):
+        shapes, wanted = ({name: array.shape for name, array in found.items()} for found in (own, reference.outputs))
+        if shapes != wanted:
+            return f"its output has the wrong size: {_listed(shapes)} instead of {_listed(wanted)}"
+    finite = all(np.isfinite(array).all() for own in outputs for array in own.values())
+    return "" if finite else "its output is not finite"
+
+
+def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+
+
+def _quality(outputs: Sequence[Arrays], references: Sequence[_Reference]) -> dict[str, Any]:
+    pairs = [(own, reference) for own, reference in zip(outputs, references, strict=True)]
+    own = mean_values([reference.evaluator.measure(found) for found, reference in pairs if reference.evaluator])
+    rows = {
+        "": own,
+        FLOAT: mean_values([reference.metrics for reference in references]),
+        BASELINE: mean_values([reference.baseline for reference in references]),
     }
-    try:
-        runtime = open_model(path)
-        outputs = [runtime.stylize(reference.photograph) for reference in references]
-    except (ModelError, EmulatorError) as error:
-        reason = f"it does not run: {error}"
-        return ParityResult(**about, status="failed", reason=reason, quality="skipped", quality_reason=reason)
-    shapes = {output.shape for output in outputs} | {references[0].output.shape}
-    if len(shapes) > 1 or not all(np.isfinite(output).all() for output in outputs):
-        reason = f"its output has the wrong size: {sorted(shapes)}" if len(shapes) > 1 else "its output is not finite"
-        return ParityResult(**about, status="failed", reason=reason, quality="skipped", quality_reason=reason)
-    numbers = parity([(output, reference.output) for output, reference in zip(outputs, references, strict=True)])
-    quality = _quality(outputs, references, judge)
-    return ParityResult(**about, **numbers, **quality, **verdict(numbers["psnr"], limit.min_psnr))
+    metrics = {f"{prefix}{name}": kept(value, 6) for prefix, row in rows.items() for name, value in row.items()}
+    return {"quality": "measured", **metrics}
 
 
-def _quality(
-    outputs: Sequence[np.ndarray], references: Sequence[_Reference], judge: StyleJudge | None
-) -> dict[str, Any]:
-    if judge is None:
-        return {"quality": "skipped", "quality_reason": NO_JUDGE}
-    pairs = zip(outputs, references, strict=True)
-    own = np.mean([judge.distances(y, r.content_features) for y, r in pairs if r.content_features is not None], axis=0)
-    of_float = np.mean([reference.distances for reference in references if reference.distances], axis=0)
-    return {
-        "quality": "measured",
-        "content_distance": kept(own[0], 6),
-        "style_distance": kept(own[1], 6),
-        "float_content_distance": kept(of_float[0], 6),
-        "float_style_distance": kept(of_float[1], 6),
-    }
+def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:
+    """Why the file is of no use: a metric is not finite, or one is no better than without a network."""
+    for metric in metrics:
+        own, baseline, name = quality[metric.name], quality[f"{BASELINE}{metric.name}"], metric.name.replace("_", " ")
+        if own is None:
+            return f"its {name} is not a number"
+        if metric.without and baseline is not None and (own == baseline or metric.worse_than(own, baseline)):
+            return f"its {name} {own:.4f} is no better than that of {metric.without}, {baseline:.4f}"
+    return ""

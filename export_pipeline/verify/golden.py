@@ -1,12 +1,12 @@
-"""Re-check a bundle anywhere: its bytes, and what its files make of the golden photograph."""
+"""Re-check a bundle anywhere: its bytes, and what its files make of the golden sample."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from export_pipeline.base.images import load_image, to_uint8
-from export_pipeline.bundle import GOLDEN_OUTPUT, GOLDEN_PHOTO, Bundle
+from export_pipeline.base.images import to_uint8
+from export_pipeline.bundle import Arrays, Bundle, read_golden
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
 from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
@@ -18,19 +18,20 @@ NO_JUDGE = "only parity is re-checked; the report holds the distances as measure
 
 
 def verify_bundle(bundle: Bundle, progress: Callable[[str], None] = lambda line: None) -> tuple[ParityResult, ...]:
-    """Compare every byte with the manifest, then run every file on the golden photograph.
+    """Compare every byte with the manifest, then run every file on the golden sample.
 
-    Outputs are rounded to 8 bits before they are compared, as the golden output of the float network is.
+    Pictures are rounded to 8 bits before they are compared, as the golden output of the float network is.
 
     Raises:
         CheckFailed: files are missing, surplus or changed.
     """
     count = bundle.check_files()
     progress(f"{count} files are as they were built")
+    inputs, expected = read_golden(bundle)
     results = []
     for model in bundle.manifest.models:
         progress(f"{model.target}: {model.file}")
-        results.append(_check(bundle, model))
+        results.append(_check(bundle, model, inputs, expected))
     return tuple(results)
 
 
@@ -41,14 +42,15 @@ def require_passed(results: tuple[ParityResult, ...]) -> None:
         raise CheckFailed(f"parity: {'; '.join(failed) or 'the bundle holds no models'}")
 
 
-def _check(bundle: Bundle, model: ExportedModel) -> ParityResult:
-    photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
+def _check(bundle: Bundle, model: ExportedModel, inputs: Arrays, expected: Arrays) -> ParityResult:
     least = bundle.manifest.min_psnr[model.target]
     row: dict[str, Any] = {"target": model.target, "file": model.file, "images": 1, "min_psnr": least}
-    quality: dict[str, Any] = {"quality": "skipped", "quality_reason": NO_JUDGE}
+    row |= {"quality": "skipped", "quality_reason": NO_JUDGE}
+    pictures = {port.name for port in bundle.manifest.signature.outputs if port.color}
     try:
-        output = to_uint8(open_model(bundle.model_path(model)).stylize(photo))
+        found = open_model(bundle.model_path(model)).infer(inputs)
+        outputs = {name: to_uint8(value) if name in pictures else value for name, value in found.items()}
     except (ModelError, EmulatorError) as error:
-        return ParityResult(**row, **quality, status="failed", reason=f"it does not run: {error}")
-    numbers = parity([(output, expected)])
-    return ParityResult(**row, **quality, **numbers, **verdict(numbers["psnr"], least))
+        return ParityResult(**row, status="failed", reason=f"it does not run: {error}")
+    numbers = parity([(outputs, expected)], pictures)
+    return ParityResult(**row, **numbers, **verdict(numbers["psnr"], least))

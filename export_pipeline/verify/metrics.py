@@ -1,9 +1,9 @@
-"""How far one image is from another. Images are ``(H, W, 3)`` with values 0..255."""
+"""How far one output is from another. Pictures are ``(H, W, 3)`` with values 0..255."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ PEAK = 255.0
 MOST_PSNR = 200.0
 
 
-def psnr(image: np.ndarray, reference: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB at peak 255; infinite for equal images, NaN where a value is."""
-    error = float(np.mean((image.astype(np.float64) - reference.astype(np.float64)) ** 2))
+def psnr(output: np.ndarray, reference: np.ndarray, peak: float = PEAK) -> float:
+    """Peak signal-to-noise ratio in dB; infinite for equal outputs, NaN where a value is."""
+    error = float(np.mean((output.astype(np.float64) - reference.astype(np.float64)) ** 2))
     if error == 0:
         return math.inf
-    return 10 * math.log10(PEAK**2 / error) if math.isfinite(error) else math.nan
+    return 10 * math.log10(peak**2 / error) if math.isfinite(error) and peak > 0 else math.nan
 
 
 def max_abs(image: np.ndarray, reference: np.ndarray) -> float:
@@ -35,15 +35,37 @@ def ssim(image: np.ndarray, reference: np.ndarray) -> float:
     return float(structural_similarity(first, second, channel_axis=2, data_range=PEAK))
 
 
-def parity(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, float | None]:
-    """The numbers of a ``ParityResult`` over pairs of an image and its reference."""
-    ratios = [min(psnr(*pair), MOST_PSNR) for pair in pairs]
-    return {
+def relative_error(output: np.ndarray, reference: np.ndarray) -> float:
+    """``||output - reference||_F / ||reference||_F``."""
+    length = float(np.linalg.norm(reference.astype(np.float64)))
+    difference = float(np.linalg.norm(output.astype(np.float64) - reference.astype(np.float64)))
+    return difference / length if length else (0.0 if difference == 0 else math.inf)
+
+
+def parity(
+    pairs: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]], pictures: Collection[str]
+) -> dict[str, float | None]:
+    """The numbers of a ``ParityResult`` over pairs of outputs and those of the reference, by name.
+
+    Args:
+        pictures: names of the outputs that are pictures. The peak of another is the range of the reference's values
+            over all pairs.
+    """
+    peaks = {name: PEAK if name in pictures else _range([other[name] for _, other in pairs]) for name in pairs[0][1]}
+    ratios = [min(psnr(own[name], other[name], peaks[name]), MOST_PSNR) for own, other in pairs for name in other]
+    shown = [ssim(own[name], other[name]) for own, other in pairs for name in other if name in pictures]
+    rest = [relative_error(own[name], other[name]) for own, other in pairs for name in other if name not in pictures]
+    found = {
         "psnr": kept(min(ratios) if not any(map(math.isnan, ratios)) else math.nan, 4),
         "psnr_mean": kept(float(np.mean(ratios)), 4),
-        "max_abs": kept(max(max_abs(*pair) for pair in pairs), 4),
-        "ssim": kept(float(np.mean([ssim(*pair) for pair in pairs])), 6),
+        "max_abs": kept(max(max_abs(own[name], other[name]) for own, other in pairs for name in other), 4),
+        "ssim": kept(float(np.mean(shown)), 6) if shown else None,
     }
+    return found | ({"relative_error": kept(float(np.mean(rest)), 6)} if rest else {})
+
+
+def _range(arrays: Sequence[np.ndarray]) -> float:
+    return float(max(array.max() for array in arrays) - min(array.min() for array in arrays))
 
 
 def kept(value: float, digits: int) -> float | None:

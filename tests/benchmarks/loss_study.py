@@ -21,15 +21,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.records.rounds import Quality
+
 from export_pipeline import train as training
-from export_pipeline.base.files import sha256, write_text
+from export_pipeline.base.files import names_sha256, sha256, write_text
 from export_pipeline.base.images import fit as fitted
+from export_pipeline.base.images import pixels_sha256
 from export_pipeline.errors import PipelineError
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.recipe import BUILTIN, Recipe
-from export_pipeline.records.rounds import Quality
 from export_pipeline.report.machine import machine
-from export_pipeline.train.checkpoint import names_sha256, pixels_sha256
 from export_pipeline.wiring import style_judge
 from tests.benchmarks import distilled_page
 from tests.benchmarks.train_speed import NETWORKS, Variant, images_per_second

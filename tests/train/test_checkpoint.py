@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from export_pipeline.base.images import pixels_sha256
 from export_pipeline.compress import Plan, Thinned, cluster
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe
 from export_pipeline.train import Checkpoint, CheckpointInfo, Tuning, fine_tune, network, released, restored
-from export_pipeline.train.checkpoint import CheckpointFolder, pixels_sha256, require_same_run, save
+from export_pipeline.train.checkpoint import CheckpointFolder, require_same_run, save
 from tests.compress import material as compressing
 
 Make = Callable[..., Recipe]

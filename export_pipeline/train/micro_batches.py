@@ -1,4 +1,4 @@
-"""A batch in shares, one for each core, trained side by side with every operation on one thread.
+"""Micro-batches: a batch in parts, one for each core, trained side by side with every operation on one thread.
 
 TensorFlow gives each operation all cores. Those of a small network are over before the other cores have begun, and
 most of them wait. Where every core has images of its own, none does.
@@ -17,19 +17,18 @@ import tf_keras as keras
 
 from export_pipeline.base.cores import cores
 from export_pipeline.recipe import Recipe
+from export_pipeline.tasks import Task
 
 
-def one_thread_an_operation(recipe: Recipe) -> None:
-    """Have batches trained in shares, if those of every part of *recipe*'s training have an image for each core.
+def one_thread_an_operation(task: Task) -> None:
+    """Have batches trained in micro-batches, if every phase of *task*'s training has a sample for each core.
 
     To be called before TensorFlow starts. Where it has started, has a graphics processor, or is told otherwise by
     ``TF_NUM_INTRAOP_THREADS``, all stays as it is. What is chosen holds for the process, later builds in it too.
     """
-    compress = recipe.compress
-    narrows = compress.structured.blocks or compress.structured.rounds
-    if not (recipe.train.steps or recipe.train.polish or narrows or compress.prunes or compress.clusters):
+    recipe, tables = task.recipe, [phase.recipe.train for phase in task.phases()]
+    if not (any(table.steps for table in tables) or fine_tunes(recipe)):
         return
-    tables = [table for table in (recipe.train, recipe.train.polish) if table is not None]
     enough = min(table.batch_size for table in tables) >= cores() > 1
     told = "TF_NUM_INTRAOP_THREADS" in os.environ or tf.config.list_physical_devices("GPU")
     if not enough or told or recipe.model.norm == "batch":
@@ -38,8 +37,14 @@ def one_thread_an_operation(recipe: Recipe) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
+def fine_tunes(recipe: Recipe) -> bool:
+    """Whether compression may train the network of *recipe*."""
+    compress = recipe.compress
+    return bool(compress.structured.blocks or compress.structured.rounds or compress.prunes or compress.clusters)
+
+
 def sizes(model: keras.Model, batch_size: int, strategy: Any) -> list[int]:
-    """The shares that a batch of *model* is trained in: one for each core, or whole where operations have more threads.
+    """The sizes of the micro-batches of *model*: one for each core, or whole where operations have more threads.
 
     A network that normalizes by the batch has it whole, and what *strategy* has divided is not divided again.
     """

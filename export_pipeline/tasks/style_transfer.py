@@ -1,0 +1,155 @@
+"""Style transfer by a feed-forward network: a photograph in, a picture in the style of one painting out.
+
+Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from typing_extensions import Self
+
+from export_pipeline.base import images
+from export_pipeline.base.files import names_sha256
+from export_pipeline.perception.judge import StyleJudge
+from export_pipeline.perception.loss_network import LossNetwork, loss_network
+from export_pipeline.perception.losses import LOSSES, PerceptualLoss
+from export_pipeline.perception.vgg_weights import at_hand, vgg_weights
+from export_pipeline.recipe import BUILTIN, Recipe
+from export_pipeline.records.metric import Values
+from export_pipeline.records.signature import Signature, image_to_image
+from export_pipeline.tasks import builtin
+from export_pipeline.tasks.photographs import Photographs, crops, photographs, style_image
+from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Phase, Sample, SampleEvaluator, Task, spread
+
+IMAGE, STYLIZED = "image", "stylized"  # names of the input and the output
+NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
+SHOWN = ("astronaut", "china")  # built-in photographs; the first is the golden one
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StyleTransfer(Task):
+    """The style image and the photographs of a recipe."""
+
+    name = "style_transfer"
+
+    recipe: Recipe
+    style: np.ndarray
+    training: Photographs
+    held: Photographs
+
+    @classmethod
+    def open(cls, recipe: Recipe) -> Self:
+        """Read the style image, and look at every photograph once."""
+        training, held = photographs(recipe)
+        return cls(recipe, style_image(recipe), training, held)
+
+    def with_recipe(self, recipe: Recipe) -> Self:
+        """The same images for *recipe*."""
+        return replace(self, recipe=recipe)
+
+    @property
+    def signature(self) -> Signature:
+        """An RGB image in, one of the same size out."""
+        return image_to_image(self.recipe.export.height, self.recipe.export.width)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The training, and where the recipe has a polish, its steps through VGG-19."""
+        train, polish = self.recipe.train, self.recipe.train.polish
+        if polish is None:
+            return (Phase("train", self.recipe),)
+        first = train.model_copy(update={"polish": None})
+        last = first.model_copy(update={**polish.model_dump(), "loss_network": "vgg19"})
+        tables = {"train": first, "polish": last}
+        return tuple(Phase(part, self.recipe.model_copy(update={"train": table})) for part, table in tables.items())
+
+    def batches(self, first_step: int, last_step: int) -> Any:
+        """Random crops of the training photographs, ``(batch, crop, crop, 3)`` float32 0..255."""
+        return crops(self.training, self.recipe, first_step, last_step).map(lambda photo: {IMAGE: photo})
+
+    def objective(self) -> Objective:
+        """The perceptual losses, seen through the loss network that the recipe names."""
+        return _Perceptual(self, loss_network(self.recipe))
+
+    def examples(self, count: int) -> list[np.ndarray]:
+        """Training photographs cut to the size of crops: ``(N, crop, crop, 3)`` uint8."""
+        side = self.recipe.train.crop
+        found = [self.training[index] for index in spread(len(self.training), count)]
+        return [np.stack([images.fit(photo, side, side) for photo in found])]
+
+    def calibration(self) -> list[Arrays]:
+        """Training photographs at the exported size."""
+        wanted = spread(len(self.training), self.recipe.export.calibration_images)
+        return [{IMAGE: self._fitted(self.training[index])} for index in wanted]
+
+    def validation(self) -> list[Sample]:
+        """Held-out photographs at the exported size."""
+        wanted = spread(len(self.held), self.recipe.verify.images)
+        return [Sample({IMAGE: self._fitted(self.held[index])}) for index in wanted]
+
+    def shown(self) -> list[Sample]:
+        """Built-in photographs, which are free to show; not those that were trained on."""
+        found, hold_out = builtin.photographs(), self.recipe.train.hold_out
+        held = self.recipe.train.content == BUILTIN and hold_out
+        names = sorted(found)[-hold_out:][::-1] if held else list(SHOWN)
+        return [Sample({IMAGE: self._fitted(found[name])}) for name in names[: len(SHOWN)]]
+
+    def evaluator(self) -> Evaluator | str:
+        """VGG-19, or why it is not asked: the recipe wants no download for it and there is one to make."""
+        if self.recipe.verify.judge == "cached" and not at_hand(self.recipe):
+            return NO_JUDGE
+        return _Judged(StyleJudge(vgg_weights(self.recipe), self.style))
+
+    def picture(self, values: Arrays) -> np.ndarray | None:
+        """The photograph or the picture itself."""
+        return images.to_uint8(values[STYLIZED if STYLIZED in values else IMAGE])
+
+    def reference_picture(self) -> tuple[str, np.ndarray] | None:
+        """The style image."""
+        return "style", self.style
+
+    def _fitted(self, photo: np.ndarray) -> np.ndarray:
+        return images.fit(photo, self.recipe.export.height, self.recipe.export.width)
+
+
+class _Perceptual(Objective):
+    terms = LOSSES
+
+    def __init__(self, task: StyleTransfer, network: LossNetwork) -> None:
+        self._losses = PerceptualLoss(network, task.style, task.recipe.train)
+        self.fingerprint = {
+            "style_sha256": images.pixels_sha256(task.style),
+            "photographs_sha256": names_sha256(task.training.names),
+            "loss_network_sha256": network.sha256,
+        }
+
+    def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
+        return self._losses(batch[IMAGE], outputs[STYLIZED])
+
+
+@dataclass(frozen=True)
+class _Judged(Evaluator):
+    judge: StyleJudge
+
+    def of(self, sample: Sample) -> SampleEvaluator:
+        return _JudgedSample(self.judge, sample.inputs[IMAGE])
+
+
+class _JudgedSample(SampleEvaluator):
+    def __init__(self, judge: StyleJudge, photograph: np.ndarray) -> None:
+        self._judge, self._photograph = judge, photograph
+        self._content = judge.content_features(photograph)
+
+    def measure(self, outputs: Arrays) -> Values:
+        return self._distances(outputs[STYLIZED])
+
+    def baseline(self) -> Values:
+        return self._distances(self._photograph)
+
+    def _distances(self, image: np.ndarray) -> Values:
+        content, style = self._judge.distances(image, self._content)
+        return {"content_distance": content, "style_distance": style}
