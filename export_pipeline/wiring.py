@@ -12,10 +12,10 @@ from export_pipeline.recipe import Recipe
 if TYPE_CHECKING:
     import numpy as np
 
+    from export_pipeline.base.progress import Progress
     from export_pipeline.compress import Tools
     from export_pipeline.records.rounds import Quality
     from export_pipeline.train import Checkpoint
-    from export_pipeline.train.fit import Progress
     from export_pipeline.verify import StyleJudge
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import models
 from export_pipeline import __version__
 from export_pipeline.base import images
+from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
 from export_pipeline.tasks.photographs import Photographs, photographs, style_image
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
-from export_pipeline.train.fit import Progress, Run, default_strategy, fit
+from export_pipeline.train.fit import Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
 
 __all__ = [
