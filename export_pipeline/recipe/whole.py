@@ -26,14 +26,16 @@ LEAST_SIDE = 16
 class Recipe(Table):
     """One recipe. ``Recipe.load(path)`` reads TOML; relative paths in it are relative to its folder."""
 
-    name: str = Field("stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the bundle and its files")
-    seed: int = Field(0, ge=0, lt=2**31)
-    model: ModelTable = ModelTable()
-    train: TrainTable = TrainTable()
-    compress: CompressTable = CompressTable()
-    export: ExportTable = Field(ExportTable(), validate_default=True)
-    verify: VerifyTable = VerifyTable()
-    report: ReportTable = ReportTable()
+    name: str = Field(
+        "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: first weights, order, crops")
+    model: ModelTable = Field(ModelTable(), description="the network")
+    train: TrainTable = Field(TrainTable(), description="data, losses and length of the training")
+    compress: CompressTable = Field(CompressTable(), description="pruning and clustering")
+    export: ExportTable = Field(ExportTable(), validate_default=True, description="the files to make")
+    verify: VerifyTable = Field(VerifyTable(), description="photographs to verify on, and tolerances")
+    report: ReportTable = Field(ReportTable(), description="how to measure, and budgets")
 
     @field_validator("export")
     @classmethod
