@@ -26,14 +26,11 @@ from export_pipeline.records.parity import ParityResult
 from export_pipeline.wiring import checked_recipe, compress_tools, judge_of_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from export_pipeline.base.progress import Progress
     from export_pipeline.compress import Importance, Plan, Thinned, Tools
     from export_pipeline.records.compression import Compression
     from export_pipeline.report import Record, Report
     from export_pipeline.train import Checkpoint
-    from export_pipeline.train.fit import Progress
-    from export_pipeline.verbs.compare import Comparison
 
 FLOAT_MODEL = "float.keras"
 SHOWN = ("astronaut", "china")  # built-in photographs of the picture; the first is the golden one
@@ -281,29 +278,6 @@ def build(
     """
     with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
         return pipeline.bundle()
-
-
-def compare(
-    models: Sequence[Path],
-    style: Path,
-    photographs: Sequence[Path],
-    vgg_weights: str | None = None,
-    say: Callable[[str], None] = _silent,
-) -> tuple[Comparison, ...]:
-    """Style and content distance of model files, whoever made them, on the same images.
-
-    Args:
-        models, style, photographs: files.
-        vgg_weights: as ``train.vgg_weights`` of a recipe.
-        say: called with a line before each model.
-    """
-    from export_pipeline.base.images import load_image
-    from export_pipeline.perception.vgg_weights import vgg19_weights
-    from export_pipeline.verbs.compare import compare as judged
-    from export_pipeline.verify import StyleJudge
-
-    style_image, loaded = load_image(style), [load_image(path) for path in photographs]
-    return judged(models, loaded, StyleJudge(vgg19_weights(vgg_weights), style_image), say)
 
 
 @contextlib.contextmanager
