@@ -16,7 +16,7 @@ LOSS_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy demostudy sheets
+.PHONY: help setup demo test lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy demostudy sheets
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -49,6 +49,10 @@ lint: $(STAMP)  ## check style, format and types
 format: $(STAMP)  ## mend style and format where that is mechanical
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+schemas: $(STAMP)  ## write the JSON Schemas of recipes and reports, and the page of recipe keys anew
+	$(BIN)/python -m export_pipeline.recipe
+	$(BIN)/python -m export_pipeline.report.schema
 
 study: $(STAMP)  ## measure compression on the committed network, into artifacts/compression; goes on where it was
 	$(BIN)/python -m tests.benchmarks.compression

@@ -24,10 +24,11 @@ from export_pipeline.records.parity import ParityResult
 from export_pipeline.stage_adapters import checked_task
 
 if TYPE_CHECKING:
+    from export_pipeline.base.progress import Progress
     from export_pipeline.compress import BitPlan, Compressed, Tools
     from export_pipeline.report import Record, Report
     from export_pipeline.tasks import Task
-    from export_pipeline.train import Checkpoint, Progress, Trained
+    from export_pipeline.train import Checkpoint, Trained
 
 FLOAT_MODEL = "float.keras"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from export_pipeline.cli import SHIPPED
 from export_pipeline.recipe import Recipe
+from export_pipeline.verbs.common import SHIPPED
 from tests.builds import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from export_pipeline.train.fit import Progress
+from export_pipeline.base.progress import Progress
 
 PLAIN_EVERY = 15.0  # seconds between two plain lines
 LIVE_EVERY = 0.2

@@ -1,4 +1,4 @@
-"""``quantize``: any file of weights as a compact container of clustered ones."""
+"""Any file of weights as a compact container of clustered ones."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from export_pipeline import coding
+from export_pipeline.base.size import Size, size_of
 from export_pipeline.coding import CodedTensor
 from export_pipeline.coding.weight_files import read_arrays
-from export_pipeline.errors import CheckpointError, UsageError, WeightsError
+from export_pipeline.errors import UsageError, WeightsError
 from export_pipeline.kmeans import kmeans
-from export_pipeline.records.contents import Size
-from export_pipeline.report.size import size_of
 
 MOST_BITS = 8
-FIRST_TENSOR = "model.0000"  # of every checkpoint
+Arrays = Mapping[str, np.ndarray]
 
 
 class QuantizedTensor(BaseModel):
@@ -67,12 +66,12 @@ def quantize(
     half: bool = False,
     sparsity: float = 0.0,
     say: Callable[[str], None] = lambda _: None,
+    select: Callable[[Arrays], Arrays] = lambda arrays: arrays,
 ) -> Quantized:
     """Cluster the kernels and matrices of *source* by k-means, a table for each, and write them as a container.
 
     Tensors of floats with two axes or more are clustered, and become float32. A tensor too small for a table to pay
-    is not. Biases, norms and integers are kept. Zeros stay zeros. The tensors of a checkpoint of this project get the
-    names of its network's variables; what its optimizer remembers is left out.
+    is not. Biases, norms and integers are kept. Zeros stay zeros.
 
     Args:
         source: .h5, .keras, .npz or .safetensors.
@@ -81,6 +80,7 @@ def quantize(
         half: round tables and kept floats to half precision.
         sparsity: share of each tensor with two axes or more, its smallest values, that is set to zero before.
         say: gets a line for each tensor that is clustered.
+        select: gives the tensors to store, and their names there, for those of the source; all of them by default.
 
     Raises:
         UsageError: an argument is out of range, or the output's suffix is another.
@@ -93,7 +93,7 @@ def quantize(
         raise UsageError(f"{bits} bits are not possible; allowed: 1 to {MOST_BITS}")
     if not 0 <= sparsity < 1:
         raise UsageError(f"a sparsity of {sparsity:g} is not possible; it must be 0 or more and less than 1")
-    arrays = _named(source, read_arrays(source))
+    arrays = select(read_arrays(source))
     _require_finite(arrays, half, source)
     coding.write(output, dict(_quantized(arrays, bits, half, sparsity, say)))
     return Quantized(
@@ -106,27 +106,6 @@ def quantize(
     )
 
 
-def quantized_text(found: Quantized) -> str:
-    """*found* as a table and a sum."""
-    width = max(len(row.name) for row in found.tensors)
-    lines = [f"{'tensor':<{width}}  {'shape':<18}{'values':>10}{'table':>7}{'zeros':>8}{'bytes':>10}{'SNR dB':>8}"]
-    for row in found.tensors:
-        size = math.prod(row.shape)
-        snr = snr_db(row.squared_error, row.squared_norm)
-        lines.append(
-            f"{row.name:<{width}}  {'x'.join(map(str, row.shape)):<18}{size:>10}{row.clusters or '-':>7}"
-            f"{row.zeros / max(size, 1):>8.1%}{row.bytes:>10}{'-' if snr is None else f'{snr:.2f}':>8}"
-        )
-    overall = "exact" if found.snr_db is None else f"{found.snr_db:.2f} dB"
-    before, after = (f"{size.bytes} bytes, {size.deflated_bytes} deflated" for size in (found.before, found.after))
-    lines += [
-        "",
-        f"{found.source}: {before}",
-        f"{found.output}: {after}; clustered tensors {overall}",
-    ]
-    return "\n".join(lines)
-
-
 def _output(source: Path, bits: int, output: Path | str | None) -> Path:
     if output is None:
         return source.with_name(f"{source.stem.removesuffix(coding.SUFFIX)}-{bits}bit{coding.SUFFIX}")
@@ -135,27 +114,7 @@ def _output(source: Path, bits: int, output: Path | str | None) -> Path:
     return Path(output)
 
 
-def _named(source: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """*arrays* by the names of variables where *source* is a checkpoint, which numbers them.
-
-    Those of a network that was wrapped to be pruned or clustered, which has more of them, keep their numbers.
-    """
-    if FIRST_TENSOR not in arrays:
-        return arrays
-    from export_pipeline.train import Checkpoint, network
-
-    try:
-        recipe = Checkpoint.open(source).info.recipe
-    except CheckpointError:  # its tensors are called so for a reason of its own
-        return arrays
-    own = {name: array for name, array in arrays.items() if not name.startswith("optimizer.")}
-    variables = network(recipe).weights
-    if [array.shape for array in own.values()] != [tuple(variable.shape) for variable in variables]:
-        return own
-    return {variable.name.split(":")[0]: array for variable, array in zip(variables, own.values(), strict=True)}
-
-
-def _require_finite(arrays: Mapping[str, np.ndarray], half: bool, source: Path) -> None:
+def _require_finite(arrays: Arrays, half: bool, source: Path) -> None:
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             continue
@@ -167,7 +126,7 @@ def _require_finite(arrays: Mapping[str, np.ndarray], half: bool, source: Path) 
 
 
 def _quantized(
-    arrays: Mapping[str, np.ndarray], bits: int, half: bool, sparsity: float, say: Callable[[str], None]
+    arrays: Arrays, bits: int, half: bool, sparsity: float, say: Callable[[str], None]
 ) -> Iterator[tuple[str, CodedTensor | np.ndarray]]:
     for name, array in arrays.items():
         if array.dtype.kind != "f":
@@ -201,7 +160,7 @@ def _pruned(array: np.ndarray, sparsity: float) -> np.ndarray:
     return array
 
 
-def _compared(arrays: Mapping[str, np.ndarray], output: Path) -> Iterator[QuantizedTensor]:
+def _compared(arrays: Arrays, output: Path) -> Iterator[QuantizedTensor]:
     """Each tensor of the container against its source."""
     found = coding.read(output)
     for record in coding.records(output):

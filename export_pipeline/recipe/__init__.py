@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from export_pipeline.recipe.compress import CompressTable
+from export_pipeline.recipe.distill import DistillRecipe, Phase
 from export_pipeline.recipe.export import DEFAULT_TARGETS, TARGETS, ExportTable, default_targets
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
@@ -19,8 +20,10 @@ __all__ = [
     "TARGETS",
     "Budget",
     "CompressTable",
+    "DistillRecipe",
     "ExportTable",
     "ModelTable",
+    "Phase",
     "PolishTable",
     "Recipe",
     "ReportTable",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
 
 from export_pipeline.recipe.table import LimitsTable, Table
 
 MOST_BITS = 8
+_SPARSITY: dict[str, Any] = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 # Keys of the pruning schedule, which do nothing without one.
 PRUNING = (
     "initial_sparsity",
@@ -42,12 +43,16 @@ class StructuredTable(LimitsTable):
     A round that ends beyond the limit of a metric, such as ``style_distance``, is undone, and is the last.
     """
 
-    blocks: int = Field(0, ge=0, le=16, description="residual blocks to take out, one a round, the least missed first")
-    rounds: int = Field(0, ge=0, le=64, description="rounds that take out filters, at most")
+    blocks: int = Field(
+        0, ge=0, le=16, description="number of residual blocks to take out, one a round, the least missed first"
+    )
+    rounds: int = Field(0, ge=0, le=64, description="most rounds that take out filters")
     filters: float = Field(0.1, gt=0, lt=1, description="share of the filters then left that a round takes out")
-    criterion: Literal["l1", "norm_scale"] = Field("l1", description="what the filters of least go by")
+    criterion: Literal["l1", "norm_scale"] = Field(
+        "l1", description="importance of a filter: L1 norm of its weights, or scale of its normalization"
+    )
     steps: int = Field(100, ge=0, description="optimizer steps of fine-tuning after each round")
-    learning_rate: float = Field(1e-3, gt=0, le=1)
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of that fine-tuning")
 
     @model_validator(mode="after")
     def _has_an_effect(self) -> Self:
@@ -64,30 +69,40 @@ class ClusterTable(Table):
 
     sensitivity: Literal["none", "fisher", "activation"] = Field(
         "none",
-        description="what a squared error of a weight counts: the same, its Fisher information, its input's power",
+        description="weight of the squared error of a value: 1, its Fisher information, or its input's power",
     )
     steps: int = Field(0, ge=0, description="optimizer steps of trained quantization, which moves the centroids")
-    learning_rate: float = Field(1e-4, gt=0, le=1)
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="learning rate of trained quantization")
 
 
 class CompressTable(Table):
     """``[compress]``: the pruning schedule, and the bits. Steps count from the start of the fine-tuning that prunes."""
 
-    schedule: Literal["none", "polynomial_decay", "constant"] = "none"
-    initial_sparsity: float = Field(0.0, ge=0, lt=1)
-    final_sparsity: float = Field(0.5, ge=0, lt=1)
-    begin_step: int = Field(0, ge=0)
-    end_step: int = Field(100, ge=1)
-    frequency: int = Field(10, ge=1, description="steps between two updates of the masks")
+    schedule: Literal["none", "polynomial_decay", "constant"] = Field(
+        "none", description="how the share of pruned weights grows: none are pruned, polynomially, or all at once"
+    )
+    initial_sparsity: float = Field(0.0, ge=0, lt=1, description="share of each kernel's weights pruned at begin_step")
+    final_sparsity: float = Field(0.5, ge=0, lt=1, description="share of each kernel's weights pruned from end_step on")
+    begin_step: int = Field(0, ge=0, description="step at which pruning begins")
+    end_step: int = Field(100, ge=1, description="step at which final_sparsity is reached")
+    frequency: int = Field(10, ge=1, description="steps from one choice of the pruned weights to the next")
     steps: int = Field(0, ge=0, description="optimizer steps of fine-tuning while pruning")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="of the fine-tuning")
-    layers: dict[str, float] = Field(default_factory=dict, description="final sparsity by layer name or pattern")
-    skip: tuple[str, ...] = Field((), strict=False, description="layers, names or patterns, to leave as they are")
-    bits: int | None = Field(None, ge=1, le=MOST_BITS, description="cluster each kernel into 2^bits values")
-    plan: str | None = Field(None, description="a file with the bits of each layer, instead of bits")
-    weight_bytes: int | None = Field(None, gt=0, description="plan the bits of each layer for this many bytes, instead")
-    structured: StructuredTable = StructuredTable()
-    cluster: ClusterTable = ClusterTable()
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of that fine-tuning")
+    layers: dict[str, Annotated[float, WithJsonSchema(_SPARSITY)]] = Field(
+        default_factory=dict, description="final sparsity of single layers, by name or pattern"
+    )
+    skip: tuple[str, ...] = Field(
+        (), strict=False, description="layers, by name or pattern, that are neither pruned nor clustered"
+    )
+    bits: int | None = Field(
+        None, ge=1, le=MOST_BITS, description="cluster the weights of each kernel into 2^bits values"
+    )
+    plan: str | None = Field(None, description="instead of bits: a file with the bits of each layer")
+    weight_bytes: int | None = Field(
+        None, gt=0, description="instead of bits: choose the bits of each layer so that the kernels fit this many bytes"
+    )
+    structured: StructuredTable = Field(StructuredTable(), description="structured pruning: whole blocks and filters")
+    cluster: ClusterTable = Field(ClusterTable(), description="how the values of clustered weights are found")
 
     @field_validator("layers")
     @classmethod

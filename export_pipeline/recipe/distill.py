@@ -8,8 +8,9 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from typing_extensions import Self
 
 from export_pipeline.errors import RecipeError
-from export_pipeline.recipe import BUILTIN, expanded_path, read_toml, sentence
-from export_pipeline.recipe.table import Table
+from export_pipeline.recipe.reading import expanded_path, read_toml
+from export_pipeline.recipe.table import BUILTIN, Table
+from export_pipeline.recipe.wording import sentence
 
 LOG_EVERY = 50
 # Short side of the resized image that a crop is cut from, pixels: what styles are trained and used at.
@@ -19,39 +20,59 @@ SHORT_SIDE = (256, 512)
 class Phase(Table):
     """A part of the training with crops of one size."""
 
-    steps: int = Field(ge=1, le=10_000_000)
+    steps: int = Field(ge=1, le=10_000_000, description="number of optimizer steps")
     crop: int = Field(128, ge=32, le=SHORT_SIDE[0], description="side of the square crops, pixels")
-    batch_size: int = Field(8, ge=1, le=256)
+    batch_size: int = Field(8, ge=1, le=256, description="crops of a step")
     learning_rate: float | None = Field(
-        None, gt=0, le=1, description="the peak of a new cosine; a phase without goes on with that of the one before"
+        None,
+        gt=0,
+        le=1,
+        description="learning rate at the start of a cosine that falls to 0; when left out, the cosine of the phase "
+        "before goes on",
     )
-    painted: float = Field(0.0, ge=0, le=1, description="share of the crops that one of the painters has painted")
+    painted: float = Field(
+        0.0, ge=0, le=1, description="share of the crops that one of the painters has stylized before"
+    )
     gram_weight: float = Field(
         0.0,
         ge=0,
-        description="of the errors of the Gram matrices at relu1_1 .. relu4_1, beside those of the features; where the "
-        "last phase has one, the embeddings stay as they were learned, else least squares fits them at the end",
+        description="weight of the errors of Gram matrices at relu1_1 .. relu4_1, added to those of the features; if "
+        "the last phase has one, the embeddings stay as they were learned, else least squares fits them at the end",
     )
 
 
 class DistillRecipe(Table):
     """How to make a loss network. ``DistillRecipe.load(path)`` reads TOML; relative paths start at its folder."""
 
-    name: str = Field("loss_network", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the file")
-    seed: int = Field(0, ge=0, lt=2**31)
-    width: float = Field(0.25, gt=0, le=1, description="share of each layer's filters")
-    baseline: bool = Field(False, description="train the kept filters without embedding beside, to compare with")
-    content: str = Field(BUILTIN, description="a folder of photographs, or 'builtin'")
-    paintings: str = Field(BUILTIN, description="a folder of paintings, or 'builtin'")
+    name: str = Field("loss_network", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the loss network")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: order and crops")
+    width: float = Field(0.25, gt=0, le=1, description="share of each layer's filters of VGG-19 that is kept")
+    baseline: bool = Field(False, description="also train the kept filters without an embedding, to compare with")
+    content: str = Field(BUILTIN, description="the photographs: a folder, or 'builtin' for those that come along")
+    paintings: str = Field(BUILTIN, description="the paintings: a folder, or 'builtin' for those that come along")
     painters: tuple[str, ...] = Field(
-        (), strict=False, description="checkpoints of style networks, of whose pictures phases may have a share"
+        (),
+        strict=False,
+        description="checkpoint files of style networks, which stylize the share of crops that a phase calls painted",
     )
-    hold_out: int = Field(2, ge=1, description="last photographs of the folder, by name, kept for measuring")
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    checkpoint_every: int = Field(200, ge=1, description="steps between two checkpoints")
-    bits: int = Field(8, ge=1, le=8, description="of the clustered weights in the file")
-    vgg_weights: str | None = Field(None, description="the teacher's weights, .h5 of Keras or .npz; else the release")
-    phases: tuple[Phase, ...] = Field((Phase(steps=1000),), strict=False, min_length=1)
+    hold_out: int = Field(2, ge=1, description="number of last photographs, by name, that are kept to measure on")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of a first phase that names none")
+    checkpoint_every: int = Field(
+        200,
+        ge=1,
+        description="steps from one checkpoint to the next",
+        json_schema_extra={"multipleOf": LOG_EVERY},
+    )
+    bits: int = Field(8, ge=1, le=8, description="bits of each clustered weight in the file")
+    vgg_weights: str | None = Field(
+        None, description="file of VGG-19's weights, .h5 of Keras or .npz; cache or download when left out"
+    )
+    phases: tuple[Phase, ...] = Field(
+        (Phase(steps=1000),),
+        strict=False,
+        min_length=1,
+        description="parts of the training, in this order; one of 1000 steps when left out",
+    )
 
     @model_validator(mode="after")
     def _logs_whole(self) -> Self:

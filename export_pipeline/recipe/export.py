@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, WithJsonSchema, field_validator
 
 from export_pipeline.errors import near
 from export_pipeline.recipe.compress import CompressTable
@@ -25,6 +25,9 @@ CLUSTERED_TARGETS = ("mlpackage-palettized", "mlmodel-palettized", "mlpackage-jo
 PRUNED_TARGETS = ("mlpackage-sparse", "mlpackage-joint")
 TARGETS = (*DEFAULT_TARGETS, "mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse", "mlpackage-joint")
 
+# Its values are checked by the tables, in our own words; this tells editors of them.
+Target = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TARGETS)})]
+
 
 def default_targets(compress: CompressTable) -> tuple[str, ...]:
     """What a recipe makes that names no targets: what fits every network, and what carries its tables and zeros."""
@@ -35,11 +38,22 @@ def default_targets(compress: CompressTable) -> tuple[str, ...]:
 class ExportTable(Table):
     """``[export]``: the files to make, and the image size that they take."""
 
-    height: int = Field(256, ge=16, le=4096)
-    width: int = Field(256, ge=16, le=4096)
-    # Of a recipe without them: see default_targets. TOML has lists only.
-    targets: tuple[str, ...] = Field(DEFAULT_TARGETS, strict=False)
-    calibration_images: int = Field(16, ge=1, le=1000, description="training photographs that set int8 ranges")
+    height: int = Field(
+        256, ge=16, le=4096, description="height of the images, pixels", json_schema_extra={"multipleOf": 4}
+    )
+    width: int = Field(
+        256, ge=16, le=4096, description="width of the images, pixels", json_schema_extra={"multipleOf": 4}
+    )
+    # TOML has lists only.
+    targets: tuple[Target, ...] = Field(
+        DEFAULT_TARGETS,
+        strict=False,
+        description="files to make; when left out, also sparse and palettized ones of a pruned and a clustered network",
+        json_schema_extra={"minItems": 1, "uniqueItems": True},
+    )
+    calibration_images: int = Field(
+        16, ge=1, le=1000, description="number of training photographs that int8 ranges are calibrated on"
+    )
 
     @field_validator("targets")
     @classmethod

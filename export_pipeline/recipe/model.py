@@ -15,13 +15,29 @@ LEAST_FILTERS = 32
 class ModelTable(Table):
     """``[model]``: the network, as in ``models.NETWORKS``."""
 
-    network: Literal["johnson", "small"] = "small"
-    alpha: float = Field(0.3, gt=0, le=4, description="width multiplier")
-    rho: float = Field(1.0, gt=0, le=1, description="resolution multiplier")
-    blocks: int | None = Field(None, ge=0, le=16, description="residual blocks; the network's own number when left out")
-    norm: Literal["instance", "batch"] = "instance"
+    network: Literal["johnson", "small"] = Field("small", description="which network")
+    alpha: float = Field(
+        0.3,
+        gt=0,
+        le=4,
+        description="width multiplier: share of the filters of each layer",
+        json_schema_extra={"minimum": 1 / LEAST_FILTERS},
+    )
+    rho: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="resolution multiplier: the network works on an image scaled by it, and scales its output back",
+    )
+    blocks: int | None = Field(
+        None, ge=0, le=16, description="number of residual blocks; the network's own number when left out"
+    )
+    norm: Literal["instance", "batch"] = Field(
+        "instance", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
+    )
     widths: dict[str, int] = Field(
-        default_factory=dict, description="filters of single convolutions, by layer name, instead of those of alpha"
+        default_factory=dict,
+        description="number of filters of single convolutions, by layer name, instead of what alpha gives",
     )
 
     @field_validator("alpha")

@@ -35,15 +35,17 @@ class Recipe(Table):
 
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
 
-    name: str = Field("stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="names the bundle and its files")
+    name: str = Field(
+        "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
+    )
     task: Literal["style_transfer"] = Field("style_transfer", description="what the network is for")
-    seed: int = Field(0, ge=0, lt=2**31)
-    model: ModelTable = ModelTable()
-    train: TrainTable = TrainTable()
-    compress: CompressTable = CompressTable()
-    export: ExportTable = Field(ExportTable(), validate_default=True)
-    verify: VerifyTable = VerifyTable()
-    report: ReportTable = ReportTable()
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: first weights, order, crops")
+    model: ModelTable = Field(ModelTable(), description="the network")
+    train: TrainTable = Field(TrainTable(), description="data, losses and length of the training")
+    compress: CompressTable = Field(CompressTable(), description="pruning and clustering")
+    export: ExportTable = Field(ExportTable(), validate_default=True, description="the files to make")
+    verify: VerifyTable = Field(VerifyTable(), description="photographs to verify on, and tolerances")
+    report: ReportTable = Field(ReportTable(), description="how to measure, and budgets")
 
     @field_validator("export")
     @classmethod

@@ -1,4 +1,4 @@
-"""What lies in a model file, as its format's reader tells it, and how many bytes the file has."""
+"""What lies in a model file, as its format's reader tells it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,3 @@ class Contents(Noun):
     operations: dict[str, int] = Field(description="how many, by type, in the format's own words")
     precisions: dict[str, int] = Field(description="how many operations, by the type of their first output")
     weights: tuple[Weight, ...]
-
-
-class Size(Noun):
-    """Bytes of all files as they lie, and in a zip archive at level 9."""
-
-    bytes: int
-    deflated_bytes: int

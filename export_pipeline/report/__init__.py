@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from export_pipeline.base.files import write_text
+from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
 from export_pipeline.formats.contents import contents_of
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import Compression
-from export_pipeline.records.contents import Contents, Size
+from export_pipeline.records.contents import Contents
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import render
@@ -39,7 +40,6 @@ from export_pipeline.report.model import (
 )
 from export_pipeline.report.picture import draw_picture
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
-from export_pipeline.report.size import size_of
 
 RECORD_FILE = "report.json"
 BENCHMARK_FILE = "benchmark.json"

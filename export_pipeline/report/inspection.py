@@ -8,10 +8,10 @@ from typing import cast
 import numpy as np
 
 from export_pipeline import coding
+from export_pipeline.base.size import size_of
 from export_pipeline.formats import CORE_ML, Port, interface_of
 from export_pipeline.formats.contents import contents_of
 from export_pipeline.report.model import ContainerInspection, Format, Inspection, PortRecord, StoredTensor
-from export_pipeline.report.size import size_of
 
 
 def inspect(path: Path | str) -> Inspection | ContainerInspection:

@@ -10,10 +10,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from export_pipeline.base.size import Size
 from export_pipeline.emulator.listings.nouns import Listing
 from export_pipeline.recipe import Recipe, recorded
 from export_pipeline.records.compression import Compression
-from export_pipeline.records.contents import Contents, Noun, Size
+from export_pipeline.records.contents import Contents, Noun
 from export_pipeline.records.parity import ParityResult, Status
 from export_pipeline.records.signature import ImageSignature
 

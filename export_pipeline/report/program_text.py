@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from export_pipeline.base.printable import printable
 from export_pipeline.emulator.listings.nouns import Body, Listing, Step, Value
-from export_pipeline.report.tables import Table, text_table
+from export_pipeline.report.tables import TextTable, text_table
 
 _WIDEST = 32  # of a column that others are lined up with
 
@@ -19,7 +19,7 @@ def program_text(program: Listing, brief: bool = False) -> str:
     return "\n\n".join(parts)
 
 
-def _by_operation(program: Listing) -> Table:
+def _by_operation(program: Listing) -> TextTable:
     rows = tuple(
         (
             printable(kind),
@@ -29,7 +29,7 @@ def _by_operation(program: Listing) -> Table:
         )
         for kind, counts in program.precision_by_operation.items()
     )
-    return Table("Operations", ("operation", "count", "precision of results", "weight bytes"), rows)
+    return TextTable("Operations", ("operation", "count", "precision of results", "weight bytes"), rows)
 
 
 def _neural_engine(program: Listing) -> str:

@@ -22,7 +22,7 @@ from export_pipeline.report.rows import (
     percent,
     stored_as,
 )
-from export_pipeline.report.tables import Table, markdown_table, text_table
+from export_pipeline.report.tables import TextTable, markdown_table, text_table
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
@@ -75,7 +75,7 @@ def page(report: Report, picture: Path | None = None) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _html_table(table: Table) -> str:
+def _html_table(table: TextTable) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
     rows = []
     for row in table.rows:
@@ -111,7 +111,7 @@ def _container(seen: ContainerInspection, head: str) -> str:
         )
         for tensor in seen.tensors
     )
-    table = Table("Tensors", ("name", "shape", "stored as", "entries", "zeros", "bytes"), rows)
+    table = TextTable("Tensors", ("name", "shape", "stored as", "entries", "zeros", "bytes"), rows)
     return "\n".join([*map(printable, lines), "", text_table(table)])
 
 
@@ -128,7 +128,7 @@ def _model(seen: Inspection, head: str, brief: bool) -> str:
         (printable(w.name), "x".join(map(str, w.shape)), stored_as(w.stored), str(w.bits), percent(1 - w.nonzero_share))
         for w in c.weights
     )
-    table = Table("Weights", ("name", "shape", "stored as", "bits", "zeros"), rows)
+    table = TextTable("Weights", ("name", "shape", "stored as", "bits", "zeros"), rows)
     parts = ["\n".join(map(printable, lines)), text_table(table)]
     if seen.program is not None:
         parts.append(program_text(seen.program, brief))

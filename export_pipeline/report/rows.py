@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
-from export_pipeline.report.tables import Table
+from export_pipeline.report.tables import TextTable
 
 SKIPPED = "SKIPPED"
 
 
-def files_table(report: Report) -> Table:
+def files_table(report: Report) -> TextTable:
     """One row for each file: size, parity, quality, speed, memory, status."""
     header = (
         "target",
@@ -26,7 +26,7 @@ def files_table(report: Report) -> Table:
         "peak MB",
         "status",
     )
-    return Table("Files", header, tuple(_file_row(report, row) for row in report.record.files))
+    return TextTable("Files", header, tuple(_file_row(report, row) for row in report.record.files))
 
 
 def _file_row(report: Report, file: FileRecord) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def _file_row(report: Report, file: FileRecord) -> tuple[str, ...]:
     )
 
 
-def parity_table(report: Report) -> Table:
+def parity_table(report: Report) -> TextTable:
     """One row for each file: every parity number, its limit and the limit's reason."""
     header = (
         "target",
@@ -64,7 +64,7 @@ def parity_table(report: Report) -> Table:
         "status",
         "why",
     )
-    return Table(
+    return TextTable(
         "Parity and quality",
         header,
         tuple(
@@ -97,10 +97,10 @@ def parity_table(report: Report) -> Table:
     )
 
 
-def budgets_table(rows: Sequence[BudgetResult]) -> Table:
+def budgets_table(rows: Sequence[BudgetResult]) -> TextTable:
     """One row for each budget."""
     header = ("target", "what", "limit", "measured", "status", "why")
-    return Table(
+    return TextTable(
         "Budgets",
         header,
         tuple(
@@ -117,10 +117,10 @@ def budgets_table(rows: Sequence[BudgetResult]) -> Table:
     )
 
 
-def latency_table(rows: Sequence[LatencyResult]) -> Table:
+def latency_table(rows: Sequence[LatencyResult]) -> TextTable:
     """One row for each file and number of threads."""
     header = ("file", "runtime", "size", "threads", "median ms", "IQR ms", "FPS", "runs")
-    return Table(
+    return TextTable(
         "Latency",
         header,
         tuple(
@@ -139,11 +139,11 @@ def latency_table(rows: Sequence[LatencyResult]) -> Table:
     )
 
 
-def memory_table(report: Report) -> Table:
+def memory_table(report: Report) -> TextTable:
     """One row for each file."""
     header = ("file", "runtime", "peak MB", "of it the imported library MB")
     rows = report.benchmark.memory
-    return Table(
+    return TextTable(
         "Peak memory of a fresh process",
         header,
         tuple(
@@ -152,12 +152,12 @@ def memory_table(report: Report) -> Table:
     )
 
 
-def contents_table(report: Report) -> Table:
+def contents_table(report: Report) -> TextTable:
     """One row for each file, and one for the float network."""
     header = ("target", "parameters", "nonzero kernels", "multiply-accumulates", "operations", "precisions")
     entries = [("float network", report.record.float_network)]
     entries += [(row.target, row.contents) for row in report.record.files]
-    return Table(
+    return TextTable(
         "Contents, read back from the files",
         header,
         tuple(
@@ -174,12 +174,12 @@ def contents_table(report: Report) -> Table:
     )
 
 
-def compression_table(report: Report) -> Table:
+def compression_table(report: Report) -> TextTable:
     """What the compress stage did to each kernel; no rows where it did nothing."""
     layers = report.record.compression.layers if report.record.compression else ()
     touched = any(layer.sparsity or layer.bits is not None for layer in layers)
     header = ("layer", "kernel", "zeros", "bits", "values", "relative error")
-    return Table(
+    return TextTable(
         "Compression",
         header,
         tuple(
@@ -197,11 +197,11 @@ def compression_table(report: Report) -> Table:
     )
 
 
-def rounds_table(report: Report) -> Table:
+def rounds_table(report: Report) -> TextTable:
     """What structured pruning took out, round by round."""
     header = ("round", "taken out", "filters", "parameters", "style", "content", "status", "why")
     rounds = report.record.compression.rounds if report.record.compression else ()
-    return Table(
+    return TextTable(
         "Structured pruning",
         header,
         tuple(
@@ -222,7 +222,7 @@ def rounds_table(report: Report) -> Table:
     )
 
 
-def sparsity_table(report: Report) -> Table:
+def sparsity_table(report: Report) -> TextTable:
     """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
     rows = [
         (file.target, w.name, "x".join(map(str, w.shape)), stored_as(w.stored), percent(w.nonzero_share))
@@ -230,10 +230,10 @@ def sparsity_table(report: Report) -> Table:
         for w in file.contents.weights
         if w.convolution
     ]
-    return Table("Convolution kernels", ("target", "kernel", "shape", "stored as", "nonzero"), tuple(rows))
+    return TextTable("Convolution kernels", ("target", "kernel", "shape", "stored as", "nonzero"), tuple(rows))
 
 
-def all_tables(report: Report) -> tuple[Table, ...]:
+def all_tables(report: Report) -> tuple[TextTable, ...]:
     """Every table of the pages, in order."""
     latency = latency_table(report.benchmark.latency)
     return (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A title, a header and rows of as many cells."""
 
     title: str
@@ -14,14 +14,14 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def markdown_table(table: Table) -> str:
+def markdown_table(table: TextTable) -> str:
     """The table in Markdown, columns of numbers to the right."""
     columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.header)
     rule = ["---:" if column and all(cell[:1].isdigit() for cell in column) else "---" for column in columns]
     return "\n".join([_line(table.header), f"| {' | '.join(rule)} |", *(_line(row) for row in table.rows)])
 
 
-def text_table(table: Table) -> str:
+def text_table(table: TextTable) -> str:
     """The table for a terminal, in columns."""
     every = [table.header, *table.rows]
     widths = [max(len(row[column]) for row in every) for column in range(len(table.header))]

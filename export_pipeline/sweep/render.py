@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from export_pipeline.report.rows import number, percent
-from export_pipeline.report.tables import Table, markdown_table, text_table
+from export_pipeline.report.tables import TextTable, markdown_table, text_table
 from export_pipeline.sweep.grid import shown
 from export_pipeline.sweep.model import FileResult, Sweep, SweptPoint
 
@@ -65,12 +65,12 @@ def _wrong(sweep: Sweep) -> list[str]:
     return lines + [f"{file} was not measured: {reason}" for file, reason in benchmark.skipped.items()]
 
 
-def _picks_table(sweep: Sweep) -> Table:
+def _picks_table(sweep: Sweep) -> TextTable:
     rows = tuple((pick.name, pick.point or "none", pick.target or "", pick.reason) for pick in sweep.benchmark.picks)
-    return Table("Picks", ("pick", "point", "target", "why"), rows)
+    return TextTable("Picks", ("pick", "point", "target", "why"), rows)
 
 
-def _files_table(sweep: Sweep) -> Table:
+def _files_table(sweep: Sweep) -> TextTable:
     header = (
         *sweep.record.settings,
         "target",
@@ -93,7 +93,7 @@ def _files_table(sweep: Sweep) -> Table:
         rows += [(*values, *_file_row(sweep, point, file)) for file in point.result.files]
         if not point.result.files:
             rows.append((*values, *[""] * 12, point.result.status.upper()))
-    return Table("Files", header, tuple(rows))
+    return TextTable("Files", header, tuple(rows))
 
 
 def _file_row(sweep: Sweep, point: SweptPoint, file: FileResult) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def _file_row(sweep: Sweep, point: SweptPoint, file: FileResult) -> tuple[str, .
     )
 
 
-def _networks_table(sweep: Sweep) -> Table:
+def _networks_table(sweep: Sweep) -> TextTable:
     rows = {}
     for point in sweep.record.points:
         if network := point.result.float_network:
@@ -132,4 +132,4 @@ def _networks_table(sweep: Sweep) -> Table:
                 number(yardstick.median_ms if yardstick else None, 2),
             )
     header = ("checkpoint", "size", "parameters", "style", "content", "ms (1 thread)")
-    return Table("Float networks", header, tuple(rows.values()))
+    return TextTable("Float networks", header, tuple(rows.values()))

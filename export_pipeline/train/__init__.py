@@ -9,11 +9,12 @@ from typing import Any
 
 import models
 from export_pipeline import __version__
+from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
 from export_pipeline.tasks import Task
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
-from export_pipeline.train.fit import Progress, Run, default_strategy, fit
+from export_pipeline.train.fit import Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "CheckpointInfo",
     "FineTuning",
     "Listener",
-    "Progress",
     "Trained",
     "export_checkpoint",
     "fine_tune",

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from export_pipeline.base.progress import Progress
 from export_pipeline.errors import OutputError, TrainingError
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import Task
@@ -27,17 +28,6 @@ from export_pipeline.train.micro_batches import sizes
 from export_pipeline.train.space_to_depth import space_to_depth_convolutions
 
 WARM_UP_STEPS = 50
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a fit loop tells after each step; losses are of that step, images/s since the run began."""
-
-    stage: str
-    step: int
-    steps: int
-    losses: dict[str, float]
-    images_per_second: float
 
 
 @dataclass(frozen=True)

@@ -1,81 +1,48 @@
-"""Model files against each other on the same photographs and style, whoever made them."""
+"""``compare MODEL... --style S --photographs FOLDER``: distances of model files on the same images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
+from export_pipeline.base.console import Console
+from export_pipeline.errors import UsageError
+from export_pipeline.verbs.common import MODEL_HELP, VGG_HELP, Verb, show
 
-from export_pipeline.base.files import size
-from export_pipeline.formats import open_model, resize_to
-from export_pipeline.perception.judge import StyleJudge
-
-UNTOUCHED = "(photographs as they are)"
-
-
-class Comparison(BaseModel):
-    """Mean distances of one model's outputs, defined in ``verify.quality``; smaller is better for both.
-
-    ``height`` and ``width`` are of the images that it was judged on, in pixels; ``bytes`` as the file lies.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str
-    runtime: str
-    bytes: int
-    height: int
-    width: int
-    images: int
-    content_distance: float
-    style_distance: float
+if TYPE_CHECKING:
+    from export_pipeline.verify.compare import Comparison
 
 
-def compare(
-    paths: Sequence[Path],
-    photographs: Sequence[np.ndarray],
-    judge: StyleJudge,
-    progress: Callable[[str], None] = lambda line: None,
-) -> tuple[Comparison, ...]:
-    """Judge each model on *photographs*, ``(H, W, 3)`` uint8, fitted to the size that it takes.
-
-    The first row is the photographs as they are, at the first model's size: content 0, and the style
-    distance that a network starts from.
-    """
-    rows: list[Comparison] = []
-    for path in paths:
-        progress(f"{path}")
-        runtime = open_model(path)
-        fitted = [resize_to(photo, runtime.signature) if runtime.signature else photo for photo in photographs]
-        if not rows:
-            rows.append(_row(UNTOUCHED, "", 0, fitted, fitted, judge))
-        outputs = [runtime.stylize(photo) for photo in fitted]
-        rows.append(_row(str(path), f"{runtime.name} {runtime.version}", size(path), fitted, outputs, judge))
-    return tuple(rows)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("--style", type=Path, required=True, metavar="IMAGE")
+    parser.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--last", type=int, metavar="N", help="only the last N photographs by name")
+    parser.add_argument("--vgg-weights", metavar="FILE", help=VGG_HELP)
 
 
-def _row(
-    model: str, runtime: str, count: int, photos: Sequence[np.ndarray], outputs: Sequence[np.ndarray], judge: StyleJudge
-) -> Comparison:
-    pairs = zip(outputs, photos, strict=True)
-    distances = [judge.distances(output, judge.content_features(photo)) for output, photo in pairs]
-    content, style = np.mean(distances, axis=0)
-    return Comparison(
-        model=model,
-        runtime=runtime,
-        bytes=count,
-        height=photos[0].shape[0],
-        width=photos[0].shape[1],
-        images=len(photos),
-        content_distance=round(float(content), 6),
-        style_distance=round(float(style), 6),
-    )
+def run(options: argparse.Namespace) -> None:
+    """Judge each model and show a row for it, after one for the photographs as they are."""
+    from export_pipeline.base.images import list_images, load_image
+    from export_pipeline.perception.judge import StyleJudge
+    from export_pipeline.perception.vgg_weights import vgg19_weights
+    from export_pipeline.verify.compare import compare
+
+    paths = list_images(options.photographs)
+    if options.last is not None:
+        if options.last < 1:
+            raise UsageError(f"--last is {options.last}; it must be 1 or more")
+        paths = paths[-options.last :]
+    style, photographs = load_image(options.style), [load_image(path) for path in paths]
+    judge = StyleJudge(vgg19_weights(options.vgg_weights), style)
+    rows = compare(options.models, photographs, judge, Console().say)
+    show([row.model_dump() for row in rows], options.json, lambda: _table(rows))
 
 
-def comparison_text(rows: Sequence[Comparison]) -> str:
-    """The rows as a table for the terminal."""
+def _table(rows: Sequence[Comparison]) -> str:
     name = max(len(Path(row.model).name) for row in rows)
     lines = [f"{'model':<{name}}{'bytes':>10}{'size':>11}{'images':>8}{'content':>9}{'style':>9}"]
     for row in rows:
@@ -85,3 +52,6 @@ def comparison_text(rows: Sequence[Comparison]) -> str:
             f"{row.content_distance:>9.4f}{row.style_distance:>9.4f}"
         )
     return "\n".join(lines)
+
+
+VERB = Verb("compare", "judge the style and content of model files on the same photographs", add, run)

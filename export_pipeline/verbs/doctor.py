@@ -1,7 +1,9 @@
-"""Whether this machine has what a build needs, a row for each thing."""
+"""``doctor``: whether this machine has what a build needs, a row for each thing."""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import os
 import shutil
 import sys
@@ -9,11 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from export_pipeline.base.files import sha256
 from export_pipeline.errors import CheckFailed
 from export_pipeline.perception.cache import WHEEL_FILE, WHEEL_SHA256, cache_folder
+from export_pipeline.verbs.common import Verb, show
 
 # What pyproject.toml asks for: the base, `emulator` and `all`. A checkout that is not installed has no metadata of
 # its own to read them from, so they are listed; a test compares.
@@ -42,14 +43,28 @@ LIBRARIES = (
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
-class Row(BaseModel):
+@dataclasses.dataclass(frozen=True)
+class Row:
     """One thing that was looked at. Only ``failed`` stands in the way of a build."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: Literal["ok", "skipped", "failed"]
     name: str
     detail: str
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """It takes no arguments of its own."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Show what is there, and fail where something is missing that a build needs."""
+    rows = examine()
+    show(
+        [dataclasses.asdict(row) for row in rows],
+        options.json,
+        lambda: "\n".join(f"{row.status:<8}{row.name:<31}{row.detail}" for row in rows),
+    )
+    require_healthy(rows)
 
 
 def examine() -> tuple[Row, ...]:
@@ -97,3 +112,6 @@ def _weights() -> Row:
     if sha256(cached) != WHEEL_SHA256:
         return Row(status="skipped", name=name, detail=f"damaged at {cached}; the first training fetches it again")
     return Row(status="ok", name=name, detail=f"cached at {cached}")
+
+
+VERB = Verb("doctor", "check what this machine has", add, run)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.console import Console
-from export_pipeline.base.images import check_output, load_image, save_image, to_uint8, within
 from export_pipeline.errors import UsageError
+from export_pipeline.verbs.common import MODEL_HELP, VGG_HELP, Verb, show
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,56 @@ LARGEST_SIZE = 2048  # L-BFGS remembers forty pictures in double precision: 4 GB
 # What the settings of the optimization and the options that set them are called.
 SETTINGS = ("iterations", "content_weight", "style_weight", "tv_weight", "start", "seed", "preserve_colour")
 OF_GATYS = ("style", "style_weights", "loss_network", "vgg_weights", "every", "size", *SETTINGS)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments. The methods take different ones: those given are held against the method later."""
+    parser.usage = (
+        f"{parser.prog} MODEL IMAGE -o OUT [--threads N] [--json]\n       "
+        f"{parser.prog} PHOTO --method gatys --style STYLE [--style STYLE ...] -o OUT [...]"
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help=f"{MODEL_HELP}; none with --method gatys")
+    # Not required of the parser, which then takes two paths, one, and two with options between them.
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="the photograph").required = False
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="an image file; its suffix is the format"
+    )
+    parser.add_argument(
+        "--method",
+        choices=("model", "gatys"),
+        default="model",
+        help="a model, or optimization (default: model)",
+    )
+    parser.add_argument("--threads", type=int, help="threads of the computation with a model (default: all)")
+    _add_gatys(parser)
+
+
+def _add_gatys(parser: argparse.ArgumentParser) -> None:
+    own = parser.add_argument_group("with --method gatys").add_argument
+    own("--style", type=Path, action="append", metavar="IMAGE", help="a style image; once for each")
+    own("--style-weights", metavar="W,W", help="of each style, relative to one another (default: equal)")
+    own("--loss-network", choices=("distilled", "vgg19"), help="that looks at the images (default: distilled)")
+    own("--vgg-weights", metavar="FILE", help=VGG_HELP)
+    own("--preserve-colour", action="store_true", default=None, help="paint with the luminance only")
+    own("--iterations", type=int, metavar="N", help="of L-BFGS (default: 200)")
+    own("--every", type=int, metavar="K", help="write the picture beside OUT every K iterations, as OUT-0050.png")
+    own(
+        "--start",
+        choices=("photo", "noise"),
+        help="what to begin with: the photograph with a little noise, or noise alone (default: photo)",
+    )
+    own("--seed", type=int, metavar="N", help="of the noise (default: 0)")
+    own("--size", type=int, metavar="PIXELS", help="longer side of the picture, at most (default: 512)")
+    own("--content-weight", type=float, metavar="W", help="of what the photograph shows (default: 1)")
+    own("--style-weight", type=float, metavar="W", help="of all styles together (default: 2)")
+    own("--tv-weight", type=float, metavar="W", help="of smoothness (default: 0.1)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make the picture and show where it lies."""
+    with Console() as console:
+        found = stylize(options, console)
+    show(found, options.json, lambda: str(options.output))
 
 
 def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -50,6 +100,7 @@ def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _with_model(model: Path, photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from export_pipeline.base.images import load_image, save_image, to_uint8
     from export_pipeline.formats import open_model, resize_to
 
     image = load_image(photograph)
@@ -71,6 +122,8 @@ def _with_model(model: Path, photograph: Path, options: argparse.Namespace, cons
 
 
 def _by_optimization(photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from export_pipeline.base.images import check_output, load_image, save_image
+
     how, weights, every = _checked(options)
     kept = _intermediates(options.output, how.iterations, every)
     for path in (options.output, *kept.values()):
@@ -135,6 +188,7 @@ def _intermediates(out: Path, iterations: int, every: int | None) -> dict[int, P
 
 
 def _photo(path: Path, size: int, console: Console) -> np.ndarray:
+    from export_pipeline.base.images import load_image, within
     from export_pipeline.gatys.optimize import check_size
 
     image = load_image(path)
@@ -164,3 +218,6 @@ def _record(photograph: Path, options: argparse.Namespace, made: Stylized, writt
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+VERB = Verb("stylize", "stylize one image with a model file, or by optimization after any style images", add, run)

@@ -21,12 +21,12 @@ import tensorflow as tf
 
 from export_pipeline import train
 from export_pipeline.base.files import write_text
+from export_pipeline.base.size import size_of
 from export_pipeline.errors import ExportError
 from export_pipeline.export import export
 from export_pipeline.formats.static import at_size, function
 from export_pipeline.records.signature import ImageSignature
 from export_pipeline.report.machine import machine
-from export_pipeline.report.size import size_of
 from tests.export.material import recipe
 
 CHECKPOINT = Path("artifacts/compression/network.safetensors")

@@ -23,12 +23,12 @@ from safetensors import safe_open
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline import coding
 from export_pipeline.base.files import write_text
+from export_pipeline.base.size import size_of
 from export_pipeline.compress.plan import packed_bytes
 from export_pipeline.errors import CheckFailed
 from export_pipeline.pipeline import Pipeline, opened
 from export_pipeline.recipe import Recipe, read_toml
 from export_pipeline.report.machine import machine
-from export_pipeline.report.size import size_of
 
 RECIPE = Path("tests/benchmarks/small.toml")
 

@@ -22,12 +22,12 @@ from PIL import Image
 from export_pipeline import coding
 from export_pipeline.base.files import write_text
 from export_pipeline.base.images import fit, load_image
+from export_pipeline.base.size import size_of
 from export_pipeline.gatys.optimize import Optimization, stylize
 from export_pipeline.kmeans import kmeans
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.vgg_weights import Weights, vgg19_weights
 from export_pipeline.report.machine import machine
-from export_pipeline.report.size import size_of
 from export_pipeline.tasks import builtin
 from export_pipeline.verify import StyleJudge
 

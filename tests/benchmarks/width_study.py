@@ -21,7 +21,7 @@ import tf_keras as keras
 
 from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.recipe import Recipe
-from export_pipeline.report.tables import Table, markdown_table
+from export_pipeline.report.tables import TextTable, markdown_table
 from export_pipeline.sweep import sweep
 from export_pipeline.sweep.model import Sweep, SweptPoint
 from export_pipeline.train import Checkpoint, CheckpointInfo, network
@@ -126,7 +126,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         )
         for one in rows
     ]
-    return markdown_table(Table("Widths", (*header, *rows[0]["files"]), tuple(body)))
+    return markdown_table(TextTable("Widths", (*header, *rows[0]["files"]), tuple(body)))
 
 
 def plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:

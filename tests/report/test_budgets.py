@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from export_pipeline.base.size import Size
 from export_pipeline.errors import CheckFailed
 from export_pipeline.recipe import Budget, Recipe
-from export_pipeline.records.contents import Contents, Size, Weight
+from export_pipeline.records.contents import Contents, Weight
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.records.signature import ImageSignature
 from export_pipeline.report import Benchmark, FileRecord, LatencyResult, MemoryResult, Record, Report, check

@@ -1,4 +1,4 @@
-"""Size of a model on disk and in a store download."""
+"""Size of a file or package on disk and in a store download."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import io
 import zipfile
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from export_pipeline.base import files
-from export_pipeline.records.contents import Size
 
 # No clock in the archive, or its size could vary with the date's digits.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Size(BaseModel):
+    """Bytes of all files as they lie, and in a zip archive at level 9."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int
+    deflated_bytes: int
 
 
 def size_of(path: Path) -> Size:

@@ -1,0 +1,11 @@
+"""``python -m export_pipeline.recipe`` writes the JSON Schemas and the page of recipe keys anew."""
+
+from __future__ import annotations
+
+from export_pipeline.base.files import write_text
+from export_pipeline.recipe.page import PAGE, page
+from export_pipeline.recipe.schema import RECIPES, schema_file, schema_text
+
+for kind in RECIPES:
+    write_text(schema_file(kind), schema_text(kind))
+write_text(PAGE, page())

@@ -1,0 +1,19 @@
+"""``build RECIPE``: everything, from training to a bundle."""
+
+from __future__ import annotations
+
+import argparse
+
+from export_pipeline.verbs.common import Verb, add_build_arguments, always, opened_pipeline, show_report
+
+
+def run(options: argparse.Namespace) -> None:
+    """Build the bundle and show its report."""
+    with opened_pipeline(options) as pipeline:
+        show_report(pipeline.report, options.json)
+        bundle = pipeline.bundle()
+    if not options.json:
+        print(f"\nbundle:  {bundle.path}\npicture: {bundle.path / 'picture.jpg'}")
+
+
+VERB = Verb("build", "train, compress, export, verify, report and bundle", add_build_arguments, run, always)

@@ -1,0 +1,29 @@
+"""``inspect MODEL...``: what lies in model files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from export_pipeline.verbs.common import MODEL_HELP, Verb, show
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "models", type=Path, nargs="+", metavar="MODEL", help=f"{MODEL_HELP}, or a .weights container of quantize"
+    )
+    parser.add_argument("--brief", action="store_true", help="without the operations of Core ML files, one by one")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Show each file; the JSON of one file is an object, of several a list."""
+    from export_pipeline.report import inspect, inspection_text
+
+    found = [inspect(path) for path in options.models]
+    data = [item.model_dump(mode="json") for item in found]
+    texts = (inspection_text(item, options.brief) for item in found)
+    show(data if len(data) > 1 else data[0], options.json, lambda: "\n\n".join(texts))
+
+
+VERB = Verb("inspect", "show what lies in model files and containers of weights", add, run)

@@ -1,0 +1,36 @@
+"""``report BUNDLE`` shows the report that it holds; ``report RECIPE`` is the build up to the report."""
+
+from __future__ import annotations
+
+import argparse
+
+from export_pipeline.verbs.common import (
+    Verb,
+    add_build_arguments,
+    named_bundle,
+    names_recipe,
+    opened_pipeline,
+    show_report,
+)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_build_arguments(parser, "RECIPE|BUNDLE")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Show the report; of a recipe, fail where a check of it did."""
+    from export_pipeline.report import check, read_report
+
+    bundle = named_bundle(options)
+    if bundle:
+        bundle.check_files()
+        show_report(read_report(bundle.path), options.json)
+        return
+    with opened_pipeline(options) as pipeline:
+        show_report(pipeline.report, options.json)
+        check(pipeline.report, where=pipeline.work / "export")
+
+
+VERB = Verb("report", "show sizes, speed, quality and budgets", add, run, names_recipe)
