@@ -179,7 +179,7 @@ def _finite(values: Values) -> Values:
 def _beyond(done: Round, settings: StructuredTable, metrics: Sequence[Metric]) -> str:
     """Which limit of *settings* a round ended beyond; empty if none."""
     for metric in metrics:
-        limit, found = settings.limits.get(metric.name), done.metrics.get(metric.name)
+        limit, found = settings.limits.get(metric.name), done.metric(metric.name)
         if limit is not None and found is not None and metric.worse_than(found, limit):
             side = "above" if metric.better == "lower" else "below"
             return f"{metric.name.replace('_', ' ')} {found:.4f} is {side} {limit:g}"

@@ -11,7 +11,7 @@ from export_pipeline.recipe.report import Budget, ReportTable
 from export_pipeline.recipe.table import BUILTIN, Table
 from export_pipeline.recipe.train import PolishTable, TrainTable
 from export_pipeline.recipe.verify import VerifyTable
-from export_pipeline.recipe.whole import Recipe, recorded
+from export_pipeline.recipe.whole import Recipe, recipe_class, recorded
 from export_pipeline.recipe.wording import sentence
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "default_targets",
     "expanded_path",
     "read_toml",
+    "recipe_class",
     "recorded",
     "sentence",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -24,9 +25,21 @@ from export_pipeline.records.signature import ImageSignature
 LEAST_SIDE = 16
 METRICS = (
     Metric(
-        "content_distance", "content", "lower", 4, "of the picture to the photograph, at relu3_1 of VGG-19", ranks=True
+        "content_distance",
+        "content",
+        "lower",
+        3,
+        "content distance of the picture to the photograph, at relu3_1 of VGG-19",
+        ranks=True,
     ),
-    Metric("style_distance", "style", "lower", 4, "Gram distance of the picture to the style", ranks=True),
+    Metric(
+        "style_distance",
+        "style",
+        "lower",
+        3,
+        "Gram distance of the picture to the style image, relu1_1 .. relu4_1 of VGG-19",
+        ranks=True,
+    ),
 )
 
 
@@ -34,6 +47,7 @@ class Recipe(Table):
     """One recipe. ``Recipe.load(path)`` reads TOML; relative paths in it are relative to its folder."""
 
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    baseline: ClassVar[str] = "photograph"  # what can be had without a network, in one word
 
     name: str = Field(
         "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
@@ -143,3 +157,8 @@ def recorded(data: Any) -> Any:
         train = {"loss_network": "vgg19", "ema": 0.0, **recipe.get("train", {})}
         return {**data, "recipe": {**recipe, "train": train}}
     return data
+
+
+def recipe_class(data: Mapping[str, Any]) -> type[Recipe]:
+    """The class of the recipe that *data* is, by its task."""
+    return Recipe

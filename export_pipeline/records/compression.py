@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from export_pipeline.records.metric import Measured
+
 
 class CompressedLayer(BaseModel):
     """One convolution's kernel."""
@@ -22,7 +24,7 @@ class CompressedLayer(BaseModel):
     )
 
 
-class Round(BaseModel):
+class Round(Measured):
     """One round of structured pruning: what it took out, and how good the network was after its fine-tuning.
 
     The first of a network is its ``start``, which takes nothing out. A round that is ``undone`` ended beyond a limit
@@ -30,8 +32,7 @@ class Round(BaseModel):
     validation samples, are further keys, such as ``style_distance``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float] = Field(init=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     part: str = Field(description="names the round and the folder of its fine-tuning")
     block: int | None = Field(None, description="residual block taken out, by its number before the round")
@@ -41,11 +42,6 @@ class Round(BaseModel):
     steps: int = Field(description="optimizer steps of fine-tuning")
     status: Literal["start", "kept", "undone"]
     reason: str = Field("", description="why it was undone, or why none follows")
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The task's metrics by name."""
-        return dict(self.__pydantic_extra__)
 
 
 class Compression(BaseModel):

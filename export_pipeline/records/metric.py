@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 DIGITS = 6  # that a record keeps of a metric; more is noise of the last bits
 
@@ -57,3 +58,14 @@ def badness(metrics: Iterable[Metric], values: Values) -> float:
     ranking = [metric for metric in metrics if metric.ranks]
     total = sum(values[metric.name] * (1 if metric.better == "lower" else -1) for metric in ranking)
     return total if math.isfinite(total) else math.nan
+
+
+class Measured(BaseModel):
+    """A noun that has the task's metrics as further keys, by their names."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+    __pydantic_extra__: dict[str, float | None] = Field(init=False)
+
+    def metric(self, name: str) -> float | None:
+        """One of them; ``None`` where it was not measured or was not finite."""
+        return self.__pydantic_extra__.get(name)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from export_pipeline.records.metric import Measured
 
 Status = Literal["passed", "failed", "skipped"]
 FLOAT, BASELINE = "float_", "baseline_"  # before a metric's name: of the float network, and of no network at all
 
 
-class ParityResult(BaseModel):
+class ParityResult(Measured):
     """One exported file against the float Keras network on the same samples.
 
     ``psnr`` is the worst sample's and ``psnr_mean`` the mean, in dB, at most 200 (equal outputs); the peak is 255 for
@@ -25,9 +27,6 @@ class ParityResult(BaseModel):
     ``None`` is a number that was not measured or was not finite, and ``reason`` says why. ``status`` is that of all
     checks of the row; ``quality`` says whether the metrics were measured.
     """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, float | None] = Field(init=False)
 
     target: str
     file: str
@@ -44,14 +43,10 @@ class ParityResult(BaseModel):
     quality: Literal["measured", "skipped"]
     quality_reason: str = ""
 
-    def metric(self, name: str) -> float | None:
-        """A metric of the file's outputs."""
-        return self.__pydantic_extra__.get(name)
-
     def float_metric(self, name: str) -> float | None:
-        """The same of the float network's outputs."""
-        return self.__pydantic_extra__.get(f"{FLOAT}{name}")
+        """A metric of the float network's outputs."""
+        return self.metric(f"{FLOAT}{name}")
 
     def baseline_metric(self, name: str) -> float | None:
         """The same of what can be had without a network."""
-        return self.__pydantic_extra__.get(f"{BASELINE}{name}")
+        return self.metric(f"{BASELINE}{name}")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
@@ -40,6 +38,7 @@ from export_pipeline.report.model import (
 )
 from export_pipeline.report.picture import draw_picture
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
+from export_pipeline.tasks import Task
 
 RECORD_FILE = "report.json"
 BENCHMARK_FILE = "benchmark.json"
@@ -88,11 +87,10 @@ def make_report(
     exported: Sequence[ExportedModel],
     parity: Sequence[ParityResult],
     float_model_path: Path | str,
-    recipe: Recipe,
+    task: Task,
     provenance: dict[str, str] | None = None,
-    progress: Callable[[str], None] | None = None,
-    photographs: Sequence[np.ndarray] = (),
     compression: Compression | None = None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Measure every file in *folder* and write the report beside them.
 
@@ -100,11 +98,10 @@ def make_report(
         folder: where the exported files lie and the report goes.
         exported, parity: what the stages before gave.
         float_model_path: the float network as a ``.keras`` file, yardstick of speed and work.
-        recipe: size, runs and budgets.
+        task: its samples are shown in the picture; its recipe has size, runs and budgets.
         provenance: where the files come from, in words.
-        progress: called with a line of text before each step.
-        photographs: ``(H, W, 3)`` RGB uint8; the first are drawn into the picture. None: no picture.
         compression: what the compress stage did to each kernel, which is passed on.
+        progress: called with a line of text before each step.
 
     A file that cannot be measured is a skipped row with its reason.
 
@@ -112,17 +109,15 @@ def make_report(
         ModelError: a file cannot be read.
         OutputError: the report cannot be written.
     """
-    folder, yardstick = Path(folder), Path(float_model_path)
-    say = progress or (lambda line: None)
-    say("contents and size")
+    folder, yardstick, recipe = Path(folder), Path(float_model_path), task.recipe
+    progress("contents and size")
     record = make_record(folder, exported, parity, yardstick, recipe, provenance or {}, compression)
-    report = Report(record=record, benchmark=_benchmark(folder, record, yardstick, recipe, say))
+    report = Report(record=record, benchmark=_benchmark(folder, record, yardstick, recipe, progress))
     _write(folder / RECORD_FILE, record)
     _write(folder / BENCHMARK_FILE, report.benchmark)
     (folder / PICTURE_FILE).unlink(missing_ok=True)
-    if len(photographs):
-        say("picture")
-        draw_picture(folder / PICTURE_FILE, folder, exported, yardstick, photographs)
+    progress("picture")
+    draw_picture(folder / PICTURE_FILE, folder, exported, yardstick, task)
     render_pages(folder, report)
     return report
 

@@ -12,18 +12,16 @@ from export_pipeline.records.contents import Contents
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report.model import Benchmark, BudgetResult, FileRecord
 
-# Whether a value must be at most or at least its budget.
-RULES: dict[str, Literal["most", "least"]] = {
+Rule = Literal["most", "least"]
+# Whether a value must be at most or at least its budget. The task's metrics say it of themselves.
+RULES: dict[str, Rule] = {
     "bytes": "most",
     "deflated_bytes": "most",
-    "style_distance": "most",
-    "content_distance": "most",
     "ssim": "least",
     "fps_ratio": "least",
     "peak_memory_bytes": "most",
-    "nonzero_share": "most",
 }
-ON_FILES = ("bytes", "deflated_bytes", "style_distance", "content_distance", "ssim")
+ON_FILES = ("bytes", "deflated_bytes", "ssim")
 ON_MACHINE = ("fps_ratio", "peak_memory_bytes")
 
 
@@ -50,9 +48,11 @@ def file_budgets(
         row = judged.get(target)
         if row is None:
             return Value(None, "it was not verified")
-        return Value(getattr(row, what), (row.reason if what == "ssim" else row.quality_reason) or "it is not a number")
+        if what == "ssim":
+            return Value(row.ssim, row.reason or "it is not a number")
+        return Value(row.metric(what), row.quality_reason or "it is not a number")
 
-    return _rows(recipe, ON_FILES, value)
+    return _rows(recipe, (*ON_FILES, *(metric.name for metric in recipe.metrics)), value)
 
 
 def sparsity_kept(recipe: Recipe, float_network: Contents, files: Sequence[FileRecord]) -> tuple[BudgetResult, ...]:
@@ -62,7 +62,7 @@ def sparsity_kept(recipe: Recipe, float_network: Contents, files: Sequence[FileR
     limit, missing = float_network.nonzero_share, "no convolution kernel was found in the file"
     rows = []
     for file in files:
-        row = judge(file.target, "nonzero_share", limit, Value(file.contents.nonzero_share, missing))
+        row = judge(file.target, "nonzero_share", "most", limit, Value(file.contents.nonzero_share, missing))
         lost = _fuller_kernels(float_network, file.contents)
         if lost and row.status == "passed":
             row = row.model_copy(update={"status": "failed", "reason": lost})
@@ -111,9 +111,8 @@ def machine_budgets(recipe: Recipe, files: Mapping[str, str], benchmark: Benchma
     return _rows(recipe, ON_MACHINE, value)
 
 
-def judge(target: str, what: str, limit: float, value: Value) -> BudgetResult:
+def judge(target: str, what: str, rule: Rule, limit: float, value: Value) -> BudgetResult:
     """One row. What was not measured is skipped, with its reason; what is not a number fails."""
-    rule = RULES[what]
     about = {"target": target, "what": what, "rule": rule, "limit": limit}
     measured = value.measured
     if measured is None:
@@ -129,11 +128,12 @@ def judge(target: str, what: str, limit: float, value: Value) -> BudgetResult:
 
 
 def _rows(recipe: Recipe, names: Sequence[str], value: Callable[[str, str], Value]) -> tuple[BudgetResult, ...]:
+    rules = RULES | {metric.name: metric.rule for metric in recipe.metrics}
     return tuple(
-        judge(target, what, limit, value(target, what))
+        judge(target, what, rules[what], limit, value(target, what))
         for target, budget in recipe.report.budgets.items()
         for what in names
-        if (limit := getattr(budget, what)) is not None
+        if (limit := budget.limits.get(what, getattr(budget, what, None))) is not None
     )
 
 

@@ -1,21 +1,24 @@
-"""The picture of a report: photo, float network's output and each file's output, side by side."""
+"""The picture of a report: input, reference, the float network's output and each file's output, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from export_pipeline.base.files import size
-from export_pipeline.base.images import save_image, to_uint8
-from export_pipeline.errors import EmulatorError, ModelError, UsageError
-from export_pipeline.formats import Runtime, open_model, resize_to
+from export_pipeline.base.images import fit, save_image
+from export_pipeline.errors import EmulatorError, ModelError
+from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
+from export_pipeline.tasks import Task
+from export_pipeline.tasks.task import Sample
 
-MOST_PHOTOGRAPHS = 3
+MOST_SAMPLES = 3
 IN_LINE = 5  # images side by side, as many as a page shows without scrolling
 TILE_WIDTH = 200  # pixels at most; larger images are scaled down
 GAP = 8
@@ -24,30 +27,26 @@ FONT_SIZE = 14
 _INK, _PAPER, _MISSING = (20, 20, 20), (255, 255, 255), (225, 225, 225)
 
 
-def draw_picture(
-    path: Path,
-    folder: Path,
-    exported: Sequence[ExportedModel],
-    float_model: Path,
-    photographs: Sequence[np.ndarray],
-) -> None:
-    """Write the picture to *path*: a block for each of the first photographs, an image for each file.
+def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], float_model: Path, task: Task) -> None:
+    """Write the picture to *path*: a block for each of the task's shown samples, an image for each file.
 
-    A file that cannot be run leaves its place gray, and the caption says so.
+    A file that cannot be run leaves its place gray, and the caption says so. Nothing is written for a task whose
+    inputs and outputs cannot be shown.
 
     Raises:
-        UsageError: there is no photograph or no file.
         ModelError: the float network cannot be run.
         OutputError: *path* cannot be written.
     """
-    if not len(photographs) or not exported:
-        raise UsageError(f"a picture needs photographs and files; got {len(photographs)} and {len(exported)}")
-    signature = exported[0].signature
-    photos = [resize_to(image, signature) for image in list(photographs)[:MOST_PHOTOGRAPHS]]
-    float_runtime = open_model(float_model)
-    columns = [("photo", photos), ("float network", [to_uint8(float_runtime.stylize(photo)) for photo in photos])]
-    columns += [_column(folder, model, photos) for model in exported]
-    blocks = [[Tile(caption, images[index]) for caption, images in columns] for index in range(len(photos))]
+    samples = task.shown()[:MOST_SAMPLES]
+    inputs = [task.picture(sample.inputs) for sample in samples]
+    columns = [_column("float network", float_model, task, samples)]
+    columns += [_file_column(folder, model, task, samples) for model in exported]
+    blocks = []
+    for index, shown in enumerate(inputs):
+        tiles = [Tile(caption, images[index]) for caption, images in columns]
+        if shown is None or any(tile.image is None for tile in tiles):
+            return
+        blocks.append([Tile("input", shown), *_reference(task, shown), *tiles])
     save_image(path, laid_out(blocks))
 
 
@@ -81,21 +80,29 @@ def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH) -> 
     return np.asarray(sheet)
 
 
-def _column(folder: Path, model: ExportedModel, photos: list[np.ndarray]) -> tuple[str, list[np.ndarray]]:
+def _reference(task: Task, like: np.ndarray) -> list[Tile]:
+    """What the pictures are shown beside, in the size of *like*."""
+    found = task.reference_picture()
+    return [] if found is None else [Tile(found[0], fit(found[1], *like.shape[:2]))]
+
+
+def _column(caption: str, path: Path, task: Task, samples: Sequence[Sample]) -> tuple[str, list[Any]]:
+    runtime = open_model(path)
+    return caption, [task.picture(runtime.infer(sample.inputs)) for sample in samples]
+
+
+def _file_column(folder: Path, model: ExportedModel, task: Task, samples: Sequence[Sample]) -> tuple[str, list[Any]]:
+    path = folder / model.file
     try:
-        run = _runner(open_model(folder / model.file))
-        return f"{model.target}\n{size(folder / model.file):,} bytes", [run(photo) for photo in photos]
+        return _column(f"{model.target}\n{size(path):,} bytes", path, task, samples)
     except (ModelError, EmulatorError):
-        return f"{model.target}\ndoes not run", [missing(photos[0])] * len(photos)
+        shown = [task.picture(sample.inputs) for sample in samples]
+        return f"{model.target}\ndoes not run", [None if image is None else missing(image) for image in shown]
 
 
 def missing(image: np.ndarray) -> np.ndarray:
     """What stands where an image like *image* could not be made: gray."""
     return np.full_like(image, _MISSING)
-
-
-def _runner(runtime: Runtime) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda photo: to_uint8(runtime.stylize(photo))
 
 
 def _font(captions: list[str], width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

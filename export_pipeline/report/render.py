@@ -38,9 +38,9 @@ def notes(report: Report) -> list[str]:
     lines = [
         f"Speed and memory are of this machine, not of a phone: {machine.processor}, {machine.cores} cores, "
         f"{machine.system}, Python {machine.python}. Files were timed in turns, in one process.",
-        "content, style: distances in the eyes of VGG-19, mean over the photographs; smaller is better.",
         "x float FPS: frames per second as a multiple of the float Keras network's, one thread each, same run.",
     ]
+    lines += [f"{m.title}: {m.meaning}; {m.better} is better." for m in report.record.recipe.metrics]
     lines += [f"{row.target}: {note}" for row in report.record.files for note in row.notes]
     lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
     lines += [

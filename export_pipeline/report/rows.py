@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from export_pipeline.records.compression import Round
+from export_pipeline.records.metric import Metric
+from export_pipeline.records.parity import ParityResult
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
 from export_pipeline.report.tables import TextTable
 
@@ -13,23 +16,26 @@ SKIPPED = "SKIPPED"
 
 def files_table(report: Report) -> TextTable:
     """One row for each file: size, parity, quality, speed, memory, status."""
+    metrics = report.record.recipe.metrics
     header = (
-        "target",
-        "bytes",
-        "deflated",
-        "PSNR dB",
-        "SSIM",
-        "content",
-        "style",
-        "ms (1 thread)",
-        "x float FPS",
-        "peak MB",
-        "status",
+        *("target", "bytes", "deflated", "PSNR dB", "SSIM"),
+        *(metric.title for metric in metrics),
+        *("ms (1 thread)", "x float FPS", "peak MB", "status"),
     )
-    return TextTable("Files", header, tuple(_file_row(report, row) for row in report.record.files))
+    rows = [*_baseline_rows(report, metrics), *(_file_row(report, row, metrics) for row in report.record.files)]
+    return TextTable("Files", header, tuple(rows))
 
 
-def _file_row(report: Report, file: FileRecord) -> tuple[str, ...]:
+def _baseline_rows(report: Report, metrics: Sequence[Metric]) -> Iterator[tuple[str, ...]]:
+    """What can be had without a network, where the metrics were measured."""
+    row = next((row for row in report.record.parity if row.quality == "measured"), None)
+    values = [row.baseline_metric(metric.name) if row else None for metric in metrics]
+    if any(value is not None for value in values):
+        numbers = (number(value, metric.digits) for value, metric in zip(values, metrics, strict=True))
+        yield (report.record.recipe.baseline, "", "", "", "", *numbers, "", "", "", "")
+
+
+def _file_row(report: Report, file: FileRecord, metrics: Sequence[Metric]) -> tuple[str, ...]:
     parity = next((row for row in report.record.parity if row.target == file.target), None)
     latency, memory = report.benchmark.latency_of(file.file), report.benchmark.memory_of(file.file)
     return (
@@ -38,8 +44,7 @@ def _file_row(report: Report, file: FileRecord) -> tuple[str, ...]:
         f"{file.size.deflated_bytes:,}",
         number(parity.psnr if parity else None, 1),
         number(parity.ssim if parity else None, 4),
-        number(parity.content_distance if parity else None, 3),
-        number(parity.style_distance if parity else None, 3),
+        *(number(parity.metric(metric.name) if parity else None, metric.digits) for metric in metrics),
         number(latency.median_ms if latency else None, 2),
         number(report.benchmark.fps_ratio(file.file), 2),
         number(memory.peak_bytes / 1e6 if memory else None, 0),
@@ -49,51 +54,33 @@ def _file_row(report: Report, file: FileRecord) -> tuple[str, ...]:
 
 def parity_table(report: Report) -> TextTable:
     """One row for each file: every parity number, its limit and the limit's reason."""
+    metrics = report.record.recipe.metrics
     header = (
-        "target",
-        "images",
-        "PSNR dB",
-        "mean",
-        "limit",
-        "max abs",
-        "SSIM",
-        "content",
-        "of float",
-        "style",
-        "of float",
-        "status",
-        "why",
+        *("target", "images", "PSNR dB", "mean", "limit", "max abs", "SSIM"),
+        *(title for metric in metrics for title in (metric.title, "of float")),
+        *("status", "why"),
     )
-    return TextTable(
-        "Parity and quality",
-        header,
-        tuple(
-            (
-                row.target,
-                str(row.images),
-                number(row.psnr, 2),
-                number(row.psnr_mean, 2),
-                number(row.min_psnr, 0),
-                number(row.max_abs, 2),
-                number(row.ssim, 5),
-                number(row.content_distance, 4),
-                number(row.float_content_distance, 4),
-                number(row.style_distance, 4),
-                number(row.float_style_distance, 4),
-                row.status.upper(),
-                "; ".join(
-                    filter(
-                        None,
-                        [
-                            row.reason,
-                            row.quality_reason if row.quality_reason != row.reason else "",
-                            f"limit: {row.tolerance_reason}",
-                        ],
-                    )
-                ),
-            )
-            for row in report.record.parity
+    return TextTable("Parity and quality", header, tuple(_parity_row(row, metrics) for row in report.record.parity))
+
+
+def _parity_row(row: ParityResult, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    quality_reason = row.quality_reason if row.quality_reason != row.reason else ""
+    why = (row.reason, quality_reason, f"limit: {row.tolerance_reason}")
+    return (
+        row.target,
+        str(row.images),
+        number(row.psnr, 2),
+        number(row.psnr_mean, 2),
+        number(row.min_psnr, 0),
+        number(row.max_abs, 2),
+        number(row.ssim, 5),
+        *(
+            number(value, metric.digits + 1)
+            for metric in metrics
+            for value in (row.metric(metric.name), row.float_metric(metric.name))
         ),
+        row.status.upper(),
+        "; ".join(filter(None, why)),
     )
 
 
@@ -199,26 +186,23 @@ def compression_table(report: Report) -> TextTable:
 
 def rounds_table(report: Report) -> TextTable:
     """What structured pruning took out, round by round."""
-    header = ("round", "taken out", "filters", "parameters", "style", "content", "status", "why")
+    metrics = report.record.recipe.metrics
+    titles = (metric.title for metric in metrics)
+    header = ("round", "taken out", "filters", "parameters", *titles, "status", "why")
     rounds = report.record.compression.rounds if report.record.compression else ()
-    return TextTable(
-        "Structured pruning",
-        header,
-        tuple(
-            (
-                row.part,
-                ", ".join(
-                    [f"block {row.block}"] * (row.block is not None) + [f"{n} {c}" for n, c in row.taken.items()]
-                ),
-                f"{row.filters:,}",
-                f"{row.parameters:,}",
-                number(row.style_distance, 4),
-                number(row.content_distance, 4),
-                row.status,
-                row.reason,
-            )
-            for row in rounds
-        ),
+    return TextTable("Structured pruning", header, tuple(_round_row(row, metrics) for row in rounds))
+
+
+def _round_row(row: Round, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    block = [f"block {row.block}"] if row.block is not None else []
+    return (
+        row.part,
+        ", ".join([*block, *(f"{count} {name}" for name, count in row.taken.items())]),
+        f"{row.filters:,}",
+        f"{row.parameters:,}",
+        *(number(row.metric(metric.name), metric.digits + 1) for metric in metrics),
+        row.status,
+        row.reason,
     )
 
 

@@ -7,28 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, write_text
 from export_pipeline.errors import CheckFailed, PipelineError, UsageError
-from export_pipeline.recipe import Recipe, read_toml
+from export_pipeline.recipe import Recipe, read_toml, recipe_class
+from export_pipeline.stage_adapters import checked_task
 from export_pipeline.sweep.grid import Point, parse_setting, points
 from export_pipeline.sweep.jobs import Job
 from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, SweepRecord, SweptPoint
 from export_pipeline.sweep.picks import TOLERANCE, check_tolerance
-from export_pipeline.sweep.plots import WORTHS
+from export_pipeline.sweep.plots import PLOT
 from export_pipeline.sweep.point import broken, read_result, run_point
 from export_pipeline.sweep.processes import Failure, run_jobs
 from export_pipeline.sweep.render import TITLE, terminal
 from export_pipeline.sweep.stages import Stage, point_key, shared, stages_of
-from export_pipeline.wiring import checked_recipe
 
 __all__ = ["TOLERANCE", "PointResult", "Sweep", "check", "parse_setting", "run_point", "sweep", "terminal"]
 
 RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET = "sweep.json", "benchmark.json", "sweep.md", "sheet.jpg"
 WORK = ".work"
-RESULTS = {RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET, *WORTHS}
+RESULTS = {RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def sweep(
         settings: as after ``--set``: see :func:`export_pipeline.sweep.grid.parse_setting`.
         out: folder of the results; ``artifacts/sweeps/<name>`` when left out.
         jobs: points at work at a time; as many as there are processors when left out.
-        tolerance: rise of the style and content distance that the picks allow, as a share.
+        tolerance: by what share the picks let the metrics that rank be worse.
         fresh: forget what an earlier run left there.
         say: called with a line at each step.
 
@@ -110,7 +111,7 @@ def _planned(grid: Sequence[Point]) -> list[Plan]:
     recipes, keys = [], []
     for point in grid:
         try:
-            recipes.append(checked_recipe(point.recipe))
+            recipes.append(checked_task(point.recipe).recipe)
             keys.append(point_key(recipes[-1]))
         except PipelineError as error:
             raise type(error)(f"{point.label}: {error}") from error
@@ -130,7 +131,11 @@ def _refuse_foreign(out: Path) -> None:
         return
     page = out / PAGE
     names = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else {""}
-    if names and not (names <= RESULTS and page.is_file() and page.read_text("utf-8", "replace").startswith(TITLE)):
+    if names and not (
+        all(name in RESULTS or fnmatch(name, PLOT.format("*")) for name in names)
+        and page.is_file()
+        and page.read_text("utf-8", "replace").startswith(TITLE)
+    ):
         raise UsageError(
             f"{out} exists and is not a sweep; it is not overwritten. Choose another output folder, or an empty one."
         )
@@ -187,7 +192,8 @@ def _finished(
     runs = max(plan.checked.report.runs for plan in plans)
     meter = Meter(out, out / WORK, runs, parallel, say)
     measured = meter.measured(record.points, {plan.point.label: plan.checked for plan in plans})
-    found = candidates(record.points, measured)
+    metrics = recipe_class(record.recipe).metrics
+    found = candidates(record.points, measured, metrics)
     benchmark = SweepBenchmark(
         name=record.name,
         machine=machine(),
@@ -195,11 +201,11 @@ def _finished(
         yardsticks=measured.yardsticks,
         budgets=measured.budgets,
         tolerance=tolerance,
-        picks=picks(found, reference(record.points), tolerance),
+        picks=picks(found, reference(record.points, metrics), tolerance, metrics),
     )
     made = Sweep(record=record, benchmark=benchmark)
     say("plots and sheet")
-    pictures = list(draw_plots(out, record.name, found))
+    pictures = list(draw_plots(out, record.name, found, metrics))
     if draw_sheet(out / SHEET, out, record.points):
         pictures.insert(0, SHEET)
     write_text(out / RECORD_FILE, record.model_dump_json(indent=1) + "\n")

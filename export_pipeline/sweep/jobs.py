@@ -69,7 +69,7 @@ def _run_stage(job: Job, listeners: Listeners) -> None:
     with opened(recipe, job.folder / BUILD, **listeners) as pipeline:
         if job.shared is not None:
             begin_with(pipeline.work, job.shared)
-        _, checkpoint = pipeline.trained
+        trained = pipeline.train()
         if job.kind == "prune":
-            _ = pipeline.thinned
-        write_text(job.folder / DONE, checkpoint.sha256 + "\n")
+            pipeline.compress(trained, last="prune")
+        write_text(job.folder / DONE, trained.checkpoint.sha256 + "\n")

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from export_pipeline.recipe import recipe_class
+from export_pipeline.records.metric import Measured, Metric
 from export_pipeline.report import BudgetResult, LatencyResult, Machine, MemoryResult, Size
 
 Value = int | float | str | None
@@ -20,21 +22,19 @@ class _Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-class FloatNetwork(_Noun):
-    """The network as trained, before anything was taken out of it."""
+class FloatNetwork(Measured):
+    """The network as trained, before anything was taken out of it, and the task's metrics of it."""
 
     checkpoint_sha256: str
     parameters: int
-    style_distance: float | None
-    content_distance: float | None
 
 
-class FileResult(_Noun):
+class FileResult(Measured):
     """One exported file of a point.
 
     ``psnr`` (dB at peak 255, the worst photograph's) and ``ssim`` compare it with the float network as trained:
     all that compression and export took. ``export_psnr`` compares it with the compressed network, which is what
-    the parity check is about: what the export alone took.
+    the parity check is about: what the export alone took. The task's metrics are further keys.
     """
 
     target: str
@@ -44,8 +44,6 @@ class FileResult(_Noun):
     nonzero_share: float | None
     psnr: float | None
     ssim: float | None
-    style_distance: float | None
-    content_distance: float | None
     export_psnr: float | None
     status: Literal["passed", "failed"]
     reasons: tuple[str, ...] = Field((), description="checks that failed or were skipped, by how much or why")
@@ -103,7 +101,7 @@ class SweepBenchmark(_Noun):
     skipped: dict[str, str] = Field(default_factory=dict, description="files not measured, and why")
     yardsticks: dict[str, str] = Field(description="the float network's file that speed is compared with, by point")
     budgets: dict[str, tuple[BudgetResult, ...]] = Field(description="those on speed and memory, by point")
-    tolerance: float = Field(description="rise of style and content distance that the picks allow, as a share")
+    tolerance: float = Field(description="by what share the picks let the metrics that rank be worse")
     picks: tuple[Pick, ...]
 
     def latency_of(self, file: str, threads: int = 1) -> LatencyResult | None:
@@ -120,6 +118,11 @@ class Sweep(_Noun):
 
     record: SweepRecord
     benchmark: SweepBenchmark
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Those of the task."""
+        return recipe_class(self.record.recipe).metrics
 
     @property
     def broken(self) -> tuple[SweptPoint, ...]:

@@ -1,26 +1,27 @@
 """Which files of a sweep to take: the Pareto fronts, and three picks by stated rules.
 
-The *reference* is the float network of the sweep with the least sum of style and content distance. A file is *within
-tolerance* when neither of its distances is above ``1 + tolerance`` times the reference's. Only files count whose
-checks have passed.
+The *reference* is the float network of the sweep that is best by the sum of the metrics that rank. A file is *within
+tolerance* when by none of them it is worse than the reference by more than the share ``tolerance``. Only files count
+whose checks have passed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from export_pipeline.errors import UsageError
+from export_pipeline.records.metric import Metric, badness
 from export_pipeline.sweep.measure import Measurement, names_of
 from export_pipeline.sweep.model import FloatNetwork, Pick, SweptPoint
 
 TOLERANCE = 0.05
-# What a file costs, and how far it is from the best: the axes on which a file is balanced.
-COSTS, QUALITIES = ("deflated_bytes", "latency_ms"), ("style_distance", "content_distance")
+# What a file costs: beside the metrics that rank, the axes on which a file is balanced.
+COSTS = ("deflated_bytes", "latency_ms")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """One file with all that it is plotted and picked by; None where it was not measured."""
 
@@ -32,9 +33,8 @@ class Candidate:
     latency_ms: float | None
     iqr_ms: float | None
     peak_memory_bytes: int | None
-    style_distance: float | None
-    content_distance: float | None
     psnr: float | None
+    metrics: Mapping[str, float | None]
 
     @property
     def name(self) -> str:
@@ -42,7 +42,9 @@ class Candidate:
         return f"{self.point.label}, {self.target}"
 
 
-def candidates(points: Sequence[SweptPoint], measurement: Measurement) -> tuple[Candidate, ...]:
+def candidates(
+    points: Sequence[SweptPoint], measurement: Measurement, metrics: Sequence[Metric]
+) -> tuple[Candidate, ...]:
     """Every file of *points*."""
     latency = {row.file: row for row in measurement.rows.latency if row.threads == 1}
     memory = {row.file: row.peak_bytes for row in measurement.rows.memory}
@@ -61,19 +63,18 @@ def candidates(points: Sequence[SweptPoint], measurement: Measurement) -> tuple[
                     latency_ms=latency[name].median_ms if name in latency else None,
                     iqr_ms=latency[name].iqr_ms if name in latency else None,
                     peak_memory_bytes=memory.get(name),
-                    style_distance=file.style_distance,
-                    content_distance=file.content_distance,
                     psnr=file.psnr,
+                    metrics={metric.name: file.metric(metric.name) for metric in metrics},
                 )
             )
     return tuple(found)
 
 
-def reference(points: Sequence[SweptPoint]) -> FloatNetwork | None:
+def reference(points: Sequence[SweptPoint], metrics: Sequence[Metric]) -> FloatNetwork | None:
     """The float network that files are held against; ``None`` where no point was judged."""
     networks = [point.result.float_network for point in points if point.result.float_network]
-    judged = [one for one in networks if _sum(one) is not None]
-    return min(judged, key=lambda one: _sum(one) or 0.0, default=None)
+    judged = [(total, index) for index, one in enumerate(networks) if (total := _badness(one, metrics)) is not None]
+    return networks[min(judged)[1]] if judged else None
 
 
 def front(values: Sequence[tuple[float, float]]) -> list[int]:
@@ -98,26 +99,35 @@ def check_tolerance(tolerance: float) -> None:
         raise UsageError(f"the tolerance is {tolerance}; it must be above 0, such as 0.05 for 5 % above the float")
 
 
-def picks(found: Sequence[Candidate], best: FloatNetwork | None, tolerance: float) -> tuple[Pick, ...]:
+def picks(
+    found: Sequence[Candidate], best: FloatNetwork | None, tolerance: float, metrics: Sequence[Metric]
+) -> tuple[Pick, ...]:
     """The three picks among *found*."""
+    ranking = [metric for metric in metrics if metric.ranks]
     passed = [one for one in found if one.passed]
-    within = [one for one in passed if best and (rise := rise_of(one, best)) is not None and rise <= tolerance]
+    losses = {one: loss for one in passed if best and (loss := loss_of(one, best, ranking)) is not None}
+    within = [one for one, loss in losses.items() if loss <= tolerance]
     timed = [one for one in within if one.latency_ms is not None]
-    close = f"of the files whose style and content distance are at most {tolerance:.1%} above the float network's"
-    nothing = _none(passed, best, tolerance)
+    titles = " and ".join(metric.name.replace("_", " ") for metric in ranking)
+    close = f"of the files that by {titles} are at most {tolerance:.1%} worse than the float network"
+    nothing = _none(losses, tolerance)
     untimed = "no file within tolerance could be timed" if within else nothing
     return (
         _least("smallest", f"fewest deflated bytes {close}", within, _by_bytes, _bytes, nothing),
         _least("fastest", f"least latency on one thread {close}", timed, _by_speed, _among(timed), untimed),
-        _balanced(passed, tolerance),
+        _balanced(passed, tolerance, ranking),
     )
 
 
-def rise_of(one: Candidate, best: FloatNetwork) -> float | None:
-    """By what share the worse of the two distances is above the reference's; negative when both are below."""
-    pairs = ((one.style_distance, best.style_distance), (one.content_distance, best.content_distance))
-    rises = [own / its - 1 for own, its in pairs if own is not None and its]
-    return max(rises) if len(rises) == len(pairs) else None
+def loss_of(one: Candidate, best: FloatNetwork, ranking: Sequence[Metric]) -> float | None:
+    """By what share the worst of the metrics is worse than the reference's; negative where all are better."""
+    losses = []
+    for metric in ranking:
+        own, its = one.metrics.get(metric.name), best.metric(metric.name)
+        if own is None or not its:
+            return None
+        losses.append((own / its - 1) * (1 if metric.better == "lower" else -1))
+    return max(losses, default=None)
 
 
 def _least(
@@ -134,23 +144,35 @@ def _least(
     return _pick(name, rule, chosen, f"the least of {len(among)} files within tolerance: {words(chosen)}")
 
 
-def _balanced(passed: Sequence[Candidate], tolerance: float) -> Pick:
+def _balanced(passed: Sequence[Candidate], tolerance: float, ranking: Sequence[Metric]) -> Pick:
+    titles = [metric.name.replace("_", " ") for metric in ranking]
     rule = (
-        "nearest to a file with the best of all four of deflated bytes, latency, style and content distance, where a "
-        f"doubling of bytes or latency is as far as a rise of a distance by {tolerance:.1%}"
+        f"nearest to a file with the best of all of {', '.join(['deflated bytes', 'latency', *titles])}, where a "
+        f"doubling of bytes or latency is as far as a metric that is {tolerance:.1%} worse"
     )
-    whole = [one for one in passed if all(getattr(one, axis) for axis in (*COSTS, *QUALITIES))]
+    whole = [one for one in passed if all(_axes(one, ranking))]
     if not whole:
-        return _pick("balanced", rule, None, "no file that passed its checks has all four numbers")
-    rows = [[getattr(one, axis) for axis in (*COSTS, *QUALITIES)] for one in whole]
-    away = corner_distances(rows, [*[2.0] * len(COSTS), *[1 + tolerance] * len(QUALITIES)])
+        return _pick("balanced", rule, None, f"no file that passed its checks has all {2 + len(ranking)} numbers")
+    rows = [[value or 0.0 for value in _axes(one, ranking)] for one in whole]
+    away = corner_distances(rows, [*[2.0] * len(COSTS), *[1 + tolerance] * len(ranking)])
     least = min(range(len(whole)), key=lambda index: (away[index], index))
     chosen = whole[least]
+    metrics = ", ".join(f"{metric.title} {chosen.metrics[metric.name]:.4f}" for metric in ranking)
     reason = (
         f"at {away[least]:.2f}, where the furthest of {len(whole)} files is at {max(away):.2f}: {_bytes(chosen)}, "
-        f"{chosen.latency_ms:.2f} ms, style {chosen.style_distance:.4f}, content {chosen.content_distance:.4f}"
+        f"{chosen.latency_ms:.2f} ms, {metrics}"
     )
     return _pick("balanced", rule, chosen, reason)
+
+
+def _axes(one: Candidate, ranking: Sequence[Metric]) -> list[float | None]:
+    """Costs and metrics, each so that less is better; ``None`` where one is missing."""
+    values = [one.metrics[metric.name] for metric in ranking]
+    turned = [
+        value if value is None or metric.better == "lower" else 1 / value if value else None
+        for value, metric in zip(values, ranking, strict=True)
+    ]
+    return [*(getattr(one, axis) for axis in COSTS), *turned]
 
 
 def corner_distances(rows: Sequence[Sequence[float]], steps: Sequence[float]) -> list[float]:
@@ -174,13 +196,12 @@ def _by_speed(one: Candidate) -> tuple[float, ...]:
     return one.latency_ms or 0.0, one.deflated_bytes
 
 
-def _none(passed: Sequence[Candidate], best: FloatNetwork | None, tolerance: float) -> str:
+def _none(losses: Mapping[Candidate, float], tolerance: float) -> str:
     """Why no file is within tolerance, and which comes nearest."""
-    rises = [(rise, one.name) for one in passed if best and (rise := rise_of(one, best)) is not None]
-    if not rises:
+    if not losses:
         return "no file passed its checks and was judged"
-    rise, name = min(rises)
-    return f"no file is within {tolerance:.1%}; the nearest, {name}, is {rise:.1%} above"
+    loss, name = min((loss, one.name) for one, loss in losses.items())
+    return f"no file is within {tolerance:.1%}; the nearest, {name}, is {loss:.1%} worse"
 
 
 def _bytes(one: Candidate) -> str:
@@ -204,6 +225,7 @@ def _pick(name: str, rule: str, chosen: Candidate | None, reason: str) -> Pick:
     return Pick.model_validate({"name": name, "rule": rule, "point": place[0], "target": place[1], "reason": reason})
 
 
-def _sum(network: FloatNetwork) -> float | None:
-    style, content = network.style_distance, network.content_distance
-    return None if style is None or content is None else style + content
+def _badness(network: FloatNetwork, metrics: Sequence[Metric]) -> float | None:
+    values = {metric.name: network.metric(metric.name) for metric in metrics if metric.ranks}
+    known = {name: value for name, value in values.items() if value is not None}
+    return badness(metrics, known) if len(known) == len(values) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.base.files import written_aside
+from export_pipeline.records.metric import Metric
 from export_pipeline.sweep.grid import shown
 from export_pipeline.sweep.picks import Candidate, front
 
@@ -17,12 +18,17 @@ _GRAY, _FRONT = "#999999", "#222222"
 
 @dataclass(frozen=True)
 class Axis:
-    """One number of a file: its attribute, its name on the plot, what one unit there is, and which way is better."""
+    """One number of a file: its attribute or metric, its name on the plot, one unit there, and which way is better."""
 
     attribute: str
     title: str
     unit: float = 1.0
     larger_is_better: bool = False
+
+    def of(self, one: Candidate) -> float | None:
+        """The number of *one*."""
+        found: float | None = one.metrics.get(self.attribute, getattr(one, self.attribute, None))
+        return found
 
 
 COSTS = (
@@ -31,14 +37,25 @@ COSTS = (
     Axis("latency_ms", "latency, ms, one thread"),
     Axis("peak_memory_bytes", "peak memory, MB", 1e6),
 )
-WORTHS = {
-    "pareto_style.png": Axis("style_distance", "style distance (less is better)"),
-    "pareto_parity.png": Axis("psnr", "PSNR to the float network, dB (more is better)", larger_is_better=True),
-}
+PARITY = Axis("psnr", "PSNR to the float network, dB (more is better)", larger_is_better=True)
+PLOT = "pareto_{}.png"
 
 
-def draw_plots(folder: Path, name: str, found: Sequence[Candidate]) -> tuple[str, ...]:
-    """Write the plots into *folder*, one for each of :data:`WORTHS`, and give their names.
+def worths(metrics: Sequence[Metric]) -> dict[str, Axis]:
+    """What a file is worth, by the name of the plot: the metrics and its parity."""
+    found = {
+        PLOT.format(metric.title): Axis(
+            metric.name,
+            f"{metric.name.replace('_', ' ')} ({'less' if metric.better == 'lower' else 'more'} is better)",
+            larger_is_better=metric.better == "higher",
+        )
+        for metric in metrics
+    }
+    return {**found, PLOT.format("parity"): PARITY}
+
+
+def draw_plots(folder: Path, name: str, found: Sequence[Candidate], metrics: Sequence[Metric]) -> tuple[str, ...]:
+    """Write the plots into *folder*, one for each of :func:`worths`, and give their names.
 
     A file that failed a check is gray and on no front; one of which a number is missing is left out.
 
@@ -46,8 +63,8 @@ def draw_plots(folder: Path, name: str, found: Sequence[Candidate]) -> tuple[str
         OutputError: a plot cannot be written.
     """
     drawn = []
-    for file, worth in WORTHS.items():
-        if any(getattr(one, worth.attribute) is not None for one in found):
+    for file, worth in worths(metrics).items():
+        if any(worth.of(one) is not None for one in found):
             _draw(folder / file, f"{name}: {worth.title}", worth, found)
             drawn.append(file)
     return tuple(drawn)
@@ -72,9 +89,7 @@ def _draw(path: Path, title: str, worth: Axis, found: Sequence[Candidate]) -> No
 
 def _panel(panel: Any, cost: Axis, worth: Axis, found: Sequence[Candidate]) -> None:
     rows = [
-        (x / cost.unit, y, one)
-        for one in found
-        if (x := getattr(one, cost.attribute)) is not None and (y := getattr(one, worth.attribute)) is not None
+        (x / cost.unit, y, one) for one in found if (x := cost.of(one)) is not None and (y := worth.of(one)) is not None
     ]
     panel.set_xlabel(cost.title)
     panel.set_ylabel(worth.title)

@@ -7,14 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from export_pipeline.base.files import write_text, written_aside
-from export_pipeline.base.images import save_image, to_uint8
+from export_pipeline.base.images import save_image
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError, OutputError
 from export_pipeline.pipeline import Pipeline, opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.recipe.compress import CompressTable
+from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult
 from export_pipeline.sweep.stages import begin_with
@@ -91,22 +90,22 @@ def broken(recipe: Recipe, reason: str, status: str = "broken") -> PointResult:
 
 
 def _measured(pipeline: Pipeline, folder: Path) -> PointResult:
-    from export_pipeline.train import restored
-
-    checkpoint = pipeline.trained[1]
-    trained = restored(checkpoint)  # the compress stage changes the one that the train stage gave
-    record = pipeline.record
-    rows = pipeline.parity
+    trained = pipeline.train()
+    network = pipeline.compress(trained)
+    exported = pipeline.export(network)
+    rows = pipeline.verify(network.compressed.model, exported)
+    record = pipeline.record(network, exported, rows)
+    against = {row.target: row for row in rows}
     if pipeline.recipe.compress != CompressTable():
         pipeline.say("compare: with the network as trained")
-        rows = pipeline.compared_with(trained)
-    against = {row.target: row for row in rows}
-    files = tuple(_file_result(row, record, against[row.target], pipeline) for row in record.files)
+        against = {row.target: row for row in pipeline.verify(trained.model, exported)}
+    hashes = {model.target: model.sha256 for model in exported}
+    files = tuple(_file_result(row, record, against[row.target], hashes[row.target]) for row in record.files)
     with written_aside(folder / FLOAT_FILE) as aside:
-        trained.save(aside)
-    _draw(pipeline, trained, folder)
+        trained.model.save(aside)
+    _draw(pipeline, trained.model, exported[0], folder)
     shutil.rmtree(folder / FILES, ignore_errors=True)
-    (pipeline.work / "export").rename(folder / FILES)
+    pipeline.files.rename(folder / FILES)
     first = next(iter(against.values()))
     failed = [f"{file.target} {reason}" for file in files for reason in file.reasons]
     return PointResult(
@@ -114,48 +113,51 @@ def _measured(pipeline: Pipeline, folder: Path) -> PointResult:
         reason="; ".join(failed),
         height=record.recipe.export.height,
         width=record.recipe.export.width,
-        float_network=FloatNetwork(
-            checkpoint_sha256=checkpoint.sha256,
-            parameters=trained.count_params(),
-            style_distance=first.float_style_distance,
-            content_distance=first.float_content_distance,
+        float_network=FloatNetwork.model_validate(
+            {
+                "checkpoint_sha256": trained.checkpoint.sha256,
+                "parameters": trained.model.count_params(),
+                **{metric.name: first.float_metric(metric.name) for metric in record.recipe.metrics},
+            }
         ),
         files=files,
     )
 
 
-def _file_result(file: FileRecord, record: Record, against: ParityResult, pipeline: Pipeline) -> FileResult:
+def _file_result(file: FileRecord, record: Record, against: ParityResult, sha256: dict[str, str]) -> FileResult:
     parity = next(row for row in record.parity if row.target == file.target)
     reasons = [f"parity: {parity.reason}"] if parity.status != "passed" else []
     reasons += [
         f"{row.what}: {row.reason}" for row in record.budgets if row.target == file.target and row.status != "passed"
     ]
-    exported = next(row for row in pipeline.exported if row.target == file.target)
-    return FileResult(
-        target=file.target,
-        file=f"{FILES}/{file.file}",
-        sha256=exported.sha256,
-        size=file.size,
-        nonzero_share=file.contents.nonzero_share,
-        psnr=against.psnr,
-        ssim=against.ssim,
-        style_distance=parity.style_distance,
-        content_distance=parity.content_distance,
-        export_psnr=parity.psnr,
-        status="failed" if reasons else "passed",
-        reasons=tuple(reasons),
-    )
+    about = {
+        "target": file.target,
+        "file": f"{FILES}/{file.file}",
+        "sha256": sha256,
+        "size": file.size,
+        "nonzero_share": file.contents.nonzero_share,
+        "psnr": against.psnr,
+        "ssim": against.ssim,
+        "export_psnr": parity.psnr,
+        "status": "failed" if reasons else "passed",
+        "reasons": tuple(reasons),
+    }
+    metrics = {metric.name: parity.metric(metric.name) for metric in record.recipe.metrics}
+    return FileResult.model_validate({**about, **metrics})
 
 
-def _draw(pipeline: Pipeline, trained: Any, folder: Path) -> None:
-    """One photograph, what the network as trained makes of it, and what the first file does, if it runs."""
+def _draw(pipeline: Pipeline, trained: Any, first: ExportedModel, folder: Path) -> None:
+    """One sample, what the network as trained gives for it, and what the first file does, if it runs."""
     from export_pipeline.formats import open_model
 
-    photo = pipeline.shown()[0]
-    save_image(folder / PHOTO, photo)
-    save_image(folder / FLOAT_PICTURE, to_uint8(trained(photo[None].astype(np.float32), training=False)[0].numpy()))
+    task = pipeline.task
+    sample = task.shown()[0]
+    shown = {PHOTO: task.picture(sample.inputs), FLOAT_PICTURE: task.picture(task.infer(trained, sample.inputs))}
     try:
-        output = open_model(pipeline.work / "export" / pipeline.exported[0].file).stylize(photo)
-        save_image(folder / PICTURE, to_uint8(output))
+        outputs = open_model(pipeline.files / first.file).infer(sample.inputs)
+        shown[PICTURE] = task.picture(outputs)
     except (ModelError, EmulatorError):
         (folder / PICTURE).unlink(missing_ok=True)
+    for name, image in shown.items():
+        if image is not None:
+            save_image(folder / name, image)

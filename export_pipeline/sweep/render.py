@@ -29,8 +29,7 @@ def markdown(sweep: Sweep, pictures: Sequence[str]) -> str:
         "\n".join(f"- **{pick.name}**: {pick.rule}." for pick in benchmark.picks),
         "## Files",
         "`PSNR dB` and `SSIM` compare a file with the float network as trained, before it was compressed; `export dB` "
-        "with the compressed network, which is the parity check. Distances are means over the validation photographs; "
-        "less is better.",
+        "with the compressed network, which is the parity check. The metrics are means over the validation samples.",
         markdown_table(_files_table(sweep)),
         "## Float networks",
         markdown_table(_networks_table(sweep)),
@@ -71,14 +70,14 @@ def _picks_table(sweep: Sweep) -> TextTable:
 
 
 def _files_table(sweep: Sweep) -> TextTable:
+    metrics = sweep.metrics
     header = (
         *sweep.record.settings,
         "target",
         "bytes",
         "deflated",
         "nonzero",
-        "style",
-        "content",
+        *(metric.title for metric in metrics),
         "PSNR dB",
         "SSIM",
         "export dB",
@@ -92,7 +91,7 @@ def _files_table(sweep: Sweep) -> TextTable:
         values = tuple(map(shown, point.overrides.values()))
         rows += [(*values, *_file_row(sweep, point, file)) for file in point.result.files]
         if not point.result.files:
-            rows.append((*values, *[""] * 12, point.result.status.upper()))
+            rows.append((*values, *[""] * (len(header) - len(values) - 1), point.result.status.upper()))
     return TextTable("Files", header, tuple(rows))
 
 
@@ -106,8 +105,7 @@ def _file_row(sweep: Sweep, point: SweptPoint, file: FileResult) -> tuple[str, .
         f"{file.size.bytes:,}",
         f"{file.size.deflated_bytes:,}",
         percent(file.nonzero_share),
-        number(file.style_distance, 4),
-        number(file.content_distance, 4),
+        *(number(file.metric(metric.name), 4) for metric in sweep.metrics),
         number(file.psnr, 1),
         number(file.ssim, 4),
         number(file.export_psnr, 1),
@@ -127,9 +125,9 @@ def _networks_table(sweep: Sweep) -> TextTable:
                 network.checkpoint_sha256[:12],
                 f"{point.result.width}x{point.result.height}",
                 f"{network.parameters:,}",
-                number(network.style_distance, 4),
-                number(network.content_distance, 4),
+                *(number(network.metric(metric.name), 4) for metric in sweep.metrics),
                 number(yardstick.median_ms if yardstick else None, 2),
             )
-    header = ("checkpoint", "size", "parameters", "style", "content", "ms (1 thread)")
+    titles = (metric.title for metric in sweep.metrics)
+    header = ("checkpoint", "size", "parameters", *titles, "ms (1 thread)")
     return TextTable("Float networks", header, tuple(rows.values()))

@@ -34,7 +34,7 @@ _PACKAGE = Path(__file__).parents[1]
 BESIDE = ("__main__.py", "cli.py", "distill", "gatys", "sweep", "verbs")
 # What a pruned network has not been through yet, and then what a trained one has not.
 LATER = ("bundle.py", "emulator", "export", "formats", "pipeline.py", "report", "verify")
-COMPRESSING = ("compress", "kmeans", "wiring.py")
+COMPRESSING = ("compress", "kmeans", "stage_adapters.py")
 
 
 def _all_but(*names: str) -> tuple[Path, ...]:
@@ -68,7 +68,7 @@ class Stage:
 def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
     """The stages that a point of *recipe*, written as *data*, may share with others, in order.
 
-    *recipe* must have been through ``checked_recipe``, so that its network is known.
+    *recipe* must be that of a ``checked_task``, so that its network is known.
     """
     inputs = _training_inputs(recipe)
     training = {name: data[name] for name in ("name", *TRAINING) if name in data}
@@ -132,7 +132,7 @@ def begin_with(work: Path, finished: Path) -> None:
 def _training_inputs(recipe: Recipe) -> dict[str, Any]:
     """What the files hold that a training of *recipe* reads: names may stand for other pixels or weights tomorrow."""
     from export_pipeline.base.files import names_sha256
-    from export_pipeline.train import photographs
+    from export_pipeline.tasks.photographs import photographs
 
     training, _ = photographs(recipe)
     style, content, start = recipe.train.style, recipe.train.content, recipe.train.warm_start
@@ -148,7 +148,7 @@ def _training_inputs(recipe: Recipe) -> dict[str, Any]:
 def _held_inputs(recipe: Recipe) -> dict[str, Any]:
     """The same of the photographs that a network of *recipe* is judged by."""
     from export_pipeline.base.files import names_sha256
-    from export_pipeline.train import photographs
+    from export_pipeline.tasks.photographs import photographs
 
     _, held = photographs(recipe)
     content = recipe.verify.content

@@ -10,8 +10,12 @@ from export_pipeline.verbs.common import Verb, add_build_arguments, always, open
 def run(options: argparse.Namespace) -> None:
     """Build the bundle and show its report."""
     with opened_pipeline(options) as pipeline:
-        show_report(pipeline.report, options.json)
-        bundle = pipeline.bundle()
+        network = pipeline.compress(pipeline.train())
+        exported = pipeline.export(network)
+        parity = pipeline.verify(network.compressed.model, exported)
+        report = pipeline.report(network, exported, parity)
+        show_report(report, options.json)
+        bundle = pipeline.bundle(network, exported, parity, report)
     if not options.json:
         print(f"\nbundle:  {bundle.path}\npicture: {bundle.path / 'picture.jpg'}")
 

@@ -10,7 +10,8 @@ from export_pipeline.verbs.common import Verb, add_build_arguments, always, open
 def run(options: argparse.Namespace) -> None:
     """Train, compress and export, and tell where each target's file lies."""
     with opened_pipeline(options) as pipeline:
-        files = {model.target: str(pipeline.work / "export" / model.file) for model in pipeline.exported}
+        exported = pipeline.export(pipeline.compress(pipeline.train()))
+        files = {model.target: str(pipeline.files / model.file) for model in exported}
     show_pairs(files, options.json)
 
 

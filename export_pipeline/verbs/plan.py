@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
         Console() as console,
         opened(recipe, out, plan_bytes=options.bytes, say=console.say, on_step=console.step) as pipeline,
     ):
-        made = pipeline.plan_for(options.bytes)
+        made = pipeline.plan(pipeline.train(), options.bytes)
     write_text(path, made.text)
     show(made.record(), options.json, lambda: f"{made.text}\nplan: {path}")
 

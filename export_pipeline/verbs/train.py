@@ -10,7 +10,7 @@ from export_pipeline.verbs.common import Verb, add_build_arguments, always, open
 def run(options: argparse.Namespace) -> None:
     """Train, and tell where the checkpoint lies."""
     with opened_pipeline(options) as pipeline:
-        _, checkpoint = pipeline.trained
+        checkpoint = pipeline.train().checkpoint
     show_checkpoint(checkpoint, options.json)
 
 

@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> None:
         rows = verify_bundle(bundle, Console().say)
     else:
         with opened_pipeline(options) as pipeline:
-            rows = pipeline.parity
+            network = pipeline.compress(pipeline.train())
+            rows = pipeline.verify(network.compressed.model, pipeline.export(network))
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))
     require_passed(rows)
 
