@@ -15,9 +15,6 @@ from safetensors.numpy import save_file
 from export_pipeline import coding
 from export_pipeline.cli import main
 from export_pipeline.coding.weight_files import read_arrays
-from tests.builds import COMMITTED
-
-CHECKPOINT = COMMITTED / "checkpoint.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -247,38 +244,3 @@ def test_what_cannot_be_quantized_is_refused(
 def test_a_file_without_arrays_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "net.npz")
     assert "holds no arrays of weights" in refusal([str(tmp_path / "net.npz"), "--bits", "4"], capsys)
-
-
-def test_a_checkpoint_is_listed_by_the_variables_of_its_network(tmp_path: Path) -> None:
-    from export_pipeline.train import Checkpoint, restored
-
-    out = tmp_path / "net.weights"
-    assert main(["quantize", str(CHECKPOINT), "--bits", "8", "-o", str(out)]) == 0
-    found, model = coding.read(out), restored(Checkpoint.open(CHECKPOINT))
-    assert list(found) == [weight.name.split(":")[0] for weight in model.weights]
-    assert np.array_equal(found["out_norm/gamma"], model.get_layer("out_norm").gamma.numpy())
-    kernel = model.get_layer("block1_a_conv").kernel.numpy()
-    assert np.abs(found["block1_a_conv/kernel"] - kernel).max() < 0.05 * np.abs(kernel).max()
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_what_a_training_remembers_is_left_out(wrapped: bool, tmp_path: Path) -> None:
-    from export_pipeline.train import Checkpoint, restored
-    from export_pipeline.train.checkpoint import save
-
-    checkpoint = Checkpoint.open(CHECKPOINT)
-    weights = restored(checkpoint).weights
-    save(tmp_path / "t.safetensors", checkpoint.info, weights + weights[:1] * wrapped, optimizer=weights)
-    out = tmp_path / "net.weights"
-    assert main(["quantize", str(tmp_path / "t.safetensors"), "--bits", "8", "-o", str(out)]) == 0
-    found = coding.read(out)
-    assert len(found) == len(weights) + wrapped
-    assert ("down0_conv/kernel" in found) != wrapped
-    assert not [name for name in found if name.startswith("optimizer")]
-
-
-def test_tensors_of_others_keep_their_names(tmp_path: Path) -> None:
-    save_file({"model.0000": KERNEL, "optimizer.0000": KERNEL}, tmp_path / "theirs.safetensors")
-    out = tmp_path / "net.weights"
-    assert main(["quantize", str(tmp_path / "theirs.safetensors"), "--bits", "4", "-o", str(out)]) == 0
-    assert set(coding.read(out)) == {"model.0000", "optimizer.0000"}

@@ -16,6 +16,7 @@ import export_pipeline
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import DEFAULT_TARGETS, TARGETS, Recipe
 from export_pipeline.recipe.model import LEAST_FILTERS
+from tests.recipe.strategies import valid_recipes
 
 SHIPPED = sorted((Path(export_pipeline.__file__).parent / "recipes").glob("*.toml"))
 
@@ -260,108 +261,10 @@ def test_recipes_are_shipped() -> None:
     assert len(set(names)) == len(names)
 
 
-# Paths that a recipe names
-
-
-def test_a_relative_path_starts_at_the_folder_of_the_recipe(tmp_path: Path) -> None:
-    (tmp_path / "r.toml").write_text('[train]\nstyle = "art/a.jpg"')
-    recipe = Recipe.load(tmp_path / "r.toml")
-    assert recipe.path(recipe.train.style) == tmp_path / "art/a.jpg"
-    assert recipe.path("/elsewhere/b.jpg") == Path("/elsewhere/b.jpg")
-
-
-def test_variables_and_the_home_folder_are_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PHOTOS", str(tmp_path))
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert Recipe().path("$PHOTOS/a") == tmp_path / "a"
-    assert Recipe().path("${PHOTOS}s/a") == Path(f"{tmp_path}s/a")
-    assert Recipe().path("~/a") == Path("/home/someone/a")
-
-
-def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PHOTOS", raising=False)
-    for written in ("$PHOTOS/a", "${PHOTOS}/a"):
-        with pytest.raises(RecipeError, match="PHOTOS, which is not set"):
-            Recipe().path(written)
-
-
-def test_the_home_of_an_unknown_user_is_refused() -> None:
-    with pytest.raises(RecipeError, match="not known here"):
-        Recipe().path("~nobody-of-that-name/a")
-
-
 # Round trip
 
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
-TARGET = st.sampled_from(DEFAULT_TARGETS)
 
-
-def _valid() -> st.SearchStrategy[dict[str, Any]]:
-    """Any recipe as nested dictionaries; every table is optional, as are its keys."""
-    part = st.fixed_dictionaries
-    model = part(
-        {},
-        optional={
-            "network": st.sampled_from(["johnson", "small"]),
-            "alpha": st.floats(1 / LEAST_FILTERS, 4),
-            "rho": st.floats(0.5, 1),
-            "blocks": st.none() | st.integers(0, 16),
-            "norm": st.sampled_from(["instance", "batch"]),
-        },
-    )
-    train = part(
-        {},
-        optional={
-            "style": st.text(),
-            "content": st.text(),
-            "steps": st.integers(1, 10_000_000),
-            "batch_size": st.integers(1, 256),
-            "crop": st.integers(32, 2048),
-            "learning_rate": st.floats(0, 1, exclude_min=True) | st.just(1),
-            "style_weight": st.floats(0, allow_nan=False, allow_infinity=False) | st.integers(0, 10**6),
-            "warm_start": st.none() | st.text(),
-        },
-    )
-    compress = st.tuples(st.integers(0, 50), st.integers(1, 50), st.integers(0, 50), st.floats(0, 0.99)).map(
-        lambda drawn: {
-            "schedule": "polynomial_decay",
-            "begin_step": drawn[0],
-            "end_step": drawn[0] + drawn[1],
-            "steps": sum(drawn[:3]),
-            "initial_sparsity": drawn[3] / 2,
-            "final_sparsity": drawn[3],
-        }
-    )
-    export = part(
-        {"targets": st.lists(TARGET, min_size=1, unique=True)},
-        optional={"height": st.integers(8, 1024).map(lambda side: side * 4)},
-    )
-    budget = part({}, optional={"bytes": st.none() | st.integers(1), "ssim": st.floats(0, 1, exclude_min=True)})
-    return part(
-        {},
-        optional={
-            "name": st.from_regex(r"\A[a-z0-9][a-z0-9_]{0,63}\Z"),
-            "seed": st.integers(0, 2**31 - 1),
-            "model": model,
-            "train": train,
-            "compress": compress,
-            "export": export,
-            "verify": part({"min_psnr": st.dictionaries(TARGET, FINITE)}),
-            "report": part({"budgets": st.dictionaries(TARGET, budget)}),
-        },
-    ).map(_consistent)
-
-
-def _consistent(data: dict[str, Any]) -> dict[str, Any]:
-    """*data* without tolerances and budgets of targets that it does not export."""
-    made = data.get("export", {}).get("targets", DEFAULT_TARGETS)
-    for table, key in (("verify", "min_psnr"), ("report", "budgets")):
-        if table in data:
-            data[table] = {key: {target: value for target, value in data[table][key].items() if target in made}}
-    return data
-
-
-@given(_valid())
+@given(valid_recipes())
 def test_any_valid_recipe_survives_json(data: dict[str, Any]) -> None:
     recipe = Recipe.parse(data)
     again = Recipe.model_validate_json(recipe.model_dump_json())

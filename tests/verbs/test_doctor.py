@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from export_pipeline.cli import main
 from export_pipeline.errors import CheckFailed
 from export_pipeline.perception.cache import WHEEL_FILE
 from export_pipeline.verbs import doctor
@@ -98,3 +100,9 @@ def test_the_weights_are_looked_at_closely(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_what_is_skipped_does_not_stand_in_the_way() -> None:
     require_healthy((Row(status="skipped", name="x", detail="y"), Row(status="ok", name="z", detail="")))
+
+
+def test_doctor_finds_this_environment_healthy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["name"] for row in rows} >= {"Python", "tensorflow", "VGG-19 weights"}

@@ -1,0 +1,44 @@
+"""``compare``: models on the same photographs and style."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from export_pipeline.cli import main
+from tests.verbs.material import MODELS, PHOTO, refused
+
+
+def test_compare_judges_models_on_the_same_photographs(
+    tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.open(PHOTO).save(tmp_path / "photo.png")
+    model = next(str(path) for path in MODELS if path.suffix == ".onnx")
+    style = ["--style", str(PHOTO), "--photographs", str(tmp_path), "--vgg-weights", str(vgg_file)]
+    assert main(["compare", model, *style, "--json"]) == 0
+    untouched, ours = json.loads(capsys.readouterr().out)
+    assert untouched["content_distance"] == 0
+    assert ours["content_distance"] > 0
+    assert ours["bytes"] == Path(model).stat().st_size
+
+
+@pytest.mark.parametrize("wrong", ["style", "no photographs", "no folder", "photographs", "model", "weights"])
+def test_compare_refuses_bad_input(
+    wrong: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographs, empty = tmp_path / "photographs", tmp_path / "empty"
+    for folder in (photographs, empty):
+        folder.mkdir()
+    shutil.copy(PHOTO, photographs)
+    if wrong == "photographs":
+        (photographs / "text.png").write_text("not a picture")
+    folder = {"no photographs": empty, "no folder": tmp_path / "missing"}.get(wrong, photographs)
+    style = tmp_path / "missing.png" if wrong == "style" else PHOTO
+    model = tmp_path / "missing.onnx" if wrong == "model" else MODELS[0]
+    weights = tmp_path / "missing.npz" if wrong == "weights" else vgg_file
+    options = ["--style", str(style), "--photographs", str(folder), "--vgg-weights", str(weights)]
+    assert str(tmp_path) in refused(["compare", str(model), *options], capsys)
