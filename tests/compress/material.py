@@ -11,7 +11,7 @@ import tensorflow as tf
 import models
 from export_pipeline.compress import Tools
 from export_pipeline.recipe import Recipe
-from export_pipeline.records.rounds import Quality
+from export_pipeline.records.metric import Values
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
@@ -63,9 +63,9 @@ def squared_gradients(model: Any, variables: Sequence[Any]) -> list[np.ndarray]:
     return [np.square(gradient.numpy()) for gradient in tape.gradient(loss, variables)]
 
 
-def judge(model: Any) -> Quality:
-    return Quality(float(moved(model)), 0.0)
+def evaluate(model: Any) -> Values:
+    return {"style_distance": float(moved(model)), "content_distance": 0.0}
 
 
 def tools(say: Callable[[str], None] = lambda line: None) -> Tools:
-    return Tools(train, judge, lambda count: PHOTOS[:count], squared_gradients, say)
+    return Tools(train, evaluate, lambda count: [PHOTOS[:count]], squared_gradients, say)

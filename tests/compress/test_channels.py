@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import models
 from export_pipeline.compress.channels import Group, channel_groups, kept_weights
+from export_pipeline.compress.narrow import narrowed, without_block
 from export_pipeline.compress.prune import wrap
-from export_pipeline.compress.structured import narrowed, without_block
 from export_pipeline.recipe import ModelTable
 from export_pipeline.recipe.compress import CompressTable
 from tests.export import material

@@ -11,20 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from export_pipeline.compress import STEPS, Plan, Thinned, cluster, finish, plan_bits, thin, weigh
-from export_pipeline.compress.cluster import TableConv2D, clustered, representable, settle, wrap
-from export_pipeline.compress.cluster import cluster as cluster_kernels
-from export_pipeline.compress.sensitivity import input_powers
+from export_pipeline.compress import STEPS, BitPlan, Compressed, compress, estimate_importance
+from export_pipeline.compress.cluster import clustered as clustered_by
+from export_pipeline.compress.importance import input_powers
+from export_pipeline.compress.kernels import clustered, clustered_kernels, representable, set_kernels
+from export_pipeline.compress.trained_tables import TableConv2D, with_tables, without_tables
 from tests.compress.material import NETWORKS, PHOTOS, kernels, moved, network, recipe, tools, train
 
 FLOATS = st.floats(-100, 100, width=32)
 KERNELS = arrays.arrays(np.float32, arrays.array_shapes(min_dims=1, max_dims=4, max_side=6), elements=FLOATS)
 
 
-def compressed(model: Any, **compress: Any) -> Any:
-    wanted = recipe(**compress)
-    thinned = thin(model, wanted, tools())
-    return cluster(thinned, plan_bits(thinned.model, wanted, {}, tools()), {}, tools())
+def clustered_network(bits: dict[str, int]) -> Any:
+    """A network whose kernels named in *bits* are clustered."""
+    model = network()
+    set_kernels(model, clustered_kernels(model, bits, {}))
+    return model
 
 
 def held_by_files(values: np.ndarray) -> bool:
@@ -70,10 +72,11 @@ def test_a_clustered_kernel_has_no_more_values_than_its_table_and_its_zeros(
 def test_every_network_is_clustered_alone(name: str, norm: str, bits: int) -> None:
     model = network(name, norm)
     before = kernels(model)
-    record = compressed(model, bits=bits, skip=["up0_conv"])
-    after = kernels(finish(model))
-    assert [layer.name for layer in record.layers] == list(before)
-    for layer in record.layers:
+    found = compress(model, recipe(bits=bits, skip=["up0_conv"]), tools())
+    after = kernels(found.deployed)
+    assert all(np.array_equal(kernel, before[layer]) for layer, kernel in kernels(model).items())
+    assert [layer.name for layer in found.layers] == list(before)
+    for layer in found.layers:
         kernel = after[layer.name]
         assert layer.shape == kernel.shape
         if layer.name == "up0_conv":
@@ -91,17 +94,18 @@ def test_pruned_zeros_are_in_the_table_and_survive_its_training(name: str, norm:
     pruning = {"schedule": "constant", "frequency": 1, "end_step": 1, "steps": 2, "learning_rate": 1e-4}
     wanted = recipe(**pruning, bits=2, cluster={"steps": 3, "learning_rate": 1e-2, "sensitivity": "activation"})
     model = network(name, norm)
-    thinned = thin(model, wanted, tools())
-    zeros, norms = kernels(model), model.get_layer("down0_norm").get_weights()
-    counts = weigh(model, wanted, tools())
+    pruned = compress(model, wanted, tools(), last="prune").model
+    zeros, norms = kernels(pruned), pruned.get_layer("down0_norm").get_weights()
+    counts = estimate_importance(pruned, wanted, tools())
     untrained = {layer: clustered(kernel, 2, counts[layer]) for layer, kernel in zeros.items()}
-    cluster(thinned, plan_bits(model, wanted, counts, tools()), counts, tools())
-    for layer, kernel in kernels(finish(model)).items():
+    found = compress(model, wanted, tools())
+    for layer, kernel in kernels(found.deployed).items():
         assert not kernel[zeros[layer] == 0].any()
         assert len(np.unique(kernel)) <= 4
         assert held_by_files(kernel)
         assert not np.isin(kernel[kernel != 0], untrained[layer]).all(), layer
-    assert not np.array_equal(norms[0], model.get_layer("down0_norm").get_weights()[0])
+    assert not np.array_equal(norms[0], found.model.get_layer("down0_norm").get_weights()[0])
+    assert found.steps == 2 + 3
 
 
 # Trained quantization
@@ -109,9 +113,8 @@ def test_pruned_zeros_are_in_the_table_and_survive_its_training(name: str, norm:
 
 def test_the_gradient_of_a_value_is_the_sum_of_the_gradients_of_its_weights() -> None:
     """Han et al., 2016, equation 3."""
-    model = network()
-    cluster_kernels(model, dict.fromkeys(kernels(model), 2), {})
-    tabled = wrap(model, tuple(kernels(model)))
+    model = clustered_network(dict.fromkeys(kernels(network()), 2))
+    tabled = with_tables(model, tuple(kernels(model)))
     np.testing.assert_array_equal(tabled(PHOTOS.astype(np.float32)), model(PHOTOS.astype(np.float32)))
     layer, plain = tabled.get_layer("down1_conv"), model.get_layer("down1_conv")
     with tf.GradientTape() as tape:
@@ -127,25 +130,23 @@ def test_the_gradient_of_a_value_is_the_sum_of_the_gradients_of_its_weights() ->
 
 
 def test_training_moves_tables_and_norms_and_nothing_else() -> None:
-    model = network()
-    cluster_kernels(model, {"down1_conv": 3}, {})
+    model = clustered_network({"down1_conv": 3})
     before, indices = kernels(model), np.unique(kernels(model)["down1_conv"], return_inverse=True)[1]
-    tabled = wrap(model, ("down1_conv",))
+    tabled = with_tables(model, ("down1_conv",))
     assert isinstance(tabled.get_layer("down1_conv"), TableConv2D)
     names = {variable.name for variable in tabled.trainable_variables}
     assert "down1_conv/table:0" in names
     assert "down2_conv/kernel:0" in names  # not clustered, so trained as ever
     train(tabled, recipe(), "cluster", 2, 1e-2)
-    settle(tabled, model)
-    after = kernels(model)["down1_conv"]
+    after = kernels(without_tables(tabled, model))["down1_conv"]
     assert not np.array_equal(after, before["down1_conv"])
     np.testing.assert_array_equal(np.unique(after, return_inverse=True)[1], indices)
 
 
 def test_bits_by_layer() -> None:
     model = network()
-    plan = Plan({"down0_conv": 1, "out_conv": 5})
-    record = cluster(Thinned(model, recipe(bits=8), ()), plan, {}, tools())
+    plan = BitPlan({"down0_conv": 1, "out_conv": 5})
+    record = clustered_by(Compressed(model, recipe(bits=8)), plan, {}, tools())
     assert {layer.name: layer.bits for layer in record.layers if layer.bits} == plan.bits
     assert [layer.values for layer in record.layers if layer.bits] == [2, 32]
 
@@ -155,7 +156,7 @@ def test_bits_by_layer() -> None:
 
 def test_the_power_of_inputs_is_what_the_layers_take() -> None:
     model = network()
-    first, last = input_powers(model, ["down0_conv", "out_conv"], PHOTOS)
+    first, last = input_powers(model, ["down0_conv", "out_conv"], [PHOTOS])
     scaled = PHOTOS.astype(np.float64) / 128
     expected = np.square(scaled).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(first, np.broadcast_to(expected[:, None], first.shape), rtol=1e-5)
@@ -165,7 +166,7 @@ def test_the_power_of_inputs_is_what_the_layers_take() -> None:
 @pytest.mark.parametrize("kind", ["fisher", "activation"])
 def test_importance_has_mean_one_and_changes_the_tables(kind: Any) -> None:
     model = network()
-    found = weigh(model, recipe(bits=3, skip=["block*"], cluster={"sensitivity": kind}), tools())
+    found = estimate_importance(model, recipe(bits=3, skip=["block*"], cluster={"sensitivity": kind}), tools())
     assert set(found) == {name for name in kernels(model) if not name.startswith("block")}
     for name, values in found.items():
         kernel = kernels(model)[name]
@@ -175,9 +176,9 @@ def test_importance_has_mean_one_and_changes_the_tables(kind: Any) -> None:
         weighted, plain = (clustered(kernel, 3, weights) for weights in (values, None))
         errors = [float((values * np.square(one - kernel)).sum()) for one in (weighted, plain)]
         assert errors[0] < errors[1]
-    assert weigh(model, recipe(bits=3), tools()) == {}
+    assert estimate_importance(model, recipe(bits=3), tools()) == {}
 
 
 def test_the_steps_are_listed_with_reasons() -> None:
-    assert [name for name, _ in STEPS] == ["structured", "prune", "cluster", "fold"]
-    assert all(len(reason) > 20 for _, reason in STEPS)
+    assert [step.name for step in STEPS] == ["structured", "prune", "cluster", "fold"]
+    assert all(len(step.reason) > 20 for step in STEPS)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import models
-from export_pipeline.compress import finish, prune
+from export_pipeline.compress import compress
+from export_pipeline.compress.fold import fold_input_scale
 from export_pipeline.recipe import Recipe
 from models.layers import Rescaling
+from tests.compress.material import tools
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
@@ -39,7 +41,7 @@ def operations(model: Any) -> list[str]:
 @pytest.mark.parametrize("rho", [1.0, 0.5])
 def test_a_folded_network_gives_the_same_bits_with_one_operation_less(norm: str, rho: float) -> None:
     model = network(norm=norm, rho=rho)
-    folded = finish(model)
+    folded = fold_input_scale(model)
     np.testing.assert_array_equal(folded(PHOTO, training=False), model(PHOTO, training=False))
     assert operations(model).count("Mul") - operations(folded).count("Mul") == 1
     assert len(scales(model)) == 2
@@ -53,7 +55,7 @@ def scales(model: Any) -> list[Any]:
 def test_the_network_itself_is_left_as_it_was() -> None:
     model = network()
     before, output = model.get_weights(), model(PHOTO).numpy()
-    folded = finish(model)
+    folded = fold_input_scale(model)
     folded.set_weights([weight * 0 for weight in folded.get_weights()])
     np.testing.assert_array_equal(model(PHOTO), output)
     for one, other in zip(model.get_weights(), before, strict=True):
@@ -62,7 +64,7 @@ def test_the_network_itself_is_left_as_it_was() -> None:
 
 def test_only_the_first_kernel_changes_by_the_scale() -> None:
     model = network()
-    folded = finish(model)
+    folded = fold_input_scale(model)
     for old, new in zip(model.weights, folded.weights, strict=True):
         factor = 1 / 128 if "down0_conv" in old.name else 1
         np.testing.assert_array_equal(new.numpy(), old.numpy() * np.float32(factor))
@@ -70,17 +72,15 @@ def test_only_the_first_kernel_changes_by_the_scale() -> None:
 
 def test_a_pruned_network_is_folded_too() -> None:
     """Pruning wraps a copy that shares layers; what only the copy has must not stand in the way."""
-    model = network()
     recipe = Recipe.parse({"compress": {"schedule": "constant", "end_step": 1, "steps": 1}})
-    prune(model, recipe, lambda *_: None)
-    folded = finish(model)
-    assert len(scales(folded)) == 1
-    np.testing.assert_array_equal(folded(PHOTO), model(PHOTO))
+    found = compress(network(), recipe, tools())
+    assert len(scales(found.deployed)) == 1
+    np.testing.assert_array_equal(found.deployed(PHOTO), found.model(PHOTO))
 
 
 def test_folding_twice_is_folding_once() -> None:
-    once = finish(network())
-    twice = finish(once)
+    once = fold_input_scale(network())
+    twice = fold_input_scale(once)
     for one, other in zip(once.get_weights(), twice.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -93,7 +93,7 @@ def test_a_scale_that_is_used_elsewhere_too_stays() -> None:
     image = keras.Input((16, 16, 3))
     scaled = Rescaling(0.5)(image)
     both = keras.Model(image, keras.layers.Concatenate()([convolution("a")(scaled), scaled]))
-    folded = finish(both)
+    folded = fold_input_scale(both)
     assert len(scales(folded)) == 1
     np.testing.assert_array_equal(folded(PHOTO[:, :16, :16]), both(PHOTO[:, :16, :16]))
 
@@ -102,19 +102,19 @@ def test_a_scale_that_is_used_elsewhere_too_stays() -> None:
 def test_an_offset_stays_because_padding_would_not_have_it(layer: Any) -> None:
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, convolution("a")(layer(image)))
-    assert len(scales(finish(model))) == 1
+    assert len(scales(fold_input_scale(model))) == 1
 
 
 def test_a_scale_before_something_else_than_a_convolution_stays() -> None:
     image = keras.Input((16, 16, 3))
     for following in (keras.layers.Activation("relu"), keras.layers.SeparableConv2D(4, 3)):
         model = keras.Model(image, following(Rescaling(0.5)(image)))
-        assert len(scales(finish(model))) == 1
+        assert len(scales(fold_input_scale(model))) == 1
 
 
 def test_a_bias_is_not_scaled() -> None:
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, convolution("a", bias_initializer="ones")(Rescaling(0.25)(image)))
-    folded = finish(model)
+    folded = fold_input_scale(model)
     assert scales(folded) == []
     np.testing.assert_array_equal(folded(PHOTO[:, :16, :16]), model(PHOTO[:, :16, :16]))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import models
-from export_pipeline.compress import check_table, prune, require_sparsity, sparsity, thin
-from export_pipeline.compress.layers import convolutions, sparsities, taken
+from export_pipeline.compress import check, compress
+from export_pipeline.compress.layers import compressible_layers, convolutions, sparsities
+from export_pipeline.compress.prune import require_sparsity, sparsity
 from export_pipeline.errors import CheckFailed, RecipeError
-from tests.compress.material import NETWORKS, kernels, network, recipe, tools, train
+from tests.compress.material import NETWORKS, kernels, network, recipe, tools
 
 PRUNED = {"schedule": "constant", "frequency": 1, "end_step": 1, "steps": 2, "learning_rate": 1e-4}
 
@@ -22,31 +23,32 @@ def test_each_layer_is_pruned_as_far_as_the_recipe_says(name: str, norm: str) ->
     wanted = recipe(**PRUNED, final_sparsity=0.4, layers=layers, skip=["out*"])
     model = network(name, norm)
     before = kernels(model)
-    thin(model, wanted, tools())
+    pruned = compress(model, wanted, tools(), last="prune").model
     expected = {
         **dict.fromkeys(("down0_conv", "down1_conv", "down2_conv"), 0.25),
         **{"block0_a_conv": 0.8, "block0_b_conv": 0.6, "up0_conv": 0.4, "up1_conv": 0.0, "out_conv": 0.0},
     }
-    for layer, share in sparsity(model).items():
+    for layer, share in sparsity(pruned).items():
         size = before[layer].size
         assert share == pytest.approx(1 - round(size * (1 - expected[layer])) / size), layer
     # What is not pruned is trained with the rest all the same.
-    assert not np.isin(kernels(model)["out_conv"], before["out_conv"]).all()
+    assert not np.isin(kernels(pruned)["out_conv"], before["out_conv"]).all()
+    assert all(np.array_equal(kernel, before[name]) for name, kernel in kernels(model).items())
 
 
 def test_a_name_goes_before_patterns_and_an_earlier_pattern_before_a_later_one() -> None:
     table = recipe(**PRUNED, layers={"b*": 0.1, "block0_*": 0.2, "block0_b_conv": 0.3}, skip=["block1_*"]).compress
     names = ["block0_a_conv", "block0_b_conv", "block1_a_conv", "out_conv"]
     assert list(sparsities(table, names).values()) == [0.1, 0.3, 0.0, 0.5]
-    assert taken(table, names) == ("block0_a_conv", "block0_b_conv", "out_conv")
+    assert compressible_layers(table, names) == ("block0_a_conv", "block0_b_conv", "out_conv")
     assert set(sparsities(recipe().compress, names).values()) == {0.0}
 
 
 def test_a_layer_may_end_below_the_initial_sparsity() -> None:
     model = network()
     table = {**PRUNED, "schedule": "polynomial_decay", "initial_sparsity": 0.5, "final_sparsity": 0.7}
-    prune(model, recipe(**table, layers={"down0_conv": 0.2}), train)
-    assert sparsity(model)["down0_conv"] == pytest.approx(0.2, abs=0.01)
+    pruned = compress(model, recipe(**table, layers={"down0_conv": 0.2}), tools(), last="prune").model
+    assert sparsity(pruned)["down0_conv"] == pytest.approx(0.2, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -65,18 +67,18 @@ def test_a_layer_may_end_below_the_initial_sparsity() -> None:
 )
 def test_names_that_the_network_does_not_have_are_refused(compress: dict[str, object], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
-        check_table(network(), recipe(**compress).compress)
+        check(network(), recipe(**compress).compress)
 
 
 def test_names_and_patterns_of_the_network_pass() -> None:
     for name in models.NETWORKS:
         layers = {"block0_?_conv": 0.5, "out_conv": 0.1}
-        check_table(network(name), recipe(**PRUNED, layers=layers, skip=["up*"]).compress)
+        check(network(name), recipe(**PRUNED, layers=layers, skip=["up*"]).compress)
 
 
 def test_a_network_without_the_zeros_asked_for_is_refused() -> None:
     with pytest.raises(CheckFailed, match=r"pruning did not take effect: down0_conv 0.000 instead of 0.5"):
-        require_sparsity(network(), recipe(**PRUNED))
+        require_sparsity(network(), recipe(**PRUNED).compress)
 
 
 def test_convolutions_are_in_the_networks_order() -> None:
@@ -87,15 +89,15 @@ def test_convolutions_are_in_the_networks_order() -> None:
 def test_a_plan_is_read_at_the_door(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text("[bits]\nout_conv = 3\n")
     with pytest.raises(RecipeError, match="has no bits for down0_conv, "):
-        check_table(network(), recipe(plan="plan.toml").compress, tmp_path / "plan.toml")
-    check_table(network(), recipe(plan="plan.toml", skip=["[!o]*"]).compress, tmp_path / "plan.toml")
+        check(network(), recipe(plan="plan.toml").compress, tmp_path / "plan.toml")
+    check(network(), recipe(plan="plan.toml", skip=["[!o]*"]).compress, tmp_path / "plan.toml")
 
 
 def test_a_plan_need_not_name_the_blocks_that_may_go(tmp_path: Path) -> None:
     wanted = recipe(plan="plan.toml", structured={"blocks": 1}).compress
     names = [name for name in convolutions(network()) if name not in ("block0_a_conv", "block0_b_conv")]
     (tmp_path / "plan.toml").write_text("[bits]\n" + "\n".join(f"{name} = 3" for name in names))
-    check_table(network(), wanted, tmp_path / "plan.toml")
+    check(network(), wanted, tmp_path / "plan.toml")
     (tmp_path / "plan.toml").write_text("[bits]\n" + "\n".join(f"{name} = 3" for name in names[1:]))
     with pytest.raises(RecipeError, match="has no bits for down0_conv; add them"):
-        check_table(network(), wanted, tmp_path / "plan.toml")
+        check(network(), wanted, tmp_path / "plan.toml")

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export_pipeline.compress import Thinned, check_table, cluster, make_plan, plan_bits
-from export_pipeline.compress.plan import cheapest, packed_bytes, read_plan
-from export_pipeline.compress.sensitivity import Yardstick
+from export_pipeline.compress import Compressed, check, compress
+from export_pipeline.compress.cluster import clustered
+from export_pipeline.compress.output_error import OutputError
+from export_pipeline.compress.plan import cheapest, make_plan, packed_bytes, plan_bits, read_plan
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import Recipe
 from tests.compress.material import NETWORKS, PHOTOS, kernels, network, recipe, tools
@@ -79,28 +80,27 @@ def test_a_plan_is_the_same_each_time_and_its_errors_are_those_of_the_clustered_
     model = network()
     plan = make_plan(model, few(), least(model, 4), {}, tools())
     assert make_plan(model, few(), least(model, 4), {}, tools()) == plan
-    yardstick = Yardstick(model, PHOTOS)
-    assert yardstick.error() == 0
-    cluster(Thinned(model, few(bits=4), ()), plan, {}, tools())
-    assert plan.error_together == pytest.approx(yardstick.error(), rel=1e-5)
+    output_error = OutputError(model, [PHOTOS])
+    assert output_error.of({}) == 0
+    found = clustered(Compressed(model, few(bits=4)), plan, {}, tools()).model
+    assert plan.error_together == pytest.approx(output_error.of(kernels(found)), rel=1e-5)
     assert plan.record()["error_together"] == plan.error_together
 
 
 def test_the_file_says_the_same_and_can_be_edited(tmp_path: Path) -> None:
     model = network()
     plan = plan_bits(model, few(weight_bytes=least(model, 4)), {}, tools())
-    assert plan is not None
     path = tmp_path / "plan.toml"
     path.write_text(plan.text)
     assert read_plan(path, kernels(model)).bits == plan.bits
     path.write_text(re.sub("down1_conv *=", "down1_conv = 1 #", plan.text))
     wanted = few(plan=str(path))
     edited = plan_bits(model, wanted, {}, tools())
-    assert edited is not None
     assert edited.bits == {**plan.bits, "down1_conv": 1}
     assert edited.text == path.read_text()
-    cluster(Thinned(model, wanted, ()), edited, {}, tools())
-    assert len(np.unique(kernels(model)["down1_conv"])) == 2
+    found = compress(model, wanted, tools())
+    assert found.plan == edited
+    assert len(np.unique(kernels(found.model)["down1_conv"])) == 2
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,13 @@ def test_too_few_bytes_are_refused_with_the_least_and_the_least_is_enough() -> N
 
 def test_too_few_bytes_are_refused_before_training_where_no_filters_are_to_go() -> None:
     model, narrowed = network(alpha=0.25), few(structured={"rounds": 1})
-    check_table(model, few().compress, weight_bytes=least(model, 1))
-    check_table(model, narrowed.compress, weight_bytes=1)
+    check(model, few().compress, weight_bytes=least(model, 1))
+    check(model, narrowed.compress, weight_bytes=1)
     with pytest.raises(RecipeError, match=f"at 1 bit they take {least(model, 1):,}"):
-        check_table(model, few().compress, weight_bytes=least(model, 1) - 1)
+        check(model, few().compress, weight_bytes=least(model, 1) - 1)
 
 
 def test_equal_bits_need_no_file() -> None:
     plan = plan_bits(network(), recipe(bits=3), {}, tools())
-    assert plan is not None
     assert (set(plan.bits.values()), plan.text) == ({3}, "")
-    assert plan_bits(network(), recipe(), {}, tools()) is None
+    assert compress(network(), recipe(), tools()).plan is None

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import models
-from export_pipeline.compress import finish, prune, sparsity
-from export_pipeline.compress.prune import masking, schedule, wrap
+from export_pipeline.compress import Compressed, FineTune, Tools, compress
+from export_pipeline.compress.prune import masking, schedule, sparsity, wrap
 from export_pipeline.recipe import Recipe
 from export_pipeline.recipe.compress import CompressTable
 
@@ -27,6 +27,19 @@ def recipe(**compress: Any) -> Recipe:
 
 def network(norm: str = "instance") -> Any:
     return models.small(alpha=0.1, blocks=1, norm=norm)
+
+
+def pruned_by(fine_tune: FineTune, model: Any, recipe: Recipe, last: str = "prune") -> Compressed:
+    """*model* pruned as *recipe* says, and not changed itself."""
+
+    def unused(*_: Any) -> Any:
+        pytest.fail("pruning needs it for nothing")
+
+    before = model.get_weights()
+    found = compress(model, recipe, Tools(fine_tune, unused, unused, unused, lambda line: None), last=last)
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    return found
 
 
 class Tuner:
@@ -97,9 +110,10 @@ def test_constant_is_constant_and_both_update_only_when_it_is_due() -> None:
 def test_a_schedule_ends_at_the_final_sparsity_in_every_convolution(kind: str, norm: str) -> None:
     model = network(norm)
     tuner = Tuner(steps=8)
-    shares = prune(model, recipe(schedule=kind, final_sparsity=0.6, end_step=6, frequency=2, steps=8), tuner)
-    assert_sparse(model, 0.6)
-    assert shares == sparsity(model)
+    wanted = recipe(schedule=kind, final_sparsity=0.6, end_step=6, frequency=2, steps=8)
+    found = pruned_by(tuner, model, wanted)
+    assert_sparse(found.model, 0.6)
+    assert found.steps == 8
     size = model.get_layer("down0_conv").kernel.numpy().size
     # tfmot calls the first step 1: masks are updated in steps 2, 4 and 6.
     updated = [0.6] * 3 if kind == "constant" else [0.6 * (1 - (1 - step / 6) ** 3) for step in (2, 4, 6)]
@@ -120,16 +134,16 @@ def test_the_final_sparsity_is_reached_wherever_the_last_update_falls(
 ) -> None:
     model = network()
     table = {"schedule": "polynomial_decay", "end_step": end_step, "frequency": frequency, "steps": steps}
-    prune(model, recipe(final_sparsity=0.5, **table), Tuner(steps))
-    assert_sparse(model, 0.5)
+    assert_sparse(pruned_by(Tuner(steps), model, recipe(final_sparsity=0.5, **table)).model, 0.5)
 
 
 def test_what_is_kept_is_what_was_largest() -> None:
     model = network()
     before = {layer.name: layer.kernel.numpy() for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
-    prune(model, recipe(schedule="constant", final_sparsity=0.75, end_step=1, steps=1), lambda *_: None)
+    wanted = recipe(schedule="constant", final_sparsity=0.75, end_step=1, steps=1)
+    found = pruned_by(lambda *_, **__: None, model, wanted).model
     for name, old in before.items():
-        new = model.get_layer(name).kernel.numpy()
+        new = found.get_layer(name).kernel.numpy()
         kept = new != 0
         np.testing.assert_array_equal(new[kept], old[kept])
         assert np.abs(old[kept]).min() >= np.abs(old[~kept]).max()
@@ -138,9 +152,8 @@ def test_what_is_kept_is_what_was_largest() -> None:
 def test_pruning_gives_the_same_each_time() -> None:
     def run() -> list[np.ndarray]:
         keras.utils.set_random_seed(1)
-        model = network()
-        prune(model, recipe(schedule="constant", end_step=2, steps=3), Tuner(3))
-        weights: list[np.ndarray] = model.get_weights()
+        found = pruned_by(Tuner(3), network(), recipe(schedule="constant", end_step=2, steps=3))
+        weights: list[np.ndarray] = found.model.get_weights()
         return weights
 
     for one, other in zip(run(), run(), strict=True):
@@ -148,23 +161,22 @@ def test_pruning_gives_the_same_each_time() -> None:
 
 
 def test_a_sparsity_that_leaves_one_value() -> None:
-    model = network()
-    prune(model, recipe(schedule="constant", final_sparsity=0.9999, end_step=1, steps=1), Tuner(1))
+    wanted = recipe(schedule="constant", final_sparsity=0.9999, end_step=1, steps=1)
+    model = pruned_by(Tuner(1), network(), wanted).model
     assert all(np.count_nonzero(model.get_layer(name).kernel) == 1 for name in sparsity(model))
 
 
 def test_no_schedule_leaves_the_network_alone() -> None:
     model = network()
-    before = model.get_weights()
-    shares = prune(model, recipe(), lambda *_: pytest.fail("nothing to train"))
-    assert set(shares.values()) == {0.0}
-    for one, other in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(one, other)
+    found = pruned_by(lambda *_, **__: pytest.fail("nothing to train"), model, recipe())
+    assert found.model is model
+    assert found.steps == 0
+    assert set(sparsity(model).values()) == {0.0}
 
 
 def test_norms_are_never_pruned() -> None:
-    model = network()
-    prune(model, recipe(schedule="constant", final_sparsity=0.9, end_step=1, steps=1), Tuner(1))
+    wanted = recipe(schedule="constant", final_sparsity=0.9, end_step=1, steps=1)
+    model = pruned_by(Tuner(1), network(), wanted).model
     for layer in model.layers:
         if layer.name.endswith("_norm"):
             assert all(np.count_nonzero(weight) == weight.size for weight in layer.get_weights()[:1])
@@ -209,6 +221,7 @@ def test_sparsity_counts_zeros() -> None:
 
 
 def test_pruned_zeros_survive_folding() -> None:
-    model = network()
-    shares = prune(model, recipe(schedule="constant", final_sparsity=0.5, end_step=1, steps=2), Tuner(2))
-    assert sparsity(finish(model)) == shares
+    wanted = recipe(schedule="constant", final_sparsity=0.5, end_step=1, steps=2)
+    found = pruned_by(Tuner(2), network(), wanted, last="fold")
+    assert sparsity(found.deployed) == sparsity(found.model)
+    assert_sparse(found.model, 0.5)

@@ -11,10 +11,12 @@ import pytest
 
 import models
 from export_pipeline.compress.channels import channel_groups
-from export_pipeline.compress.structured import LEAST_CHANNELS, least, narrow, narrowed, scores
+from export_pipeline.compress.narrow import narrowed
+from export_pipeline.compress.structured import LEAST_CHANNELS, least, narrow, scores
 from export_pipeline.errors import CheckFailed, RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
-from export_pipeline.records.rounds import Quality, Round
+from export_pipeline.records.compression import Round
+from export_pipeline.records.metric import Values
 from tests.export import material
 
 PHOTO = np.random.default_rng(0).uniform(0, 255, (1, 16, 16, 3)).astype(np.float32)
@@ -31,13 +33,17 @@ def filled(table: ModelTable) -> Any:
     return material.filled(**table.model_dump())
 
 
-def fine(model: Any) -> Quality:
-    return Quality(0.3, 0.5)
+def quality(style: float, content: float) -> Values:
+    return {"content_distance": content, "style_distance": style}
 
 
-def scripted(*values: Quality) -> Callable[[Any], Quality]:
+def fine(model: Any) -> Values:
+    return quality(0.3, 0.5)
+
+
+def scripted(*values: Values) -> Callable[[Any], Values]:
     """A judge that says *values*, one after the other."""
-    given: Iterator[Quality] = iter(values)
+    given: Iterator[Values] = iter(values)
     return lambda model: next(given)
 
 
@@ -144,11 +150,11 @@ def test_no_rounds_change_nothing_and_measure_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "bad"), [("style_distance", Quality(0.41, 0.1)), ("content_distance", Quality(0.1, 0.41))]
+    ("limit", "bad"), [("style_distance", quality(0.41, 0.1)), ("content_distance", quality(0.1, 0.41))]
 )
-def test_a_round_above_a_limit_is_undone_and_is_the_last(limit: str, bad: Quality) -> None:
+def test_a_round_above_a_limit_is_undone_and_is_the_last(limit: str, bad: Values) -> None:
     made = recipe(rounds=5, filters=0.1, **{limit: 0.4})
-    model, table, rounds = run(made, scripted(Quality(0.1, 0.1), Quality(0.4, 0.4), bad))
+    model, table, rounds = run(made, scripted(quality(0.1, 0.1), quality(0.4, 0.4), bad))
     assert [done.status for done in rounds] == ["start", "kept", "undone"]
     assert rounds[-1].reason == f"{limit.replace('_', ' ')} 0.4100 is above 0.4"
     once, its_table, _ = run(recipe(rounds=1, filters=0.1))
@@ -161,7 +167,7 @@ def test_when_the_first_round_is_undone_the_network_is_the_one_that_came() -> No
     made = recipe(blocks=1, rounds=1, style_distance=0.4)
     model = filled(made.model)
     same_model, table, rounds = narrow(
-        model, made, no_training, lambda judged: Quality(0.3 if judged is model else 0.5, 0)
+        model, made, no_training, lambda judged: quality(0.3 if judged is model else 0.5, 0)
     )
     assert same_model is model
     assert table == made.model
@@ -179,17 +185,17 @@ def test_the_block_that_goes_is_the_one_least_missed() -> None:
     made = recipe({**SMALL, "blocks": 3}, blocks=1)
     start = filled(made.model)
 
-    def judge(model: Any) -> Quality:
+    def judge(model: Any) -> Values:
         """Misses block 0 by 0.2, block 1 by 0.1 and block 2 by 0.3."""
         has = [
             any(np.array_equal(layer.kernel, start.get_layer(f"block{block}_a_conv").kernel) for layer in first_halves)
             for first_halves in [[layer for layer in model.layers if layer.name.endswith("_a_conv")]]
             for block in range(3)
         ]
-        return Quality(0.2 * (not has[0]) + 0.3 * (not has[2]), 0.1 * (not has[1]))
+        return quality(0.2 * (not has[0]) + 0.3 * (not has[2]), 0.1 * (not has[1]))
 
     model, table, rounds = narrow(start, made, no_training, judge)
-    assert (rounds[1].block, rounds[1].style_distance, rounds[1].content_distance) == (1, 0, 0.1)
+    assert (rounds[1].block, rounds[1].metric("style_distance"), rounds[1].metric("content_distance")) == (1, 0, 0.1)
     np.testing.assert_array_equal(model.get_layer("block1_a_conv").kernel, start.get_layer("block2_a_conv").kernel)
     assert table.blocks == 2
 
@@ -251,13 +257,15 @@ def test_norm_scale_needs_norms() -> None:
 
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, keras.layers.Conv2D(3, 3)(keras.layers.Conv2D(8, 3)(image)))
-    with pytest.raises(RecipeError, match="criterion is norm_scale, but not every filter has a norm behind; use l1"):
+    with pytest.raises(
+        RecipeError, match="criterion is norm_scale, but not every filter is followed by a norm; use l1"
+    ):
         narrow(model, recipe(rounds=1, criterion="norm_scale"), no_training, scripted())
 
 
 @pytest.mark.parametrize(
-    ("bad", "asked"), [(Quality(0.1, float("nan")), {"rounds": 1}), (Quality(float("inf"), 0.1), {"blocks": 1})]
+    ("bad", "asked"), [(quality(0.1, float("nan")), {"rounds": 1}), (quality(float("inf"), 0.1), {"blocks": 1})]
 )
-def test_what_is_not_finite_never_passes(bad: Quality, asked: dict[str, int]) -> None:
+def test_what_is_not_finite_never_passes(bad: Values, asked: dict[str, int]) -> None:
     with pytest.raises(CheckFailed, match="not finite"):
-        run(recipe(**asked), scripted(Quality(0.1, 0.1), bad))
+        run(recipe(**asked), scripted(quality(0.1, 0.1), bad))
