@@ -131,7 +131,7 @@ class Graph:
         """What is added while it lasts computes *name* of *dtype*, the result of an operation of type *kind*."""
         return contextlib.nullcontext()
 
-    def settle(self, tensor: Tensor, dtype: Any, exact: bool) -> Tensor:
+    def as_declared(self, tensor: Tensor, dtype: Any, exact: bool) -> Tensor:
         """The result of an operation in the carrier of *dtype*, rounded to half precision unless it is *exact*."""
         held = self.cast(tensor, carrier(dtype))
         return self.round_half(held) if dtype == np.float16 and not exact and self.options.rounding else held

@@ -88,7 +88,7 @@ class ProgramBlock(Block):
                 results = lowering.function(Call(item, graph, env, self._stored(graph), self))
             tensors = [results] if isinstance(results, Tensor) else list(results)
             for var, tensor in zip(item.outputs, tensors, strict=True):
-                env[var] = graph.settle(tensor, declared_dtype(var), lowering.exact)
+                env[var] = graph.as_declared(tensor, declared_dtype(var), lowering.exact)
 
 
 def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph: Graph) -> None:

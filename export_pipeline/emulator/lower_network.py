@@ -102,7 +102,7 @@ class NetworkBlock(Block):
             with guarded(f"layer {item.name!r} of type {call.kind!r}"):
                 result = layers()[call.kind].function(call)
             tensors = [result] if isinstance(result, Tensor) else list(result)
-            floats = [graph.settle(tensor, np.float32, exact=False) for tensor in tensors]
+            floats = [graph.as_declared(tensor, np.float32, exact=False) for tensor in tensors]
         # The format has no scalars: what would be one has the shape [1].
         flat = [reshape(graph, tensor, [1]) if tensor.shape == () else tensor for tensor in floats]
         env.update(zip(written(item), flat, strict=True))

@@ -141,9 +141,9 @@ class StressGraph(Graph):
         finally:
             self._now, self._since = before
 
-    def settle(self, tensor: Tensor, dtype: Any, exact: bool) -> Tensor:
+    def as_declared(self, tensor: Tensor, dtype: Any, exact: bool) -> Tensor:
         """A result, rounded and watched if it is half precision and newly computed."""
-        tensor = super().settle(tensor, dtype, exact=True)
+        tensor = super().as_declared(tensor, dtype, exact=True)
         if exact or self._now is None or not self.is_half(dtype):
             return tensor
         name, kind = self._now

@@ -35,7 +35,7 @@ def evaluated(nodes: Nodes, centroids: np.ndarray) -> Solution:
     return Solution(centroids, float(nodes.weight @ distance + nodes.scatter.sum()))
 
 
-def settled(nodes: Nodes, sums: Sums, cuts: np.ndarray) -> Solution:
+def lloyd_solution(nodes: Nodes, sums: Sums, cuts: np.ndarray) -> Solution:
     """The solution that *nodes*, parted at the k - 1 ascending, distinct inner *cuts*, come to by Lloyd's iteration."""
     centroids = _means(nodes, sums, cuts)
     for _ in range(_MOST_ITERATIONS):

@@ -123,18 +123,18 @@ class _Layer:
         """Cost of every row and the cut before it."""
         rows = self.most.size
         stride = 1 << (rows - 1).bit_length()
-        self._settle(np.zeros(1, np.int64), np.zeros(1, np.int64), self.most[:1])
+        self._fill(np.zeros(1, np.int64), np.zeros(1, np.int64), self.most[:1])
         while stride > 1:
             half = stride // 2
             between = np.arange(half, rows, stride)
             right = self.most[between]
             known = between + half < rows
             right[known] = np.minimum(right[known], self.best[between[known] + half])
-            self._settle(between, self.best[between - half], right)
+            self._fill(between, self.best[between - half], right)
             stride = half
         return self.cost + self.row[2], self.best + self.left
 
-    def _settle(self, rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
+    def _fill(self, rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
         """Find the best of columns ``left..right`` for each of *rows*."""
         lengths = right - left + 1
         ends = lengths.cumsum()

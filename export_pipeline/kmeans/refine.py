@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from export_pipeline.kmeans.bound import most_lost
-from export_pipeline.kmeans.lloyd import Solution, filled, middles, settled
+from export_pipeline.kmeans.lloyd import Solution, filled, lloyd_solution, middles
 from export_pipeline.kmeans.nodes import Nodes, drawn_together, grouped
 from export_pipeline.kmeans.paths import Layers, Sums, Windows, layers
 
@@ -30,7 +30,7 @@ def search(values: Nodes, clusters: int) -> tuple[Solution, float]:
         finest = line.size == values.size
         # At the finest, a far better solution still helps: wide gaps are narrowed more, and digits are won.
         if rounds.best.error <= (1 + TOLERANCE) * rounds.lower or (finest and rounds.best.error > before / 2):
-            return _settled(values, _cuts(values, rounds.best)), rounds.lower
+            return _iterated(values, _cuts(values, rounds.best)), rounds.lower
         rounds.narrow(line, forward, lost)
 
 
@@ -42,7 +42,7 @@ class _Rounds:
         self.resolution = max(_GROUPS_A_CLUSTER * clusters, _FEWEST_GROUPS)
         self.base = grouped(values, self.resolution * _FINER**2)
         self.extent = self.base.extent
-        self.best = min((_settled(self.base, cuts) for cuts in _seeds(self.base, clusters)), key=_error)
+        self.best = min((_iterated(self.base, cuts) for cuts in _seeds(self.base, clusters)), key=_error)
         self.lower = 0.0
         self.fewer = np.empty(0)  # costs of 1, 2, .. k clusters, at most
         # Cuts are counted in values here: the groups change.
@@ -56,7 +56,7 @@ class _Rounds:
         forward = layers(sums, _on(line, self.windows))
         cuts = forward.cuts()
         base_cuts = np.searchsorted(self.base.start, line.start[cuts])
-        self.best = min(self.best, _settled(self.base, filled(self.base, base_cuts, self.clusters)), key=_error)
+        self.best = min(self.best, _iterated(self.base, filled(self.base, base_cuts, self.clusters)), key=_error)
         within = float(line.scatter.sum())
         if not self.fewer.size:
             self.fewer = np.array([cost[-1] for cost in forward.cost[1:]]) + within
@@ -87,8 +87,8 @@ def _error(solution: Solution) -> float:
     return solution.error
 
 
-def _settled(nodes: Nodes, cuts: np.ndarray) -> Solution:
-    return settled(nodes, Sums.of(nodes), cuts)
+def _iterated(nodes: Nodes, cuts: np.ndarray) -> Solution:
+    return lloyd_solution(nodes, Sums.of(nodes), cuts)
 
 
 def _cuts(nodes: Nodes, solution: Solution) -> np.ndarray:

@@ -33,7 +33,7 @@ RESULTS = {RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET}
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannedPoint:
     """One point with what it takes to run it."""
 
     point: Point
@@ -107,7 +107,7 @@ def check(found: Sweep) -> None:
         raise CheckFailed(f"{len(found.broken)} of {len(found.record.points)} points failed unexpectedly: {why}")
 
 
-def _planned(grid: Sequence[Point]) -> list[Plan]:
+def _planned(grid: Sequence[Point]) -> list[PlannedPoint]:
     recipes, keys = [], []
     for point in grid:
         try:
@@ -117,7 +117,7 @@ def _planned(grid: Sequence[Point]) -> list[Plan]:
             raise type(error)(f"{point.label}: {error}") from error
     stages = shared({key: stages_of(recipe, p.data) for key, recipe, p in zip(keys, recipes, grid, strict=True)})
     return [
-        Plan(point, recipe, stages[key], f"{WORK}/point-{key}")
+        PlannedPoint(point, recipe, stages[key], f"{WORK}/point-{key}")
         for point, recipe, key in zip(grid, recipes, keys, strict=True)
     ]
 
@@ -142,7 +142,7 @@ def _refuse_foreign(out: Path) -> None:
 
 
 def _run(
-    plans: Sequence[Plan], out: Path, relative_to: Path, parallel: int, say: Callable[[str], None]
+    plans: Sequence[PlannedPoint], out: Path, relative_to: Path, parallel: int, say: Callable[[str], None]
 ) -> tuple[SweptPoint, ...]:
     """The shared stages, first those that others begin with; then the points."""
     waves: list[dict[str, Job]] = [{}, {}, {}]
@@ -169,7 +169,7 @@ def _job(kind: str, label: str, folder: Path, data: Mapping[str, Any], before: J
     return Job.model_validate({**about, "after": before.folder if before else None})
 
 
-def _swept(plan: Plan, out: Path, failure: Failure | None) -> SweptPoint:
+def _swept(plan: PlannedPoint, out: Path, failure: Failure | None) -> SweptPoint:
     result = read_result(out / plan.folder) if failure is None else None
     if result is None:
         reason = failure.reason.replace(f"{out}/", "") if failure else "it left no result"
@@ -179,7 +179,12 @@ def _swept(plan: Plan, out: Path, failure: Failure | None) -> SweptPoint:
 
 
 def _finished(
-    out: Path, record: SweepRecord, plans: Sequence[Plan], parallel: int, tolerance: float, say: Callable[[str], None]
+    out: Path,
+    record: SweepRecord,
+    plans: Sequence[PlannedPoint],
+    parallel: int,
+    tolerance: float,
+    say: Callable[[str], None],
 ) -> Sweep:
     """Measure what needs an idle machine, choose, draw, and write it all down."""
     from export_pipeline.report.machine import machine

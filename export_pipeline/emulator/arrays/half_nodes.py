@@ -27,7 +27,7 @@ def _reduction(before: Callable[..., Any] | None, after: Callable[..., Any] | No
         keep, where = bool(attributes.get("keepdims", 1)), _axes(x, axes)
         values = x if before is None else before(x)
         found = h.mean(values, where, keep) if mean else h.sum(values, where, keep)
-        return found if after is None else h.settle(after(found))
+        return found if after is None else h.rounded(after(found))
 
     return node
 
@@ -35,7 +35,7 @@ def _reduction(before: Callable[..., Any] | None, after: Callable[..., Any] | No
 def _log_sum_exp(h: Halves, attributes: Attributes, x: np.ndarray, axes: Any = None) -> np.ndarray:
     where = _axes(x, axes)
     top = x.max(tuple(where), keepdims=True)
-    found = h.settle(np.log(h.sum(np.exp(x - top), where)) + top)
+    found = h.rounded(np.log(h.sum(np.exp(x - top), where)) + top)
     return found if attributes.get("keepdims", 1) else np.squeeze(found, tuple(where))
 
 
@@ -48,15 +48,15 @@ def _product(h: Halves, attributes: Attributes, x: np.ndarray, axes: Any = None)
 def _softmax(h: Halves, attributes: Attributes, x: np.ndarray) -> np.ndarray:
     axis = attributes.get("axis", -1)
     powers = hv.half(np.exp(x - x.max(axis, keepdims=True)))
-    return h.settle(powers / h.sum(powers, [axis]))
+    return h.rounded(powers / h.sum(powers, [axis]))
 
 
 def _instance_norm(h: Halves, attributes: Attributes, x: np.ndarray, gamma: Any, beta: Any) -> np.ndarray:
     axes, shape = list(range(2, x.ndim)), [-1, *[1] * (x.ndim - 2)]
-    centred = h.settle(x - h.mean(x, axes))
+    centred = h.rounded(x - h.mean(x, axes))
     variance = h.mean(centred * centred, axes)
-    unit = h.settle(centred / h.settle(np.sqrt(variance + np.float32(attributes["epsilon"]))))
-    return h.settle(unit * gamma.reshape(shape) + beta.reshape(shape))
+    unit = h.rounded(centred / h.rounded(np.sqrt(variance + np.float32(attributes["epsilon"]))))
+    return h.rounded(unit * gamma.reshape(shape) + beta.reshape(shape))
 
 
 def _local_response(h: Halves, attributes: Attributes, x: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def _local_response(h: Halves, attributes: Attributes, x: np.ndarray) -> np.ndar
     squares = np.lib.stride_tricks.sliding_window_view(padded * padded, size, 1)
     share = np.float32(attributes["alpha"] / size)
     scale = np.float32(attributes["bias"]) + share * h.sum(squares, [-1], keep=False)
-    return h.settle(x / h.settle(scale ** np.float32(attributes["beta"])))
+    return h.rounded(x / h.rounded(scale ** np.float32(attributes["beta"])))
 
 
 def _average_pool(h: Halves, attributes: Attributes, x: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def _average_pool(h: Halves, attributes: Attributes, x: np.ndarray) -> np.ndarra
 
 def _norm_pool(h: Halves, attributes: Attributes, x: np.ndarray) -> np.ndarray:
     views = hv.windows(x * x, attributes)
-    return h.settle(np.sqrt(h.sum(views, list(range(x.ndim, views.ndim)), keep=False)))
+    return h.rounded(np.sqrt(h.sum(views, list(range(x.ndim, views.ndim)), keep=False)))
 
 
 def _cumsum(h: Halves, attributes: Attributes, x: np.ndarray, axis: Any) -> np.ndarray:

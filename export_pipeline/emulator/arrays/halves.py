@@ -61,9 +61,9 @@ class Halves:
 
     def mean(self, x: np.ndarray, axes: Sequence[int], keep: bool = True) -> np.ndarray:
         """The mean over *axes*."""
-        return self.settle(self.sum(x, axes, keep) / np.float32(count(x, axes)))
+        return self.rounded(self.sum(x, axes, keep) / np.float32(count(x, axes)))
 
-    def settle(self, array: np.ndarray) -> np.ndarray:
+    def rounded(self, array: np.ndarray) -> np.ndarray:
         """A result that may be kept as it is when values are healed."""
         return np.asarray(array, np.float32) if self._heal else half(array)
 
