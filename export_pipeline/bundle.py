@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export_pipeline.base.files import files_of, sha256, write_text, written_aside
 from export_pipeline.base.images import load_image, save_image, to_uint8
 from export_pipeline.errors import BundleError, CheckFailed
-from export_pipeline.recipe import Recipe, recorded
+from export_pipeline.recipe import RecordedRecipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.signature import Signature
 
@@ -68,13 +68,11 @@ class Manifest(_Listing):
 
     format: int = 1
     name: str
-    recipe: Recipe
+    recipe: RecordedRecipe
     signature: Signature
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]
-
-    _recorded = model_validator(mode="before")(recorded)
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,7 @@ def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Ar
         return
     for name, arrays in ((GOLDEN_INPUTS, inputs), (GOLDEN_OUTPUTS, outputs)):
         with written_aside(folder / name) as aside, aside.open("wb") as file:
-            np.savez_compressed(file, **dict(arrays))
+            np.savez_compressed(file, allow_pickle=False, **dict(arrays))
 
 
 def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:

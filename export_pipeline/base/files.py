@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import glob
 import hashlib
 import os
@@ -185,3 +186,14 @@ def sha256(path: Path) -> str:
 def names_sha256(names: Sequence[str]) -> str:
     """SHA-256 of file names in their order."""
     return hashlib.sha256("\0".join(names).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, which is read once in a process, and again when it has been written to."""
+    about = path.stat()
+    return _sha256_as_of(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@functools.cache
+def _sha256_as_of(path: Path, *_: int) -> str:
+    return sha256(path)

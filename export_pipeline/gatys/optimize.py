@@ -21,7 +21,7 @@ from export_pipeline.errors import ImageError, TrainingError, UsageError
 from export_pipeline.gatys.canvas import Canvas, colour_canvas, luminance_canvas, matched_luminance
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.losses import LOSSES, PerceptualLoss
-from export_pipeline.recipe import TrainTable
+from export_pipeline.recipe import StyleTrainTable
 
 LEAST_SIDE = 32  # pixels: two of them are left where relu5_1 looks
 STARTS = ("photo", "noise")
@@ -67,9 +67,9 @@ class Optimization:
             raise UsageError(f"start is {self.start!r}; allowed: {', '.join(STARTS)}")
 
     @property
-    def table(self) -> TrainTable:
+    def table(self) -> StyleTrainTable:
         """The weights as the losses take them."""
-        return TrainTable(
+        return StyleTrainTable(
             content_weight=self.content_weight,
             style_weight=self.style_weight,
             tv_weight=self.tv_weight,

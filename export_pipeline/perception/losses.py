@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export_pipeline.perception.loss_network import LossNetwork
-from export_pipeline.recipe import TrainTable
+from export_pipeline.recipe import StyleTrainTable
 
 EDGE_SHARES = (32, 8)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -95,7 +95,7 @@ class PerceptualLoss:
         self,
         network: LossNetwork,
         style: np.ndarray | Sequence[np.ndarray],
-        table: TrainTable,
+        table: StyleTrainTable,
         shares: Sequence[float] = (1.0,),
     ) -> None:
         """*style* is an ``(H, W, 3)`` uint8 RGB image, or several; each is resized to ``style_size`` squared.

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.base.files import sha256, write_bytes, written_aside
+from export_pipeline.base.files import sha256, sha256_of, write_bytes, written_aside
 from export_pipeline.errors import WeightsError
 from export_pipeline.perception.cache import WHEEL, WHEEL_FILE, WHEEL_SHA256, cache_folder
 from export_pipeline.perception.torch_pickle import read_tensors
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import StyleTransferRecipe
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -57,17 +57,32 @@ def vgg19_weights(path: Path | str | None = None) -> Weights:
     return readers[path.suffix](path)
 
 
-def vgg_weights(recipe: Recipe) -> Weights:
+def vgg_weights(recipe: StyleTransferRecipe) -> Weights:
     """VGG-19's weights from where *recipe* says."""
     given = recipe.train.vgg_weights
     return vgg19_weights(given if given in (None, KERAS_APPLICATIONS) else recipe.path(str(given)))
 
 
-def at_hand(recipe: Recipe) -> bool:
+def at_hand(recipe: StyleTransferRecipe) -> bool:
     """Whether :func:`vgg_weights` needs no download."""
     cached = cache_folder() / WHEEL_FILE
     given = recipe.train.vgg_weights
     return given != KERAS_APPLICATIONS if given else cached.is_file() and sha256(cached) == WHEEL_SHA256
+
+
+def given_sha256(recipe: StyleTransferRecipe) -> str | None:
+    """Of the file of weights that *recipe* names; the releases that it may do with instead never change.
+
+    Raises:
+        WeightsError: the file is not there.
+    """
+    given = recipe.train.vgg_weights
+    if given is None or given == KERAS_APPLICATIONS:
+        return None
+    path = recipe.path(given)
+    if not path.is_file():
+        raise WeightsError(f"no VGG-19 weights at {path}. Name an .h5 file of Keras or an .npz, or leave the key out.")
+    return sha256_of(path)
 
 
 def _cached_wheel() -> Path:

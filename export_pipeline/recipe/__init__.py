@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from export_pipeline.recipe.classes import CLASSES, recipe_class
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.distill import DistillRecipe, Phase
 from export_pipeline.recipe.export import DEFAULT_TARGETS, TARGETS, ExportTable, default_targets
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
+from export_pipeline.recipe.recorded import RecordedRecipe
 from export_pipeline.recipe.report import Budget, ReportTable
+from export_pipeline.recipe.style_transfer import PolishTable, StyleModelTable, StyleTrainTable, StyleTransferRecipe
 from export_pipeline.recipe.table import BUILTIN, Table
-from export_pipeline.recipe.train import PolishTable, TrainTable
+from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
-from export_pipeline.recipe.whole import Recipe, recipe_class, recorded
+from export_pipeline.recipe.whole import Recipe
 from export_pipeline.recipe.wording import sentence
 
 __all__ = [
     "BUILTIN",
+    "CLASSES",
     "DEFAULT_TARGETS",
     "TARGETS",
     "Budget",
@@ -26,7 +30,11 @@ __all__ = [
     "Phase",
     "PolishTable",
     "Recipe",
+    "RecordedRecipe",
     "ReportTable",
+    "StyleModelTable",
+    "StyleTrainTable",
+    "StyleTransferRecipe",
     "Table",
     "TrainTable",
     "VerifyTable",
@@ -34,6 +42,5 @@ __all__ = [
     "expanded_path",
     "read_toml",
     "recipe_class",
-    "recorded",
     "sentence",
 ]

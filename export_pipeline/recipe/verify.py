@@ -1,8 +1,6 @@
-"""``[verify]`` of a recipe: photographs to judge on, and tolerances."""
+"""``[verify]`` of a recipe: samples to verify on, and tolerances."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -11,15 +9,9 @@ from export_pipeline.recipe.table import Table
 
 
 class VerifyTable(Table):
-    """``[verify]``: the photographs to judge on, and tolerances other than the project's own."""
+    """``[verify]``: how many samples to verify on, and tolerances other than the project's own."""
 
-    images: int = Field(6, ge=1, le=1000, description="most photographs to verify on")
-    content: str | None = Field(
-        None, description="a folder of photographs to verify on; the held-out or built-in ones when left out"
-    )
-    judge: Literal["always", "cached"] = Field(
-        "always", description="style and content distance by VGG-19: always, or only where its weights need no download"
-    )
+    images: int = Field(6, ge=1, le=1000, description="most samples to verify on")
     min_psnr: dict[Target, float] = Field(
         default_factory=dict, description="least PSNR by target, dB, instead of the project's own tolerance"
     )

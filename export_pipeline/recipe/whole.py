@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
@@ -20,45 +19,27 @@ from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
 from export_pipeline.recipe.wording import sentence
 from export_pipeline.records.metric import Metric
-from export_pipeline.records.signature import ImageSignature
-
-LEAST_SIDE = 16
-METRICS = (
-    Metric(
-        "content_distance",
-        "content",
-        "lower",
-        3,
-        "content distance of the picture to the photograph, at relu3_1 of VGG-19",
-        ranks=True,
-    ),
-    Metric(
-        "style_distance",
-        "style",
-        "lower",
-        3,
-        "Gram distance of the picture to the style image, relu1_1 .. relu4_1 of VGG-19",
-        ranks=True,
-    ),
-)
 
 
 class Recipe(Table):
-    """One recipe. ``Recipe.load(path)`` reads TOML; relative paths in it are relative to its folder."""
+    """One recipe; each task has a class of its own.
 
-    metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    baseline: ClassVar[str] = "photograph"  # what can be had without a network, in one word
+    ``Recipe.load(path)`` reads TOML, whatever its task; relative paths in it are relative to its folder.
+    """
+
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    baseline: ClassVar[str] = ""  # what can be had without a network, in one word
 
     name: str = Field(
         "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
     )
-    task: Literal["style_transfer"] = Field("style_transfer", description="what the network is for")
+    task: str = Field(description="what the network is for")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: first weights, order, crops")
-    model: ModelTable = Field(ModelTable(), description="the network")
-    train: TrainTable = Field(TrainTable(), description="data, losses and length of the training")
+    model: ModelTable = Field(description="the network")
+    train: TrainTable = Field(description="data, losses and length of the training")
     compress: CompressTable = Field(CompressTable(), description="pruning and clustering")
     export: ExportTable = Field(ExportTable(), validate_default=True, description="the files to make")
-    verify: VerifyTable = Field(VerifyTable(), description="photographs to verify on, and tolerances")
+    verify: VerifyTable = Field(VerifyTable(), description="samples to verify on, and tolerances")
     report: ReportTable = Field(ReportTable(), description="how to measure, and budgets")
 
     @field_validator("export")
@@ -83,13 +64,6 @@ class Recipe(Table):
                 raise ValueError(
                     f"export.targets has {', '.join(idle)}, which needs {needed}; give it, or leave it out"
                 )
-        limited = [target for target, budget in self.report.budgets.items() if budget.judged]
-        structured = self.compress.structured
-        if self.verify.judge == "cached" and (limited or structured.blocks or structured.rounds):
-            what = f"budgets of distances ({', '.join(limited)})" if limited else "compress.structured"
-            raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
-        if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
-            raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
         return self
 
     @model_validator(mode="after")
@@ -116,11 +90,6 @@ class Recipe(Table):
         """
         return expanded_path(self._folder, written)
 
-    @property
-    def signature(self) -> ImageSignature:
-        """What every exported file takes and gives."""
-        return ImageSignature(height=self.export.height, width=self.export.width)
-
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
         """Read a recipe file.
@@ -138,27 +107,12 @@ class Recipe(Table):
         Raises:
             RecipeError: an unknown key or a value out of range; every one is named.
         """
+        from export_pipeline.recipe.classes import recipe_class  # which know this one
+
+        kind = recipe_class(data, where)
         try:
-            recipe = cls.model_validate(data)
+            recipe = kind.model_validate(data)
         except ValidationError as error:
-            raise RecipeError("; ".join(f"{where}: {sentence(dict(e), cls)}" for e in error.errors())) from error
+            raise RecipeError("; ".join(f"{where}: {sentence(dict(e), kind)}" for e in error.errors())) from error
         recipe._folder = folder
         return recipe
-
-
-def recorded(data: Any) -> Any:
-    """*data* of a file with the ``recipe`` that made it, for a model's validator before its own.
-
-    A recipe on record that names no loss network was trained with VGG-19 and without a moving average: when it was
-    written there was nothing else.
-    """
-    recipe = data.get("recipe") if isinstance(data, dict) else None
-    if isinstance(recipe, dict) and "loss_network" not in recipe.get("train", {}):
-        train = {"loss_network": "vgg19", "ema": 0.0, **recipe.get("train", {})}
-        return {**data, "recipe": {**recipe, "train": train}}
-    return data
-
-
-def recipe_class(data: Mapping[str, Any]) -> type[Recipe]:
-    """The class of the recipe that *data* is, by its task."""
-    return Recipe

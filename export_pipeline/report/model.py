@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from export_pipeline.base.size import Size
 from export_pipeline.emulator.listings.nouns import Listing
-from export_pipeline.recipe import Recipe, recorded
+from export_pipeline.recipe import RecordedRecipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents, Noun
 from export_pipeline.records.parity import ParityResult, Status
@@ -50,7 +50,7 @@ class Record(Noun):
 
     format: Literal[1] = 1
     name: str
-    recipe: Recipe
+    recipe: RecordedRecipe
     provenance: dict[str, str]
     libraries: dict[str, str] = Field(description="versions of what made and read the files")
     float_network: Contents = Field(description="of the Keras network that the files were made from")
@@ -58,8 +58,6 @@ class Record(Noun):
     files: tuple[FileRecord, ...]
     parity: tuple[ParityResult, ...]
     budgets: tuple[BudgetResult, ...] = Field(description="those on size and quality")
-
-    _recorded = model_validator(mode="before")(recorded)
 
 
 class LatencyResult(Noun):

@@ -108,17 +108,17 @@ def check(found: Sweep) -> None:
 
 
 def _planned(grid: Sequence[Point]) -> list[PlannedPoint]:
-    recipes, keys = [], []
+    tasks, keys = [], []
     for point in grid:
         try:
-            recipes.append(checked_task(point.recipe).recipe)
-            keys.append(point_key(recipes[-1]))
+            tasks.append(checked_task(point.recipe))
+            keys.append(point_key(tasks[-1]))
         except PipelineError as error:
             raise type(error)(f"{point.label}: {error}") from error
-    stages = shared({key: stages_of(recipe, p.data) for key, recipe, p in zip(keys, recipes, grid, strict=True)})
+    stages = shared({key: stages_of(task, point.data) for key, task, point in zip(keys, tasks, grid, strict=True)})
     return [
-        PlannedPoint(point, recipe, stages[key], f"{WORK}/point-{key}")
-        for point, recipe, key in zip(grid, recipes, keys, strict=True)
+        PlannedPoint(point, task.recipe, stages[key], f"{WORK}/point-{key}")
+        for point, task, key in zip(grid, tasks, keys, strict=True)
     ]
 
 

@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.base.files import sha256, written_aside
-from export_pipeline.errors import WeightsError
+from export_pipeline.base.files import sha256_of, written_aside
 from export_pipeline.export import state
-from export_pipeline.recipe import BUILTIN, Recipe
+from export_pipeline.recipe import Recipe
+from export_pipeline.tasks import Task
 
 # Tables and keys of a recipe that decide how the network is trained.
 TRAINING = ("seed", "model", "train")
 # Keys of [compress] that act on what pruning has left.
 AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster")
-# What the judge looks at who ends the rounds of structured pruning.
-JUDGED = {"export": ("height", "width"), "verify": ("images", "content")}
+# What decides the metrics that end the rounds of structured pruning; tolerances do not.
+JUDGED = {"export": ("height", "width")}
+NOT_JUDGED = ("min_psnr", "judge")
 # Our own code decides, beside its recipe, what a training, a pruning or a point comes to. All of the package counts
 # but the folders and files named here, so that a file that is new or that moved is never forgotten.
 _PACKAGE = Path(__file__).parents[1]
@@ -65,13 +66,13 @@ class Stage:
         return f"{self.kind}-{self.key}"
 
 
-def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
-    """The stages that a point of *recipe*, written as *data*, may share with others, in order.
+def stages_of(task: Task, data: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """The stages that a point of *task*, its recipe written as *data*, may share with others, in order.
 
-    *recipe* must be that of a ``checked_task``, so that its network is known.
+    *task* must be a ``checked_task``, so that its network is known.
     """
-    inputs = _training_inputs(recipe)
-    training = {name: data[name] for name in ("name", *TRAINING) if name in data}
+    recipe, inputs = task.recipe, task.training_sources()
+    training = {name: data[name] for name in ("name", "task", *TRAINING) if name in data}
     trained = Stage("train", _hash(_code(*TRAINED_BY), inputs, _dumped(recipe, TRAINING)), training)
     structured = recipe.compress.structured
     rounds = structured.blocks or structured.rounds
@@ -79,12 +80,16 @@ def stages_of(recipe: Recipe, data: Mapping[str, Any]) -> tuple[Stage, ...]:
         return (trained,)
     decides = recipe.compress.model_dump(mode="json", exclude=set(AFTER_PRUNING))
     left = {key: value for key, value in data.get("compress", {}).items() if key not in AFTER_PRUNING}
-    judged = {table: {k: v for k, v in data.get(table, {}).items() if k in keys} for table, keys in JUDGED.items()}
-    pruning = {**training, "compress": left, **(judged if rounds else {})}
-    seen = {table: getattr(recipe, table).model_dump(mode="json", include=set(keys)) for table, keys in JUDGED.items()}
-    judge = {**seen, **_held_inputs(recipe)} if rounds else {}
+    pruning = {**training, "compress": left, **(_judged(data) if rounds else {})}
+    judge = {**_judged(recipe.model_dump(mode="json")), **task.validation_sources()} if rounds else {}
     key = _hash(_code(*PRUNED_BY), inputs, _dumped(recipe, TRAINING), decides, judge)
     return trained, Stage("prune", key, pruning)
+
+
+def _judged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a recipe as *data*, what decides the metrics of a network beside the network."""
+    kept = {table: {k: v for k, v in data.get(table, {}).items() if k in keys} for table, keys in JUDGED.items()}
+    return {**kept, "verify": {k: v for k, v in data.get("verify", {}).items() if k not in NOT_JUDGED}}
 
 
 def shared(points: Mapping[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ...]]:
@@ -105,15 +110,16 @@ def shared(points: Mapping[str, tuple[Stage, ...]]) -> dict[str, tuple[Stage, ..
     return left
 
 
-def point_key(recipe: Recipe) -> str:
+def point_key(task: Task) -> str:
     """Hash of all that determines a point: its recipe, the files that this names, libraries and our own code.
 
     Raises:
-        WeightsError: the file of VGG-19's weights that it names is not there.
+        WeightsError: a file of weights that it names is not there.
     """
+    recipe = task.recipe
     plan = recipe.compress.plan
-    written = {"plan": plan and _sha256(recipe.path(plan))}
-    inputs = {**_training_inputs(recipe), **_held_inputs(recipe)}
+    written = {"plan": plan and sha256_of(recipe.path(plan))}
+    inputs = {**task.training_sources(), **task.validation_sources()}
     return _hash(_code(*MADE_BY), inputs, recipe.model_dump(mode="json"), written)
 
 
@@ -129,78 +135,12 @@ def begin_with(work: Path, finished: Path) -> None:
                 shutil.copytree(source, aside, copy_function=os.link)
 
 
-def _training_inputs(recipe: Recipe) -> dict[str, Any]:
-    """What the files hold that a training of *recipe* reads: names may stand for other pixels or weights tomorrow."""
-    from export_pipeline.base.files import names_sha256
-    from export_pipeline.tasks.photographs import photographs
-
-    training, _ = photographs(recipe)
-    style, content, start = recipe.train.style, recipe.train.content, recipe.train.warm_start
-    return {
-        "style": _style_sha256(style if style == BUILTIN else recipe.path(style)),
-        "photographs": names_sha256(training.names),
-        "content": None if content == BUILTIN else _files_sha256(recipe.path(content)),
-        "warm_start": start and _sha256(recipe.path(start)),
-        "vgg_weights": _vgg_sha256(recipe),
-    }
-
-
-def _held_inputs(recipe: Recipe) -> dict[str, Any]:
-    """The same of the photographs that a network of *recipe* is judged by."""
-    from export_pipeline.base.files import names_sha256
-    from export_pipeline.tasks.photographs import photographs
-
-    _, held = photographs(recipe)
-    content = recipe.verify.content
-    return {"held": names_sha256(held.names), "verify.content": content and _files_sha256(recipe.path(content))}
-
-
-def _files_sha256(folder: Path) -> dict[str, str]:
-    """Of each image file in *folder* that may be read, by name. The bytes tell as much as the pixels, and sooner."""
-    from export_pipeline.base.images import list_images
-
-    return {path.name: _sha256(path) for path in list_images(folder) if os.access(path, os.R_OK)}
-
-
-def _vgg_sha256(recipe: Recipe) -> str | None:
-    """Of the file of VGG-19's weights that *recipe* names; the releases that it may do with instead never change."""
-    from export_pipeline.perception.vgg_weights import KERAS_APPLICATIONS
-
-    given = recipe.train.vgg_weights
-    if given is None or given == KERAS_APPLICATIONS:
-        return None
-    path = recipe.path(given)
-    if not path.is_file():
-        raise WeightsError(f"no VGG-19 weights at {path}. Name an .h5 file of Keras or an .npz, or leave the key out.")
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    """Of a file, which is read once for all points of a sweep, and again when it has been written to."""
-    about = path.stat()
-    return _sha256_as_of(path, about.st_ino, about.st_size, about.st_mtime_ns)
-
-
-@functools.cache
-def _sha256_as_of(path: Path, *_: int) -> str:
-    return sha256(path)
-
-
 @functools.cache
 def _code(*sources: Path) -> dict[str, str]:
     """What the export stage holds against a file that it finds, of *sources*, and the libraries that judge it."""
     from export_pipeline.report.machine import libraries
 
     return {**libraries(), **state.code(*sources)}
-
-
-@functools.cache
-def _style_sha256(style: str | Path) -> str:
-    """Of the pixels of a style image; the points of a sweep mostly have one."""
-    from export_pipeline.base.images import load_image, pixels_sha256
-    from export_pipeline.tasks.builtin import style_image
-
-    return pixels_sha256(style_image() if style == BUILTIN else load_image(style))
 
 
 def _dumped(recipe: Recipe, names: tuple[str, ...]) -> dict[str, Any]:

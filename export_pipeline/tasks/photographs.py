@@ -7,6 +7,7 @@ interrupted run would have seen.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from export_pipeline.base.files import sha256_of
 from export_pipeline.base.images import list_images, load_image
 from export_pipeline.errors import ImageError, UsageError
-from export_pipeline.recipe import BUILTIN, Recipe
+from export_pipeline.recipe import BUILTIN, StyleTransferRecipe
 
 CACHE_BYTES = 2**30  # of decoded photographs
 
@@ -81,7 +83,7 @@ def builtin_photographs() -> Photographs:
     return Photographs(names, lambda index: found[names[index]])
 
 
-def photographs(recipe: Recipe) -> tuple[Photographs, Photographs]:
+def photographs(recipe: StyleTransferRecipe) -> tuple[Photographs, Photographs]:
     """Training and validation photographs that *recipe* names."""
     content, hold_out = recipe.train.content, recipe.train.hold_out
     found = builtin_photographs() if content == BUILTIN else folder_photographs(recipe.path(content))
@@ -93,7 +95,7 @@ def photographs(recipe: Recipe) -> tuple[Photographs, Photographs]:
     return training, held
 
 
-def style_image(recipe: Recipe) -> np.ndarray:
+def style_image(recipe: StyleTransferRecipe) -> np.ndarray:
     """The style image that *recipe* names, ``(H, W, 3)`` uint8 RGB."""
     if recipe.train.style == BUILTIN:
         from export_pipeline.tasks import builtin
@@ -123,7 +125,7 @@ def random_crop(
     return np.ascontiguousarray(cut[:, ::-1] if random.random() < 0.5 else cut)
 
 
-def crops(photos: Photographs, recipe: Recipe, first_step: int, last_step: int) -> Any:
+def crops(photos: Photographs, recipe: StyleTransferRecipe, first_step: int, last_step: int) -> Any:
     """A ``tf.data.Dataset`` of batches ``(batch_size, crop, crop, 3)`` float32 for the steps asked for."""
     import tensorflow as tf
 
@@ -138,3 +140,8 @@ def crops(photos: Photographs, recipe: Recipe, first_step: int, last_step: int) 
 
     indices = tf.data.Dataset.range(first_step * table.batch_size, last_step * table.batch_size)
     return indices.map(load_tensor, num_parallel_calls=2, deterministic=True).batch(table.batch_size).prefetch(2)
+
+
+def images_sha256(folder: Path) -> dict[str, str]:
+    """Of each image file in *folder* that may be read, by name. The bytes tell as much as the pixels, and sooner."""
+    return {path.name: sha256_of(path) for path in list_images(folder) if os.access(path, os.R_OK)}

@@ -13,16 +13,16 @@ import numpy as np
 from typing_extensions import Self
 
 from export_pipeline.base import images
-from export_pipeline.base.files import names_sha256
+from export_pipeline.base.files import names_sha256, sha256_of
 from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.perception.losses import LOSSES, PerceptualLoss
-from export_pipeline.perception.vgg_weights import at_hand, vgg_weights
-from export_pipeline.recipe import BUILTIN, Recipe
+from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
+from export_pipeline.recipe import BUILTIN, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Signature, image_to_image
 from export_pipeline.tasks import builtin
-from export_pipeline.tasks.photographs import Photographs, crops, photographs, style_image
+from export_pipeline.tasks.photographs import Photographs, crops, images_sha256, photographs, style_image
 from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Phase, Sample, SampleEvaluator, Task, spread
 
 IMAGE, STYLIZED = "image", "stylized"  # names of the input and the output
@@ -37,7 +37,7 @@ class StyleTransfer(Task):
 
     name = "style_transfer"
 
-    recipe: Recipe
+    recipe: StyleTransferRecipe
     style: np.ndarray
     training: Photographs
     held: Photographs
@@ -45,11 +45,13 @@ class StyleTransfer(Task):
     @classmethod
     def open(cls, recipe: Recipe) -> Self:
         """Read the style image, and look at every photograph once."""
+        assert isinstance(recipe, StyleTransferRecipe)
         training, held = photographs(recipe)
         return cls(recipe, style_image(recipe), training, held)
 
     def with_recipe(self, recipe: Recipe) -> Self:
         """The same images for *recipe*."""
+        assert isinstance(recipe, StyleTransferRecipe)
         return replace(self, recipe=recipe)
 
     @property
@@ -97,6 +99,23 @@ class StyleTransfer(Task):
         held = self.recipe.train.content == BUILTIN and hold_out
         names = sorted(found)[-hold_out:][::-1] if held else list(SHOWN)
         return [Sample({IMAGE: self._fitted(found[name])}) for name in names[: len(SHOWN)]]
+
+    def training_sources(self) -> dict[str, Any]:
+        """Of the style, the photographs, the warm start and VGG-19's weights."""
+        recipe, train = self.recipe, self.recipe.train
+        return {
+            "style": images.pixels_sha256(self.style),
+            "photographs": names_sha256(self.training.names),
+            "content": None if train.content == BUILTIN else images_sha256(recipe.path(train.content)),
+            "warm_start": train.warm_start and sha256_of(recipe.path(train.warm_start)),
+            "vgg_weights": given_sha256(recipe),
+        }
+
+    def validation_sources(self) -> dict[str, Any]:
+        """Of the held-out photographs."""
+        content = self.recipe.verify.content
+        found = content and images_sha256(self.recipe.path(content))
+        return {"held": names_sha256(self.held.names), "verify.content": found}
 
     def evaluator(self) -> Evaluator | str:
         """VGG-19, or why it is not asked: the recipe wants no download for it and there is one to make."""

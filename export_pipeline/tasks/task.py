@@ -161,6 +161,16 @@ class Task(abc.ABC):
     def shown(self) -> list[Sample]:
         """A few samples at the exported size that may be shown and shipped; the first is the golden one."""
 
+    # Where it all comes from
+
+    @abc.abstractmethod
+    def training_sources(self) -> dict[str, Any]:
+        """Hashes of what the files hold that a training reads: names may stand for other contents tomorrow."""
+
+    @abc.abstractmethod
+    def validation_sources(self) -> dict[str, Any]:
+        """The same of the files that a network is judged by."""
+
     # Judging and showing
 
     @abc.abstractmethod

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export_pipeline.base.files import sha256, write_bytes
 from export_pipeline.errors import CheckpointError
-from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable, recorded
+from export_pipeline.recipe import ExportTable, Recipe, RecordedRecipe, ReportTable, VerifyTable
 from export_pipeline.recipe.compress import PRUNING, CompressTable
 
 KEPT = 2
@@ -42,15 +42,13 @@ class CheckpointInfo(BaseModel):
     format: int = 1
     stage: str
     step: int = Field(ge=0)
-    recipe: Recipe
+    recipe: RecordedRecipe
     style_sha256: str = Field(description="of the style image's pixels")
     photographs_sha256: str | None = Field(None, description="of the names of the training photographs, in order")
     loss_network_sha256: str | None = Field(None, description="of the network that the losses look through")
     parent_sha256: str | None = Field(None, description="of the checkpoint that this run started from")
     bits: dict[str, int] = Field(default_factory=dict, description="of the tables that this run trains, by layer")
     losses: dict[str, float] = Field(default_factory=dict)
-
-    _recorded = model_validator(mode="before")(recorded)
 
 
 @dataclass(frozen=True)

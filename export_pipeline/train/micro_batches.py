@@ -31,7 +31,7 @@ def one_thread_an_operation(task: Task) -> None:
         return
     enough = min(table.batch_size for table in tables) >= cores() > 1
     told = "TF_NUM_INTRAOP_THREADS" in os.environ or tf.config.list_physical_devices("GPU")
-    if not enough or told or recipe.model.norm == "batch":
+    if not enough or told or getattr(recipe.model, "norm", None) == "batch":
         return
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)

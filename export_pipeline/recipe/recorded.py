@@ -1,0 +1,35 @@
+"""Recipes on record: in manifests, checkpoints and reports, also those of versions that had fewer keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from export_pipeline.errors import RecipeError
+from export_pipeline.recipe.classes import recipe_class
+from export_pipeline.recipe.whole import Recipe
+
+
+def _read(data: Any) -> Any:
+    """A recipe on record gives every key that there was when it was written.
+
+    One that names no style loss was trained on Gram matrices, and one that names no loss network with VGG-19 and
+    without a moving average: there was nothing else.
+    """
+    if not isinstance(data, Mapping):
+        return data
+    try:
+        kind = recipe_class(data)
+    except RecipeError as error:
+        raise ValueError(str(error)) from error
+    if "task" in data:
+        return kind.model_validate(dict(data))
+    train = data.get("train", {})
+    before = {} if "loss_network" in train else {"loss_network": "vgg19", "ema": 0.0}
+    return kind.model_validate({**data, "train": {**before, **train}})
+
+
+# The type of a field that holds one: the class is that of the recipe's task.
+RecordedRecipe = Annotated[SerializeAsAny[Recipe], BeforeValidator(_read)]

@@ -1,0 +1,162 @@
+"""Recipes of style transfer: its networks, data and losses, and what its pictures are measured by."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.table import BUILTIN, Table
+from export_pipeline.recipe.train import TrainTable
+from export_pipeline.recipe.verify import VerifyTable
+from export_pipeline.recipe.whole import Recipe
+from export_pipeline.records.metric import Metric
+
+# Filters of the narrowest layer of any network at alpha 1.
+LEAST_FILTERS = 32
+LEAST_SIDE = 16
+METRICS = (
+    Metric(
+        name="content_distance",
+        title="content",
+        better="lower",
+        digits=3,
+        meaning="content distance of the picture to the photograph, at relu3_1 of VGG-19",
+        ranks=True,
+    ),
+    Metric(
+        name="style_distance",
+        title="style",
+        better="lower",
+        digits=3,
+        meaning="Gram distance of the picture to the style image, relu1_1 .. relu4_1 of VGG-19",
+        ranks=True,
+    ),
+)
+
+
+class StyleModelTable(ModelTable):
+    """``[model]``: the network, as in ``models.NETWORKS``."""
+
+    network: Literal["johnson", "small"] = Field("small", description="which network")
+    alpha: float = Field(
+        0.3,
+        gt=0,
+        le=4,
+        description="width multiplier: share of the filters of each layer",
+        json_schema_extra={"minimum": 1 / LEAST_FILTERS},
+    )
+    rho: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="resolution multiplier: the network works on an image scaled by it, and scales its output back",
+    )
+    blocks: int | None = Field(
+        None, ge=0, le=16, description="number of residual blocks; the network's own number when left out"
+    )
+    norm: Literal["instance", "batch"] = Field(
+        "instance", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
+    )
+
+    @field_validator("alpha")
+    @classmethod
+    def _leaves_filters(cls, alpha: float) -> float:
+        if alpha < 1 / LEAST_FILTERS:
+            raise ValueError(f"it leaves a layer without filters; it must be {1 / LEAST_FILTERS:g} or more")
+        return alpha
+
+
+class PolishTable(Table):
+    """``[train.polish]``: last steps, after those of ``[train]``, that look through VGG-19 itself.
+
+    Fine-tuning while pruning or clustering, which comes after them, looks through VGG-19 as well, in batches as large.
+    """
+
+    steps: int = Field(ge=1, le=10_000_000, description="number of optimizer steps")
+    batch_size: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="images of a step; with fewer than cores, no step of the training is split among them",
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of these steps")
+
+
+class StyleTrainTable(TrainTable):
+    """``[train]``: data, losses and length of the training."""
+
+    style: str = Field(BUILTIN, description="the style: an image file, or 'builtin' for the painting that comes along")
+    content: str = Field(BUILTIN, description="the photographs: a folder, or 'builtin' for those that come along")
+    loss_network: Literal["distilled", "vgg19"] = Field(
+        "distilled", description="network whose features the losses compare: the small one that comes along, or VGG-19"
+    )
+    short_side: tuple[float, float] = Field(
+        (1.0, 2.0),
+        strict=False,
+        description="least and most short side of a photograph before it is cropped, as multiples of crop",
+        json_schema_extra={"items": {"type": "number", "minimum": 1, "maximum": 8}},
+    )
+    style_size: int = Field(512, ge=64, le=4096, description="side that the style image is resized to, pixels")
+    content_layer: Literal["relu3_1", "relu4_1"] = Field(
+        "relu3_1", description="layer of VGG-19 at which the content loss compares features"
+    )
+    content_weight: float = Field(1.0, ge=0, description="weight of the content loss")
+    style_weight: float = Field(2.0, ge=0, description="weight of the style loss")
+    tv_weight: float = Field(
+        0.1, ge=0, description="weight of the total variation loss, the mean absolute difference of neighbours / 255"
+    )
+    edge_weight: float = Field(3.0, ge=0, description="weight of the loss of the jump at the edges of the image")
+    polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")
+    vgg_weights: str | None = Field(
+        None, description="file of VGG-19's weights, .h5 of Keras or .npz; cache or download when left out"
+    )
+
+    @field_validator("short_side")
+    @classmethod
+    def _grows(cls, sides: tuple[float, float]) -> tuple[float, float]:
+        if not 1 <= sides[0] <= sides[1] <= 8:
+            raise ValueError("give the least and the most, between 1 and 8, the least first")
+        return sides
+
+    @model_validator(mode="after")
+    def _aims_at_something(self) -> Self:
+        if self.content_weight == self.style_weight == 0:
+            raise ValueError("content_weight and style_weight are both 0, which leaves nothing to learn")
+        return self
+
+
+class StyleVerifyTable(VerifyTable):
+    """``[verify]``: the photographs to judge on, and tolerances other than the project's own."""
+
+    content: str | None = Field(
+        None, description="a folder of photographs to verify on; the held-out or built-in ones when left out"
+    )
+    judge: Literal["always", "cached"] = Field(
+        "always", description="distances by VGG-19: always, or only where its weights need no download"
+    )
+
+
+class StyleTransferRecipe(Recipe):
+    """A recipe of style transfer."""
+
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    baseline: ClassVar[str] = "photograph"
+
+    task: Literal["style_transfer"] = Field("style_transfer", description="what the network is for")
+    model: StyleModelTable = Field(StyleModelTable(), description="the network")
+    train: StyleTrainTable = Field(StyleTrainTable(), description="data, losses and length of the training")
+    verify: StyleVerifyTable = Field(StyleVerifyTable(), description="photographs to verify on, and tolerances")
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        limited = [target for target, budget in self.report.budgets.items() if budget.limits]
+        structured = self.compress.structured
+        if self.verify.judge == "cached" and (limited or structured.blocks or structured.rounds):
+            what = f"budgets of distances ({', '.join(limited)})" if limited else "compress.structured"
+            raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
+        if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
+            raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
+        return self
