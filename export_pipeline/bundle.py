@@ -19,7 +19,7 @@ from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.recipe import Recipe, recorded
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import Signature
 
 MANIFEST = "manifest.json"
 MEASURED = "measured.json"
@@ -62,7 +62,7 @@ class Manifest(_Listing):
     format: int = 1
     name: str
     recipe: Recipe
-    signature: ImageSignature
+    signature: Signature = Field(description="of the network; each model has its file's own")
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]

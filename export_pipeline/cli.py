@@ -264,7 +264,8 @@ def list_(options: argparse.Namespace) -> None:
     """``list``: networks, targets and shipped recipes."""
     from typing import get_args
 
-    from export_pipeline.recipe import TARGETS, ModelTable
+    from export_pipeline.recipe import ModelTable
+    from export_pipeline.targets import TARGETS
 
     found = {
         "networks": list(get_args(ModelTable.model_fields["network"].annotation)),

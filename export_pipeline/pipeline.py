@@ -123,7 +123,7 @@ class Pipeline:
     def exported(self) -> tuple[ExportedModel, ...]:
         """Export: every target of the recipe, calibrated on training photographs."""
         from export_pipeline.compress import finish
-        from export_pipeline.export import export
+        from export_pipeline.export import export, pictures
         from export_pipeline.train import calibration_photographs
 
         model, checkpoint = self.compressed
@@ -131,8 +131,9 @@ class Pipeline:
         return export(
             finish(model),
             self.recipe,
+            self.recipe.signature,
             self.work / "export",
-            calibration_photographs(self.recipe),
+            pictures(self.recipe.signature, calibration_photographs(self.recipe)),
             checkpoint_sha256=checkpoint.sha256,
             progress=self.say,
             resume=True,
@@ -230,10 +231,10 @@ class Pipeline:
         from export_pipeline.base.images import fit
         from export_pipeline.tasks.builtin import photographs
 
-        signature, found = self.recipe.signature, photographs()
+        size, found = self.recipe.signature.size, photographs()
         hold_out = self.recipe.train.hold_out
         names = sorted(found)[-hold_out:][::-1] if self.recipe.train.content == BUILTIN and hold_out else SHOWN
-        return [fit(found[name], signature.height, signature.width) for name in names[: len(SHOWN)]]
+        return [fit(found[name], *size) for name in names[: len(SHOWN)]]
 
     def _golden(self, folder: Path) -> None:
         """A photograph and what the float network makes of it, which any machine can check the files against."""

@@ -92,8 +92,8 @@ def compress_tools(
 
     @cache
     def judged() -> tuple[StyleJudge, list[np.ndarray]]:
-        size, held = recipe.signature, train.validation_photographs(recipe)
-        return style_judge(recipe), [fit(photo, size.height, size.width) for photo in held]
+        size, held = recipe.signature.size, train.validation_photographs(recipe)
+        return style_judge(recipe), [fit(photo, *size) for photo in held]
 
     def quality(model: Any) -> Quality:
         judge, photographs = judged()

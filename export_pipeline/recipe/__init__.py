@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from export_pipeline.recipe.compress import CompressTable
-from export_pipeline.recipe.export import DEFAULT_TARGETS, TARGETS, ExportTable, default_targets
+from export_pipeline.recipe.export import DEFAULT_TARGETS, ExportTable, default_targets
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.report import Budget, ReportTable
@@ -16,7 +16,6 @@ from export_pipeline.recipe.wording import sentence
 __all__ = [
     "BUILTIN",
     "DEFAULT_TARGETS",
-    "TARGETS",
     "Budget",
     "CompressTable",
     "ExportTable",

@@ -9,27 +9,24 @@ from pydantic import Field, field_validator
 from export_pipeline.errors import near
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.table import Table
+from export_pipeline.targets import TARGETS, Need, Target
 
-# What fits every network.
-DEFAULT_TARGETS = (
-    "mlpackage-int8",
-    "mlpackage-fp16",
-    "mlmodel-int8",
-    "tflite-fp16",
-    "tflite-dynamic",
-    "tflite-int8",
-    "onnx-fp32",
-)
-# What holds the tables of a clustered network, and what the zeros of a pruned one.
-CLUSTERED_TARGETS = ("mlpackage-palettized", "mlmodel-palettized", "mlpackage-joint")
-PRUNED_TARGETS = ("mlpackage-sparse", "mlpackage-joint")
-TARGETS = (*DEFAULT_TARGETS, "mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse", "mlpackage-joint")
+# Which keys of a recipe make a network one that a target needs.
+NEEDS: dict[Need, str] = {"clusters": "compress.bits, plan or weight_bytes", "prunes": "compress.schedule"}
 
 
 def default_targets(compress: CompressTable) -> tuple[str, ...]:
     """What a recipe makes that names no targets: what fits every network, and what carries its tables and zeros."""
-    idle = {*(() if compress.clusters else CLUSTERED_TARGETS), *(() if compress.prunes else PRUNED_TARGETS)}
-    return tuple(target for target in TARGETS if target not in idle)
+    return tuple(name for name, target in TARGETS.items() if target.default and not unmet(target, compress))
+
+
+def unmet(target: Target, compress: CompressTable) -> tuple[Need, ...]:
+    """What *target* needs of a network and *compress* does not do to it."""
+    done = {"clusters": compress.clusters, "prunes": compress.prunes}
+    return tuple(need for need in target.needs if not done[need])
+
+
+DEFAULT_TARGETS = default_targets(CompressTable())
 
 
 class ExportTable(Table):

@@ -13,7 +13,7 @@ import numpy as np
 
 from export_pipeline.base.files import write_text
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
-from export_pipeline.formats.contents import contents_of
+from export_pipeline.formats import contents_of
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents, Size

@@ -15,10 +15,11 @@ from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.targets import Tolerance
 from export_pipeline.verify.metrics import kept, max_abs, parity, psnr, ssim
-from export_pipeline.verify.tolerances import TOLERANCES, Tolerance, tolerance, verdict
+from export_pipeline.verify.tolerances import tolerance, verdict
 
-__all__ = ["TOLERANCES", "ParityResult", "StyleJudge", "Tolerance", "max_abs", "psnr", "ssim", "tolerance", "verify"]
+__all__ = ["ParityResult", "StyleJudge", "max_abs", "psnr", "ssim", "tolerance", "verify"]
 
 NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
 
@@ -62,7 +63,8 @@ def verify(
         raise UsageError("there are no photographs to verify on; give at least one")
     say = progress or (lambda line: None)
     say(f"float network on {len(photographs)} photographs")
-    references = [_reference(float_model, resize_to(image, recipe.signature), judge) for image in photographs]
+    signature = exported[0].signature if exported else None
+    references = [_reference(float_model, resize_to(image, signature), judge) for image in photographs]
     results = []
     for model in exported:
         say(f"{model.target}: {model.file}")

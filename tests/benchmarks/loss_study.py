@@ -91,8 +91,7 @@ def trained(variant: str, of: Recipe, folder: Path) -> dict[str, Any]:
     finally:
         fit.loss_network = kept
     seconds = time.perf_counter() - begun
-    size = of.signature
-    photographs = [fitted(photo, size.height, size.width) for photo in training.validation_photographs(of)]
+    photographs = [fitted(photo, *of.signature.size) for photo in training.validation_photographs(of)]
     quality: Quality = style_judge(of).quality(model, photographs)
     return {
         "key": key(variant, of),
