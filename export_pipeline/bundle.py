@@ -69,7 +69,7 @@ class Manifest(_Listing):
     format: int = 1
     name: str
     recipe: RecordedRecipe
-    signature: Signature
+    signature: Signature = Field(description="of the network; each model has its file's own")
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]

@@ -1,96 +1,157 @@
-"""What each target means in its format: the settings of the converter, and why."""
+"""Every target: a kind of file that the pipeline makes of a network, one row each.
+
+What a recipe may ask for, what it makes without asking, the tolerances, the README's table and ``list`` are read
+off :data:`TARGETS`. A new target of a known format is one more row.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Format = Literal["mlpackage", "mlmodel", "tflite", "onnx"]
 Storage = Literal["int8", "fp16", "fp32", "palettized", "sparse", "joint"]
+Interface = Literal["image", "float32", "uint8"]
+# What the compress stage leaves in a network: few values in each kernel, or zeros.
+Need = Literal["clusters", "prunes"]
+
+_GIVES: dict[Interface, str] = {
+    "image": "RGB image to RGB image",
+    "float32": "NHWC float32, 0..255",
+    "uint8": "NHWC uint8",
+}
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """How one target is stored and computed.
+class Tolerance:
+    """The least PSNR against the float network, dB at peak 255, of the worst photograph; and why so much."""
+
+    min_psnr: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """How one kind of file is stored and computed, and what it is for.
 
     Attributes:
-        format: the file's extension, which names the converter.
+        name: format and precision, such as ``mlpackage-int8``.
+        purpose: the systems and chips that it is for.
         weights: how every convolution kernel is stored; the file is read back and checked for it. The last three
-            hold the fp16 values of the network bit for bit, each kernel in its smallest form (``forms.py``).
-        interface: type of the image tensors at the door: ``image`` (Core ML), ``float32`` or ``uint8``.
-        calibrated: whether photographs set the ranges of activations.
+            hold the fp16 values of the network bit for bit, each kernel in its smallest form.
+        interface: how pictures go in and out: as an ``image`` (Core ML), or as an array of ``float32`` or ``uint8``.
+        tolerance: how near to the float network its output must be.
         reason: why these settings; the first note of every file, which the report prints.
+        calibrated: whether samples set the ranges of activations.
+        needs: what the network must have been through; a network without it would gain nothing.
+        default: whether a recipe that names no targets makes it, where its needs are met.
         widths: bits that an index into a table of weights may have, ascending.
         ios: the oldest system that an ML Program asks for.
     """
 
-    format: Format
+    name: str
+    purpose: str
     weights: Storage
-    interface: Literal["image", "float32", "uint8"]
-    calibrated: bool
+    interface: Interface
+    tolerance: Tolerance
     reason: str
+    calibrated: bool = False
+    needs: tuple[Need, ...] = ()
+    default: bool = True
     widths: tuple[int, ...] = ()
     ios: int = 16
+
+    @property
+    def format(self) -> str:
+        """The suffix of its files without the dot."""
+        return self.name.split("-")[0]
 
     @property
     def exact(self) -> bool:
         """Whether the kernels must be those of the network bit for bit, in fp16."""
         return self.weights in ("palettized", "sparse", "joint")
 
+    def file_name(self, name: str) -> str:
+        """Its file in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``."""
+        form, precision = self.name.split("-")
+        return f"{name}-{precision}.{form}"
 
-SCHEMES: dict[str, Scheme] = {
-    "mlpackage-int8": Scheme(
-        "mlpackage", "int8", "image", False,
+
+_FLOAT32 = Tolerance(60, "the same float32 arithmetic, only in another order")
+_FLOAT16 = Tolerance(45, "float16 keeps 11 bits; 45 dB is 1.4 of 255 steps, below what an eye sees")
+_EXACT16 = Tolerance(
+    45,
+    "the clustered or pruned network's own weights in float16: as exact as that. Measured 58.7 dB at 1 to 8 bits, "
+    "of which rounding the image to bytes alone leaves 58.9",
+)
+_WEIGHTS8 = Tolerance(
+    35, "8-bit weights, float arithmetic: each kernel is off by up to half a step of 1/127 of its peak"
+)
+_FULL8 = Tolerance(30, "weights and activations in 8 bits: each layer rounds its output to 256 values")
+
+_ROWS = (
+    Target(
+        "mlpackage-int8", "iOS 16 and later: 8-bit per-channel weights, fp16 arithmetic", "int8", "image", _WEIGHTS8,
         "8-bit linear symmetric weights with a scale for each output channel, unpacked once at load; "
         "computes in fp16, which the Neural Engine wants",
     ),
-    "mlpackage-fp16": Scheme(
-        "mlpackage", "fp16", "image", False,
+    Target(
+        "mlpackage-fp16", "iOS 16 and later, where 8-bit weights show", "fp16", "image", _FLOAT16,
         "fp16 weights and computation: no visible loss, runs on the Neural Engine",
     ),
-    "mlmodel-int8": Scheme(
-        "mlmodel", "int8", "image", False,
+    Target(
+        "mlmodel-int8", "iOS 12 and later, and small: 8-bit per-channel weights", "int8", "image", _WEIGHTS8,
         "8-bit linear symmetric kernels with a scale for each output channel, so that pruned weights stay zero; norm "
         "parameters in fp16, which on vectors this short takes fewer bytes than an 8-bit table",
     ),
-    "tflite-fp16": Scheme(
-        "tflite", "fp16", "float32", False,
+    Target(
+        "tflite-fp16", "Android GPUs", "fp16", "float32", _FLOAT16,
         "fp16 weights, unpacked to float32 on a CPU and used as they are on a GPU",
     ),
-    "tflite-dynamic": Scheme(
-        "tflite", "int8", "float32", False,
+    Target(
+        "tflite-dynamic", "Android CPUs: 8-bit weights, float arithmetic where it pays", "int8", "float32", _WEIGHTS8,
         "8-bit weights with a scale for each output channel; activations are quantized while running, so it needs "
         "no calibration and its norms stay exact",
     ),
-    "tflite-int8": Scheme(
-        "tflite", "int8", "uint8", True,
+    Target(
+        "tflite-int8", "Android NPUs and DSPs; instance norms stay float, as the report notes", "int8", "uint8", _FULL8,
         "8-bit weights and activations with ranges from photographs, uint8 images at the door",
+        calibrated=True,
     ),
-    "onnx-fp32": Scheme("onnx", "fp32", "float32", False, "the reference: every value as it was trained"),
-    "mlpackage-palettized": Scheme(
-        "mlpackage", "palettized", "image", False,
+    Target(
+        "onnx-fp32", "everything else, and a yardstick", "fp32", "float32", _FLOAT32,
+        "the reference: every value as it was trained",
+    ),
+    Target(
+        "mlpackage-palettized", "iOS 16 and later: the tables of a clustered network", "palettized", "image", _EXACT16,
         "the network's own tables of values and indices of 1, 2, 4, 6 or 8 bits; needs iOS 16",
-        widths=(1, 2, 4, 6, 8),
+        needs=("clusters",), widths=(1, 2, 4, 6, 8),
     ),
-    "mlmodel-palettized": Scheme(
-        "mlmodel", "palettized", "image", False,
+    Target(
+        "mlmodel-palettized", "iOS 12 and later: the same, and the fewest bytes of all from 6 bits down",
+        "palettized", "image", _EXACT16,
         "the network's own tables of values and indices of 1 to 8 bits; norm parameters in fp16",
-        widths=tuple(range(1, 9)),
+        needs=("clusters",), widths=tuple(range(1, 9)),
     ),
-    "mlpackage-sparse": Scheme(
-        "mlpackage", "sparse", "image", False,
+    Target(
+        "mlpackage-sparse", "iOS 16 and later: the zeros of a pruned network as a bit mask",
+        "sparse", "image", _EXACT16,
         "a bit for each weight and the fp16 values of those that are not zero; needs iOS 16",
+        needs=("prunes",),
     ),
-    "mlpackage-joint": Scheme(
-        "mlpackage", "joint", "image", False,
+    Target(
+        "mlpackage-joint", "iOS 18 and later: tables and zeros together", "joint", "image", _EXACT16,
         "a bit for each weight, and indices of 1, 2, 3, 4, 6 or 8 bits into a table for those that are not zero; "
         "needs iOS 18",
-        widths=(1, 2, 3, 4, 6, 8), ios=18,
+        needs=("clusters", "prunes"), widths=(1, 2, 3, 4, 6, 8), ios=18,
     ),
-}  # fmt: skip
+)  # fmt: skip
+
+TARGETS: dict[str, Target] = {row.name: row for row in _ROWS}
 
 
-def file_name(name: str, target: str) -> str:
-    """The file of *target* in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``."""
-    form, precision = target.split("-")
-    return f"{name}-{precision}.{form}"
+def table() -> str:
+    """The README's table of what each file is for, in Markdown."""
+    lines = ["| target | file | for | what it takes and gives |", "| --- | --- | --- | --- |"]
+    for row in TARGETS.values():
+        lines.append(f"| `{row.name}` | `{row.file_name('*')}` | {row.purpose} | {_GIVES[row.interface]} |")
+    return "\n".join(lines)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.recipe import TARGETS, Recipe
+from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
+from export_pipeline.targets import TARGETS
 
 HEIGHT, WIDTH = 64, 48
 # What a recipe must ask for that has targets for pruned and clustered networks.
@@ -23,7 +24,7 @@ RECIPE = Recipe.parse(
         "name": "tiny",
         "model": {"network": "small", "alpha": 0.1, "blocks": 0},
         "compress": COMPRESSED,
-        "export": {"height": HEIGHT, "width": WIDTH, "targets": TARGETS},
+        "export": {"height": HEIGHT, "width": WIDTH, "targets": tuple(TARGETS)},
     }
 )
 
@@ -59,7 +60,7 @@ def exported() -> Exported:
     import tf_keras as keras
 
     import models
-    from export_pipeline.export import export
+    from export_pipeline.export import export, pictures
 
     keras.utils.set_random_seed(0)
     network = models.NETWORKS["small"](alpha=0.1, blocks=0)
@@ -67,7 +68,8 @@ def exported() -> Exported:
     network.set_weights([_varied(array, generator) for array in network.get_weights()])
     folder = Path(tempfile.mkdtemp(prefix="tiny-models-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = export(network, RECIPE, folder / "files", photographs())
+    samples = pictures(RECIPE.signature, photographs())
+    made = export(network, RECIPE, RECIPE.signature, folder / "files", samples)
     float_model = folder / "float.keras"
     network.save(float_model)
     return Exported(folder / "files", made, network, float_model)

@@ -89,10 +89,10 @@ def test_pruned_zeros_reach_every_file(undisturbed: Path) -> None:
 
 def test_tables_are_what_the_checkpoint_holds(undisturbed: Path) -> None:
     """A network that is restored has the values that files hold exactly, also with the input scale folded in."""
-    from export_pipeline.compress import finish
+    from export_pipeline.compress.fold import fold_input_scale
     from export_pipeline.train import Checkpoint, restored
 
-    model = finish(restored(Checkpoint.open(undisturbed / "checkpoint.safetensors")))
+    model = fold_input_scale(restored(Checkpoint.open(undisturbed / "checkpoint.safetensors")))
     for layer in model.layers:
         if layer.name.endswith("_conv") and layer.name != "out_conv":
             kernel = layer.kernel.numpy()

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .features import Feature
+    from ..records.signature import Port
     from .inspection import WeightInfo, describe, weights
     from .listings import Listing, listing
     from .patch import install
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CoreMLModel",
-    "Feature",
     "Listing",
     "Overflow",
+    "Port",
     "StressReport",
     "WeightInfo",
     "describe",
@@ -31,9 +31,9 @@ __all__ = [
 
 _HOMES = {
     "CoreMLModel": "session",
-    "Feature": "features",
     "Listing": "listings",
     "Overflow": "stress",
+    "Port": "features",
     "StressReport": "stress",
     "WeightInfo": "inspection",
     "describe": "inspection",

@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from ..errors import EmulatorError
+from ..records.signature import Color, Port
 from .network_io import array_dtype
 from .program import Source, program_function
 
 # FeatureTypes.proto, ImageFeatureType.ColorSpace
-_COLORS = {10: "GRAYSCALE", 20: "RGB", 30: "BGR", 40: "GRAYSCALE_FLOAT16"}
+_COLORS: dict[int, Color] = {10: "GRAYSCALE", 20: "RGB", 30: "BGR", 40: "GRAYSCALE_FLOAT16"}
 
 
-@dataclass(frozen=True)
-class Feature:
-    """One input or output.
-
-    ``shape`` is ``(1, C, H, W)`` for an image, and as declared for a tensor. ``sizes`` are further shapes that an
-    input may have, ``bounds`` the smallest and largest size of each dimension (largest -1: no limit). ``default`` is
-    what fills an ``optional`` tensor that is left out; without one it must be given.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    dtype: str
-    color: str | None = None
-    optional: bool = False
-    sizes: tuple[tuple[int, ...], ...] = field(default=(), compare=False)
-    bounds: tuple[tuple[int, int], ...] = field(default=(), compare=False)
-    default: float | None = field(default=None, compare=False)
-
-    def accepts(self, shape: tuple[int, ...]) -> bool:
-        """Whether an input of *shape* may be given."""
-        if shape == self.shape or shape in self.sizes:
-            return True
-        # Without bounds nothing else fits, a scalar neither: it has as many dimensions as there are bounds, none.
-        if not self.bounds or len(shape) != len(self.bounds):
-            return False
-        return all(
-            low <= size and (high < 0 or size <= high) for size, (low, high) in zip(shape, self.bounds, strict=True)
-        )
-
-    def allowed(self) -> str:
-        """The shapes that may be given, in words."""
-        shapes = [_times(shape) for shape in dict.fromkeys((self.shape, *self.sizes))]
-        if self.bounds:
-            shapes.append("within " + " x ".join(f"{a}..{b if b >= 0 else 'any'}" for a, b in self.bounds))
-        return " or ".join(shapes)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(str(size) for size in shape) or "scalar"
-
-
-def features(source: Source) -> tuple[list[Feature], list[Feature]]:
+def features(source: Source) -> tuple[list[Port], list[Port]]:
     """The inputs and outputs of a model. Raises EmulatorError for a type that the emulator does not pass on."""
     chosen = _interface(source)
     inputs, outputs = chosen.input, chosen.output
@@ -68,19 +24,21 @@ def features(source: Source) -> tuple[list[Feature], list[Feature]]:
     if source.format == "neuralNetwork":
         # A neural network begins with zeros where nothing is said, as its recurrent layers do.
         found = [
-            replace(f, default=0.0) if f.optional and f.default is None and f.kind == "tensor" else f for f in found
+            f.model_copy(update={"default": 0.0}) if f.optional and f.default is None and f.kind == "tensor" else f
+            for f in found
         ]
     return found, [_feature(f, None) for f in outputs]
 
 
-def states(source: Source) -> list[Feature]:
+def states(source: Source) -> list[Port]:
     """What a stateful model remembers, as tensors. Raises EmulatorError for one of a kind that cannot remember."""
     found = []
     for proto in getattr(_interface(source), "state", ()):
         if source.format != "mlProgram":
             raise EmulatorError(f"{source.label} declares the state {proto.name!r}, which only an ML program can have")
         array = proto.type.stateType.arrayType
-        found.append(Feature(proto.name, "tensor", tuple(int(n) for n in array.shape), str(array_dtype(array))))
+        shape = tuple(int(n) for n in array.shape)
+        found.append(Port(name=proto.name, shape=shape, dtype=str(array_dtype(array))))
     return found
 
 
@@ -93,7 +51,7 @@ def _interface(source: Source) -> Any:
     return next((f for f in description.functions if f.name == name), description.functions[0])
 
 
-def _feature(proto: Any, declared: tuple[int, ...] | None) -> Feature:
+def _feature(proto: Any, declared: tuple[int, ...] | None) -> Port:
     kind = proto.type.WhichOneof("Type")
     optional = bool(proto.type.isOptional)
     if kind == "imageType":
@@ -102,11 +60,11 @@ def _feature(proto: Any, declared: tuple[int, ...] | None) -> Feature:
         return _array(proto.name, proto.type.multiArrayType, optional, declared)
     simple = {"int64Type": "int64", "doubleType": "float64", "stringType": "string", "dictionaryType": "dictionary"}
     if kind in simple:
-        return Feature(proto.name, "value", (), simple[kind], None, optional)
+        return Port(name=proto.name, kind="value", dtype=simple[kind], optional=optional)
     raise EmulatorError(f"{proto.name!r} is of type {kind!r}; the emulator passes images, arrays, numbers and labels")
 
 
-def _image(name: str, image: Any, optional: bool) -> Feature:
+def _image(name: str, image: Any, optional: bool) -> Port:
     color = _COLORS.get(int(image.colorSpace))
     if color is None:
         raise EmulatorError(f"image {name!r} has an unknown color space; allowed: {', '.join(_COLORS.values())}")
@@ -120,10 +78,23 @@ def _image(name: str, image: Any, optional: bool) -> Feature:
     elif flexibility == "imageSizeRange":
         ranges = (image.imageSizeRange.heightRange, image.imageSizeRange.widthRange)
         bounds = ((1, 1), (channels, channels), *((int(r.lowerBound), int(r.upperBound)) for r in ranges))
-    return Feature(name, "image", size, "uint8", color, optional, sizes, bounds)
+    whole = color != "GRAYSCALE_FLOAT16"  # eight bits, which mean 0..255
+    return Port(
+        name=name,
+        kind="image",
+        shape=size,
+        dtype="uint8",
+        layout="NCHW",
+        color=color,
+        low=0.0 if whole else None,
+        high=255.0 if whole else None,
+        optional=optional,
+        sizes=sizes,
+        bounds=bounds,
+    )
 
 
-def _array(name: str, array: Any, optional: bool, declared: tuple[int, ...] | None) -> Feature:
+def _array(name: str, array: Any, optional: bool, declared: tuple[int, ...] | None) -> Port:
     shape = tuple(int(size) for size in array.shape)
     sizes: tuple[tuple[int, ...], ...] = ()
     bounds: tuple[tuple[int, int], ...] = ()
@@ -138,7 +109,8 @@ def _array(name: str, array: Any, optional: bool, declared: tuple[int, ...] | No
         shape = declared
     given = array.WhichOneof("defaultOptionalValue")
     default = float(getattr(array, given)) if given else None
-    return Feature(name, "tensor", shape, str(array_dtype(array)), None, optional, sizes, bounds, default)
+    dtype = str(array_dtype(array))
+    return Port(name=name, shape=shape, dtype=dtype, optional=optional, sizes=sizes, bounds=bounds, default=default)
 
 
 def _proto_shape(value_type: Any) -> tuple[int, ...]:
@@ -157,8 +129,3 @@ def metadata(source: Source) -> dict[str, str]:
     }
     found = {key: str(value) for key, value in named.items() if value}
     return {**found, **{str(key): str(value) for key, value in sorted(meta.userDefined.items())}}
-
-
-def numpy_dtype(feature: Feature) -> np.dtype[Any]:
-    """The type of the raw array behind a feature: float32 for images."""
-    return np.dtype(np.float32 if feature.kind == "image" else feature.dtype)

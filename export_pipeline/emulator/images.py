@@ -14,13 +14,13 @@ from ..errors import EmulatorError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from .features import Feature
+    from ..records.signature import Port
 
 
 _MODES = {"RGB": "RGB", "BGR": "RGB", "GRAYSCALE": "L", "GRAYSCALE_FLOAT16": "F"}
 
 
-def to_array(image: Any, feature: Feature) -> np.ndarray:
+def to_array(image: Any, feature: Port) -> np.ndarray:
     """A Pillow image as float32 ``[1, C, H, W]``, channels in the order that the model declares.
 
     Eight-bit images are 0..255; the pixels of a ``GRAYSCALE_FLOAT16`` image are rounded to half precision. Raises
@@ -47,7 +47,7 @@ def to_array(image: Any, feature: Feature) -> np.ndarray:
     return np.ascontiguousarray(planes[::-1] if feature.color == "BGR" else planes)[None]
 
 
-def to_image(array: np.ndarray, feature: Feature) -> Image:
+def to_image(array: np.ndarray, feature: Port) -> Image:
     """The tensor ``[1, C, H, W]`` of an image output as a Pillow image of mode RGB, L or F.
 
     Raises EmulatorError if the tensor is no such image: if it holds NaN, several images, or other channels.
@@ -56,7 +56,7 @@ def to_image(array: np.ndarray, feature: Feature) -> Image:
 
     if np.isnan(array).any():
         raise EmulatorError(f"output {feature.name!r} is not an image: it holds NaN")
-    channels = feature.shape[1]
+    channels = feature.closed_shape[1]
     if array.ndim < 3 or array.shape[-3] != channels or array.size != np.prod(array.shape[-3:]):
         raise EmulatorError(
             f"output {feature.name!r} is not an image of {channels} channels: its shape is {array.shape}"

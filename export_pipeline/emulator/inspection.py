@@ -90,7 +90,7 @@ def _work(source: Source, options: Options) -> dict[str, Any]:
 
 def _feature(feature: Any) -> dict[str, Any]:
     kept = {"name", "kind", "shape", "dtype", "color", "optional"}
-    return {key: list(v) if key == "shape" else v for key, v in asdict(feature).items() if key in kept}
+    return {key: list(v) if key == "shape" else v for key, v in feature.model_dump(include=kept).items()}
 
 
 def _operations(source: Source, options: Options) -> tuple[Counter[str], Counter[str]]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..base.casting import misfit
 from ..errors import EmulatorError
-from .features import Feature, features, metadata, numpy_dtype, states
+from ..records.signature import Port
+from .features import features, metadata, states
 from .graph import Graph, Options
 from .guard import guarded
 from .images import to_array, to_image
@@ -74,13 +75,13 @@ class CoreMLModel:
                 raise EmulatorError(f"{name}={limit!r} is not possible; allowed: a whole number, 1 or more")
         self._source = source
         self._options = Options(compute == AS_WRITTEN, threads, memory_limit, loop_limit, source.label)
-        self.inputs: list[Feature]
-        self.outputs: list[Feature]
+        self.inputs: list[Port]
+        self.outputs: list[Port]
         with guarded(source.label):
             self.inputs, self.outputs = features(source)
-            self.states: list[Feature] = states(source)
+            self.states: list[Port] = states(source)
         for feature in (*self.inputs, *self.outputs, *self.states):
-            self._options.room(feature.shape, 1)
+            self._options.room(feature.closed_shape, 1)
         self.metadata: dict[str, str] = metadata(source)
         self.spec_version = int(source.spec.specificationVersion)
         self._plans: dict[tuple[tuple[int, ...], ...], Plan] = {}
@@ -88,8 +89,8 @@ class CoreMLModel:
         if source.format == "pipeline":
             self._stages = [self._stage(stage) for stage in source.stages]
             return
-        graph = self._lower(tuple(feature.shape for feature in self.inputs))
-        self._plans[tuple(feature.shape for feature in self.inputs)] = Plan(graph)
+        graph = self._lower(tuple(feature.closed_shape for feature in self.inputs))
+        self._plans[tuple(feature.closed_shape for feature in self.inputs)] = Plan(graph)
         self._graph = graph
 
     def _stage(self, source: Source) -> CoreMLModel:
@@ -117,8 +118,8 @@ class CoreMLModel:
     def make_state(self) -> dict[str, np.ndarray]:
         """What a stateful model remembers between runs, zeros at first; each run changes it in place."""
         for feature in self.states:
-            self._options.room(feature.shape)
-        return {f.name: np.zeros(f.shape, f.dtype) for f in self.states}
+            self._options.room(feature.closed_shape)
+        return {f.name: np.zeros(f.closed_shape, f.dtype) for f in self.states}
 
     def predict(self, data: Mapping[str, Any], state: dict[str, np.ndarray] | None = None) -> dict[str, Any]:
         """Run the model as ``coremltools.models.MLModel.predict`` does.
@@ -205,8 +206,8 @@ class CoreMLModel:
         taken = [feature for feature in self.inputs if feature.name in inputs or not self._stages]
         return {feature.name: self._array(feature, inputs) for feature in taken}
 
-    def _array(self, feature: Feature, inputs: Mapping[str, Any]) -> np.ndarray:
-        dtype = numpy_dtype(feature)
+    def _array(self, feature: Port, inputs: Mapping[str, Any]) -> np.ndarray:
+        dtype = np.dtype(feature.array_dtype)
         if feature.name not in inputs:
             return self._default(feature, dtype)
         given = inputs[feature.name]
@@ -224,14 +225,14 @@ class CoreMLModel:
             raise EmulatorError(f"input {feature.name!r} has shape {array.shape}; allowed: {feature.allowed()}")
         return array
 
-    def _default(self, feature: Feature, dtype: np.dtype[Any]) -> np.ndarray:
+    def _default(self, feature: Port, dtype: np.dtype[Any]) -> np.ndarray:
         if feature.default is None:
             raise EmulatorError(
                 f"input {feature.name!r} is optional, but the model has no default value for it: pass it"
             )
-        self._options.room(feature.shape, dtype.itemsize)
+        self._options.room(feature.closed_shape, dtype.itemsize)
         with guarded(f"the default value of input {feature.name!r}", f"is no {dtype}"):
-            return np.full(feature.shape, feature.default, dtype)
+            return np.full(feature.closed_shape, feature.default, dtype)
 
     def _lower(self, shapes: Iterable[tuple[int, ...]], graph: Graph | None = None) -> Graph:
         named = {feature.name: shape for feature, shape in zip(self.inputs, shapes, strict=True)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,28 @@ from export_pipeline.base.images import fit
 from export_pipeline.errors import ExportError, near
 from export_pipeline.export import guard, state
 from export_pipeline.export.quiet import converter
-from export_pipeline.formats import static
-from export_pipeline.formats.coreml import forms
-from export_pipeline.formats.facts import Facts
+from export_pipeline.formats import Conversion, WrittenFormat, format_of, static
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.records.signature import ImageSignature
-from export_pipeline.targets import SCHEMES, Scheme, file_name
+from export_pipeline.records.signature import Signature
+from export_pipeline.targets import TARGETS, Target
 
-__all__ = ["SCHEMES", "Scheme", "export", "file_name"]
+__all__ = ["Sample", "export", "pictures"]
+
+Sample = Mapping[str, np.ndarray]
+
+
+def pictures(signature: Signature, photographs: Sequence[np.ndarray]) -> list[Sample]:
+    """A sample of each photograph ``(H, W, 3)`` uint8, for a network that takes nothing else."""
+    return [{port.name: photograph for port in signature.pictures} for photograph in photographs]
 
 
 def export(
     model: Any,
     recipe: Recipe,
+    signature: Signature,
     folder: Path,
-    calibration: Sequence[np.ndarray],
+    samples: Sequence[Sample] = (),
     checkpoint_sha256: str = "",
     progress: Callable[[str], None] | None = None,
     resume: bool = False,
@@ -36,10 +42,12 @@ def export(
     """Write a file for each target of *recipe*, read it back and check that it is what was asked for.
 
     Args:
-        model: Keras network for RGB images of any size, or of the recipe's, values 0..255.
-        recipe: gives targets, name, image size and tensor names.
+        model: Keras network for pictures of any size, or of the signature's.
+        recipe: gives targets and name.
+        signature: what the network takes and gives, in its order; the files get its names and sizes.
         folder: where the files go; made if missing. Each appears there whole, under its final name.
-        calibration: photographs ``(H, W, 3)`` uint8 of any size, for targets with 8-bit activations.
+        samples: an array for each input by its name, for targets with 8-bit activations: a picture is
+            ``(H, W, 3)`` uint8 of any size and is fitted, a tensor is as the network takes it.
         checkpoint_sha256: what the network was loaded from, for the record and the version in the files.
         progress: called with a line of text before and after each file.
         resume: keep files that are already there, whole, and made from the same network and settings.
@@ -52,80 +60,71 @@ def export(
         OutputError: *folder* cannot be written, or the disk is full.
     """
     say = progress or (lambda line: None)
-    signature = recipe.signature
-    targets = recipe.export.targets
-    _check(targets, calibration)
-    photographs = [fit(image, signature.height, signature.width) for image in calibration]
+    targets = [_known(name) for name in recipe.export.targets]
+    _check(targets, signature, samples)
+    fitted = [_fitted(sample, signature) for sample in samples]
     fixed = static.at_size(model, signature)
     done = []
     for target in targets:
-        identity = {
-            "target": target,
-            "recipe": recipe.name,
-            "checkpoint": checkpoint_sha256,
-            "signature": signature.model_dump(),
-        }
-        used = photographs if SCHEMES[target].calibrated else []
-        key = state.made_from(fixed, used, identity)
-        found = state.finished(folder, target, key) if resume else None
+        used = fitted if target.calibrated else []
+        conversion = Conversion(fixed, signature, target, used, version=checkpoint_sha256[:12])
+        key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
+        found = state.finished(folder, target.name, key) if resume else None
         if found is None:
-            say(f"{target}: converting")
-            path = folder / file_name(recipe.name, target)
-            found = _export_one(fixed, signature, target, path, used, checkpoint_sha256)
+            say(f"{target.name}: converting")
+            found = _export_one(conversion, folder / target.file_name(recipe.name), checkpoint_sha256)
             state.record(folder, found, key)
-        say(f"{target}: {found.file}, {size(folder / found.file):,} bytes")
+        say(f"{target.name}: {found.file}, {size(folder / found.file):,} bytes")
         done.append(found)
     return tuple(done)
 
 
-def _export_one(
-    model: Any, signature: ImageSignature, target: str, path: Path, photographs: list[np.ndarray], checkpoint: str
-) -> ExportedModel:
-    scheme, kernels = SCHEMES[target], static.kernels(model)
-    if scheme.exact:
-        forms.check(target, scheme, kernels)
+def _export_one(conversion: Conversion, path: Path, checkpoint: str) -> ExportedModel:
+    target, form = conversion.target, _format(path)
     remove_parts_of(path)
     with written_aside(path) as aside:
-        with converter(target):
-            notes, facts = _write_and_read(model, signature, scheme, aside, photographs, checkpoint)
-        guard.check(target, facts, scheme, signature, kernels)
+        with converter(target.name):
+            notes = form.write(conversion, aside)
+            interface, kernels = form.interface(aside), form.kernels(aside)
+        signature = guard.check_interface(target, interface, form.signature(conversion.signature, target))
+        guard.check_kernels(target, kernels, form.stored(target, static.kernels(conversion.model)))
     return ExportedModel(
-        target=target,
+        target=target.name,
         file=path.name,
         signature=signature,
         sha256=state.hashes(path.parent, path.name),
         checkpoint_sha256=checkpoint,
-        notes=(scheme.reason, *notes, *([forms.note(scheme, kernels)] if scheme.exact else [])),
+        notes=(target.reason, *notes),
     )
 
 
-def _write_and_read(
-    model: Any, signature: ImageSignature, scheme: Scheme, path: Path, photographs: list[np.ndarray], checkpoint: str
-) -> tuple[tuple[str, ...], Facts]:
-    """Write one file with its format's converter, and say what is to be noted and what lies in the file."""
-    if scheme.format == "tflite":
-        from export_pipeline.formats.tflite import write as tflite
-
-        return tflite.write(model, signature, scheme, photographs, path), tflite.facts(path)
-    if scheme.format == "onnx":
-        from export_pipeline.formats.onnx import write as onnx
-
-        onnx.write(model, signature, path)
-        return (), onnx.facts(path)
-    from export_pipeline.formats.coreml import file as coreml_file
-    from export_pipeline.formats.coreml import write as coreml
-
-    write = coreml.write_package if scheme.format == "mlpackage" else coreml.write_network
-    write(model, signature, scheme, checkpoint[:12], path)
-    return (), coreml_file.facts(path)
+def _format(path: Path) -> WrittenFormat:
+    found = format_of(path)
+    if not isinstance(found, WrittenFormat):
+        raise ExportError(f"nothing is exported to {path.suffix} files; give the target another format.")
+    return found
 
 
-def _check(targets: Sequence[str], calibration: Sequence[np.ndarray]) -> None:
+def _known(name: str) -> Target:
+    if name not in TARGETS:
+        raise ExportError(f"unknown target {name!r}; {near(name, TARGETS)}")
+    return TARGETS[name]
+
+
+def _fitted(sample: Sample, signature: Signature) -> Sample:
+    """*sample* with pictures of the signature's size."""
+    sizes = {port.name: port.closed_shape[1:3] for port in signature.pictures}
+    return {name: fit(array, *sizes[name]) if name in sizes else array for name, array in sample.items()}
+
+
+def _check(targets: Sequence[Target], signature: Signature, samples: Sequence[Sample]) -> None:
     for target in targets:
-        if target not in SCHEMES:
-            raise ExportError(f"unknown target {target!r}; {near(target, SCHEMES)}")
-        if SCHEMES[target].calibrated and not len(calibration):
-            raise ExportError(f"{target} needs photographs to calibrate on; none was given. Name a folder of them.")
-    for image in calibration:
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ExportError(f"a calibration image is {image.dtype} {image.shape}; (H, W, 3) uint8 is needed.")
+        if target.calibrated and not len(samples):
+            raise ExportError(f"{target.name} needs photographs or other samples to calibrate on; none was given.")
+    for sample in samples:
+        if missing := [port.name for port in signature.inputs if port.name not in sample]:
+            raise ExportError(f"a calibration sample has no array for the input {missing[0]!r}; give one for each.")
+        for port in signature.pictures:
+            image = sample[port.name]
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise ExportError(f"a calibration image is {image.dtype} {image.shape}; (H, W, 3) uint8 is needed.")

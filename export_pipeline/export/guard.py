@@ -8,55 +8,76 @@ from collections.abc import Sequence
 import numpy as np
 
 from export_pipeline.errors import ExportError
-from export_pipeline.formats.coreml.forms import Form, form_of, halves
-from export_pipeline.formats.facts import Door, Facts
-from export_pipeline.records.signature import ImageSignature
-from export_pipeline.targets import Scheme
+from export_pipeline.formats import Interface, Kernel
+from export_pipeline.records.signature import Port, Signature
+from export_pipeline.targets import Target
+
+# What calibration decides of a tensor with whole numbers.
+_CALIBRATED = ("scale", "zero_point", "low", "high")
 
 
-def check(target: str, facts: Facts, scheme: Scheme, signature: ImageSignature, kernels: Sequence[np.ndarray]) -> None:
-    """Compare what *target*'s file holds with what was asked for.
+def check_interface(target: Target, interface: Interface, wanted: Signature) -> Signature:
+    """Compare what a file says that it takes and gives with what it does, and both with what was asked for.
 
     Args:
-        facts: what was read back.
-        scheme: what the target means.
-        signature: names, shapes and range that the file must have.
-        kernels: convolution kernels ``(height, width, in, out)`` of the network that was exported.
+        interface: what was read back.
+        wanted: the ports that the file must have; the range of a calibrated tensor is the file's.
+
+    Returns:
+        The file's signature.
 
     Raises:
         ExportError: a difference, named.
     """
-    if facts.signature != signature:
-        raise ExportError(f"{target}: the file's metadata hold {facts.signature}, not the signature {signature}.")
-    shape = signature.shape("NCHW" if scheme.interface == "image" else "NHWC")
-    for kind, doors, name in (
-        ("input", facts.inputs, signature.input_name),
-        ("output", facts.outputs, signature.output_name),
-    ):
-        wanted = Door(name, shape, scheme.interface, signature.low, signature.high)
-        if doors != (wanted,):
-            raise ExportError(f"{target}: the file's {kind} is {_listed(doors)}; it must be {wanted}.")
-    held, sizes = [kernel.size for kernel in facts.kernels], [kernel.size for kernel in kernels]
+    written = Signature.from_metadata(interface.metadata)
+    if written is None:
+        raise ExportError(f"{target.name}: the file's metadata hold no signature.")
+    for side in ("inputs", "outputs"):
+        asked, told, found = (getattr(source, side) for source in (wanted, written, interface))
+        if told != _filled(asked, told):
+            raise ExportError(
+                f"{target.name}: the file's metadata hold the {side} {_listed(told)}, not {_listed(asked)}."
+            )
+        if found != told:
+            raise ExportError(f"{target.name}: the file's {side} are {_listed(found)}; they must be {_listed(told)}.")
+    return written
+
+
+def check_kernels(target: Target, found: Sequence[Kernel], wanted: Sequence[Kernel]) -> None:
+    """Compare every convolution's kernel in a file with what was asked for; their order is not known.
+
+    Raises:
+        ExportError: a difference, named.
+    """
+    held, sizes = [kernel.size for kernel in found], [kernel.size for kernel in wanted]
     if Counter(held) != Counter(sizes):
         raise ExportError(
-            f"{target}: the file has {len(held)} convolutions with {sum(held)} weights; "
+            f"{target.name}: the file has {len(held)} convolutions with {sum(held)} weights; "
             f"the network has {len(sizes)} with {sum(sizes)}."
         )
-    if scheme.exact:
-        _check_forms(target, facts, [(form_of(half, scheme), half) for half in map(halves, kernels)])
-    elif wrong := [kernel for kernel in facts.kernels if kernel.storage != scheme.weights]:
-        raise _not_as_asked(target, f"{len(wrong)} of {len(held)} convolutions hold no {scheme.weights} weights")
-
-
-def _check_forms(target: str, facts: Facts, wanted: Sequence[tuple[Form, np.ndarray]]) -> None:
-    """Every kernel of the network must be in the file, in its form, with its very values; their order is not known."""
-    held = Counter((kernel.storage, kernel.bits) for kernel in facts.kernels)
-    if held != Counter((form.storage, form.bits) for form, _ in wanted):
-        raise _not_as_asked(target, f"kernels are stored as {_counted(held)}")
-    left = Counter(_key(kernel.storage, kernel.bits, kernel.values) for kernel in facts.kernels)
-    left.subtract(Counter(_key(form.storage, form.bits, values) for form, values in wanted))
+    stored, asked = (Counter((kernel.storage, kernel.bits) for kernel in side) for side in (found, wanted))
+    if stored != asked:
+        raise _not_as_asked(target, f"kernels are stored as {_counted(stored)} and must be {_counted(asked)}")
+    if all(kernel.values is None for kernel in wanted):
+        return
+    left = Counter(_key(kernel.storage, kernel.bits, kernel.values) for kernel in found)
+    left.subtract(Counter(_key(kernel.storage, kernel.bits, kernel.values) for kernel in wanted))
     if wrong := sum(count for count in left.values() if count > 0):
         raise _not_as_asked(target, f"{wrong} of {len(wanted)} kernels have other values than the network's")
+
+
+def _filled(asked: Sequence[Port], told: Sequence[Port]) -> tuple[Port, ...]:
+    """The ports *asked* for, with what the file tells of those that calibration decides."""
+    if len(asked) != len(told):
+        return tuple(asked)
+    return tuple(
+        port.model_copy(update={name: getattr(own, name) for name in _CALIBRATED}) if _is_calibrated(port) else port
+        for port, own in zip(asked, told, strict=True)
+    )
+
+
+def _is_calibrated(port: Port) -> bool:
+    return port.color is None and port.dtype in ("uint8", "int8")
 
 
 def _key(storage: str, bits: int, values: np.ndarray | None) -> tuple[str, int, tuple[int, ...], bytes]:
@@ -69,12 +90,12 @@ def _counted(held: Counter[tuple[str, int]]) -> str:
     return ", ".join(f"{count} {storage} of {bits} bits" for (storage, bits), count in sorted(held.items()))
 
 
-def _not_as_asked(target: str, what: str) -> ExportError:
+def _not_as_asked(target: Target, what: str) -> ExportError:
     return ExportError(
-        f"{target}: {what}, though the converter reported success. "
+        f"{target.name}: {what}, though the converter reported success. "
         "Nothing was written; check the versions of the converters."
     )
 
 
-def _listed(doors: tuple[Door, ...]) -> str:
-    return ", ".join(str(door) for door in doors) or "none"
+def _listed(ports: Sequence[Port]) -> str:
+    return ", ".join(repr(port.model_dump(exclude_defaults=True)) for port in ports) or "none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from export_pipeline import __version__
 from export_pipeline.base import files
+from export_pipeline.formats import Conversion
 from export_pipeline.records.exported import ExportedModel
 
 FOLDER = ".state"
 _LIBRARIES = ("coremltools", "numpy", "onnx", "tensorflow", "tf2onnx", "tf_keras")
 _CODE = (".py", ".weights")
 # Our own code that decides what a file holds, beside the version: a checkout changes without a new one.
-SOURCES = (Path(__file__).parent, Path(__file__).parents[2] / "models")
+_PACKAGE = Path(__file__).parents[1]
+SOURCES = (
+    _PACKAGE / "export",
+    _PACKAGE / "formats",
+    _PACKAGE / "records",
+    _PACKAGE / "targets.py",
+    _PACKAGE.parent / "models",
+)
 
 
 class _State(BaseModel):
@@ -30,12 +38,14 @@ class _State(BaseModel):
     exported: ExportedModel
 
 
-def made_from(model: Any, photographs: Sequence[np.ndarray], identity: dict[str, Any]) -> str:
-    """SHA-256 over all that decides what a file holds: weights, layers, photographs, settings, converters, our code."""
+def made_from(conversion: Conversion, identity: dict[str, Any]) -> str:
+    """SHA-256 over all that decides what a file holds: weights, layers, samples, settings, converters, our code."""
     digest = hashlib.sha256()
-    about = [identity, code(*SOURCES), model.get_config()]
+    settings = [identity, asdict(conversion.target), conversion.signature.model_dump(), conversion.version]
+    about = [settings, code(*SOURCES), conversion.model.get_config()]
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())
-    for array in [*model.get_weights(), *photographs]:
+    samples = (array for sample in conversion.samples for _, array in sorted(sample.items()))
+    for array in [*conversion.model.get_weights(), *samples]:
         digest.update(str(array.shape).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

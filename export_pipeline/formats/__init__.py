@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from export_pipeline.errors import ModelError, UsageError
-from export_pipeline.formats.runtime import Interface, Port, Runtime, resize_to
+from export_pipeline.formats.format import Conversion, Format, Kernel, WrittenFormat
+from export_pipeline.formats.interface import Interface
+from export_pipeline.formats.runtime import Runtime
+from export_pipeline.formats.values import resize_to
+from export_pipeline.records.contents import Contents
 
-SUFFIXES = (".keras", ".mlmodel", ".mlpackage", ".onnx", ".tflite")
+# The package of each format and the suffixes of its files; each is imported when a file of it is met.
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "coreml": (".mlmodel", ".mlpackage"),
+    "keras": (".keras",),
+    "onnx": (".onnx",),
+    "tflite": (".tflite",),
+}
+_PACKAGE_OF = {suffix: package for package, suffixes in PACKAGES.items() for suffix in suffixes}
+SUFFIXES = tuple(sorted(_PACKAGE_OF))
 
-CORE_ML = (".mlmodel", ".mlpackage")
+__all__ = [
+    "PACKAGES",
+    "SUFFIXES",
+    "Conversion",
+    "Format",
+    "Interface",
+    "Kernel",
+    "Runtime",
+    "WrittenFormat",
+    "check_there",
+    "contents_of",
+    "format_of",
+    "interface_of",
+    "open_model",
+    "resize_to",
+]
 
-__all__ = ["SUFFIXES", "Interface", "Port", "Runtime", "interface_of", "open_model", "resize_to", "runtime_class"]
+
+def format_of(path: Path | str) -> Format:
+    """The format of a file, which its suffix says; the file need not be there.
+
+    Raises:
+        ModelError: the suffix is unknown.
+    """
+    path = Path(path)
+    if path.suffix not in _PACKAGE_OF:
+        raise ModelError(_of_no_format(path))
+    found: Format = importlib.import_module(f"{__name__}.{_PACKAGE_OF[path.suffix]}").FORMAT
+    return found
 
 
 def open_model(
     path: Path | str, threads: int | None = None, function: str | None = None, compute: str | None = None
 ) -> Runtime:
-    """Open a model file with the runtime of its format, which the suffix says.
+    """Open a model file with the runtime of its format.
 
     Args:
         path: a file or folder with one of :data:`SUFFIXES`.
@@ -33,12 +72,13 @@ def open_model(
     path = Path(path)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be 1 or more")
-    kind = runtime_class(path)
+    kind = format_of(path)
     check_there(path)
     chosen = {name: value for name, value in (("function", function), ("compute", compute)) if value is not None}
-    if chosen and path.suffix not in CORE_ML:
-        raise UsageError(f"{next(iter(chosen))} is for Core ML files ({', '.join(CORE_ML)}); leave it out for {path}")
-    return kind(path, threads, **chosen)  # type: ignore[call-arg]
+    for name in chosen:
+        if name not in kind.options:
+            raise UsageError(f"{name} is for {', '.join(_that_take(name))} files; leave it out for {path}")
+    return kind.runtime(path, threads, **chosen)
 
 
 def interface_of(path: Path | str) -> Interface:
@@ -48,15 +88,25 @@ def interface_of(path: Path | str) -> Interface:
         ModelError: as :func:`open_model`.
         EmulatorError: a Core ML file cannot be read.
     """
-    path = Path(path)
-    runtime_class(path)  # refuses unknown suffixes
-    check_there(path)
-    if path.suffix in CORE_ML:
-        from export_pipeline.formats.coreml.runtime import interface
+    kind = format_of(path)
+    check_there(Path(path))
+    return kind.interface(Path(path))
 
-        return interface(path)
-    runtime = open_model(path)
-    return Interface(runtime.metadata, runtime.inputs, runtime.outputs)
+
+def contents_of(path: Path | str, height: int | None = None, width: int | None = None) -> Contents:
+    """Parameters, sparsity, work and operations of a model file, read back from the file itself.
+
+    Args:
+        path: a file with one of :data:`SUFFIXES`.
+        height, width: image size for the multiply-accumulates of a file that takes any size.
+
+    Raises:
+        ModelError: the file is missing, truncated, foreign or of an unknown suffix.
+        EmulatorError: a Core ML file cannot be read.
+    """
+    kind = format_of(path)
+    check_there(Path(path))
+    return kind.contents(Path(path), height, width)
 
 
 def check_there(path: Path) -> None:
@@ -67,36 +117,18 @@ def check_there(path: Path) -> None:
     """
     if not path.exists():
         raise ModelError(f"no model at {path}. Give the path of a {', '.join(SUFFIXES)} file.")
-    if path.is_dir() != (path.suffix == ".mlpackage"):
-        raise ModelError(
-            f"{path} is a {'folder' if path.is_dir() else 'file'}; an .mlpackage is a folder, others are files"
-        )
+    if path.is_dir() == (path.suffix in format_of(path).folders):
+        return
+    found, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
+    raise ModelError(f"{path} is a {found}; a model with the suffix {path.suffix} is a {wanted}")
 
 
-def runtime_class(path: Path) -> type[Runtime]:
-    """The runtime for a file's suffix; its library is not loaded yet.
-
-    Raises:
-        ModelError: the suffix is unknown.
-    """
-    from export_pipeline.formats.coreml.runtime import CoreMLRuntime
-    from export_pipeline.formats.keras.runtime import KerasRuntime
-    from export_pipeline.formats.onnx.runtime import OnnxRuntime
-    from export_pipeline.formats.tflite.runtime import LiteRTRuntime
-
-    table: dict[str, type[Runtime]] = {
-        ".keras": KerasRuntime,
-        ".mlmodel": CoreMLRuntime,
-        ".mlpackage": CoreMLRuntime,
-        ".onnx": OnnxRuntime,
-        ".tflite": LiteRTRuntime,
-    }
-    if path.suffix not in table:
-        raise ModelError(_of_no_runtime(path))
-    return table[path.suffix]
+def _that_take(option: str) -> list[str]:
+    """Suffixes of the formats that :func:`open_model` takes *option* for."""
+    return [suffix for suffix in SUFFIXES if option in format_of(f"any{suffix}").options]
 
 
-def _of_no_runtime(path: Path) -> str:
+def _of_no_format(path: Path) -> str:
     if (path / "manifest.json").is_file():
         held = sorted(file.name for file in path.iterdir() if file.suffix in SUFFIXES)
         return f"{path} is a bundle, not a model; name one of its model files: {', '.join(held) or 'it has none'}"

@@ -15,7 +15,8 @@ import numpy as np
 from export_pipeline.base.files import written_aside
 from export_pipeline.base.images import READ_SUFFIXES, WRITE_SUFFIXES, fit, load_image
 from export_pipeline.errors import OutputError, UsageError, near
-from export_pipeline.formats.runtime import Port, Runtime
+from export_pipeline.formats.runtime import Runtime
+from export_pipeline.records.signature import Port
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 MOST_LABELS = 5

@@ -2,57 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from export_pipeline.errors import ExportError
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import Port, Signature
 
 
-def at_size(model: Any, signature: ImageSignature) -> Any:
-    """A copy of *model* from ``(1, height, width, 3)`` to the same shape, with the same weights.
+def at_size(model: Any, signature: Signature) -> Any:
+    """A copy of *model* that takes and gives the shapes of *signature*, with the same weights.
 
     Layers that fit sizes to each other then know them and leave no operation behind.
 
     Raises:
-        ExportError: the network cannot take that size, or gives another one.
+        ExportError: the network has other ports, cannot take that size, or gives another one.
     """
     import tf_keras as keras
 
-    shape = signature.shape("NHWC")
-    image = keras.Input(shape[1:], batch_size=1, name=signature.input_name)
+    _check_ports(model, signature)
+    inputs = [keras.Input(p.shape[1:], batch_size=1, dtype=p.dtype, name=p.name) for p in signature.inputs]
     try:
-        copy = keras.models.clone_model(model, input_tensors=image)
+        copy = keras.models.clone_model(model, input_tensors=inputs[0] if len(inputs) == 1 else inputs)
         copy.set_weights(model.get_weights())
     except ValueError as error:
         reason = str(error).splitlines()[0]
-        raise ExportError(f"the network cannot be built for {signature.width}x{signature.height}: {reason}") from error
-    if tuple(copy.output_shape) != shape:
-        raise ExportError(
-            f"the network turns {signature.width}x{signature.height} into shape {tuple(copy.output_shape)}; "
-            f"{shape} is needed. Choose a height and width that are multiples of 4."
-        )
+        raise ExportError(f"the network cannot be built for {_sizes(signature.inputs)}: {reason}") from error
+    for tensor, port in zip(copy.outputs, signature.outputs, strict=True):
+        if tuple(tensor.shape) != port.shape:
+            raise ExportError(
+                f"the network turns {_sizes(signature.inputs)} into {port.name} of shape {tuple(tensor.shape)}; "
+                f"{port.shape} is needed. Choose a height and width that are multiples of 4."
+            )
     return copy
 
 
-def function(model: Any, signature: ImageSignature, channels_first: bool = False) -> Any:
+def _check_ports(model: Any, signature: Signature) -> None:
+    names = [port.name for port in (*signature.inputs, *signature.outputs)]
+    if len(set(names)) < len(names):
+        raise ExportError(f"ports must have different names; the signature has {', '.join(names)}.")
+    for side, ports, tensors in (
+        ("inputs", signature.inputs, model.inputs),
+        ("outputs", signature.outputs, model.outputs),
+    ):
+        if len(ports) != len(tensors):
+            raise ExportError(
+                f"the network has {len(tensors)} {side}; the signature has {len(ports)}: "
+                f"{', '.join(port.name for port in ports)}."
+            )
+
+
+def _sizes(ports: tuple[Port, ...]) -> str:
+    return ", ".join(f"{port.name} {'x'.join(map(str, port.shape[1:]))}" for port in ports)
+
+
+def function(model: Any, signature: Signature, channels_first: frozenset[str] = frozenset()) -> Any:
     """*model*, of static size, as a concrete function with the signature's names.
 
-    With *channels_first* the output is transposed to ``(1, 3, H, W)``, as an image of Core ML must be.
+    Outputs that *channels_first* names are transposed to ``(1, C, H, W)``, as an image of Core ML must be. The outputs
+    are those of :func:`by_name`, in its order.
     """
     import tensorflow as tf
 
-    spec = tf.TensorSpec(signature.shape("NHWC"), tf.float32, name=signature.input_name)
+    specs = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in signature.inputs]
 
-    @tf.function(input_signature=[spec])
-    def call(image: Any) -> Any:
-        stylized = model(image, training=False)
-        if channels_first:
-            stylized = tf.transpose(stylized, (0, 3, 1, 2))
-        return {signature.output_name: tf.identity(stylized, name=signature.output_name)}
+    @tf.function(input_signature=specs)
+    def call(*tensors: Any) -> Any:
+        outputs = tf.nest.flatten(model(tensors[0] if len(tensors) == 1 else list(tensors), training=False))
+        return {
+            port.name: tf.identity(
+                tf.transpose(output, (0, 3, 1, 2)) if port.name in channels_first else output, name=port.name
+            )
+            for port, output in zip(signature.outputs, outputs, strict=True)
+        }
 
     return call.get_concrete_function()
+
+
+def by_name(ports: tuple[Port, ...]) -> tuple[Port, ...]:
+    """*ports* in the order in which TensorFlow lists what a function gives by name."""
+    return tuple(sorted(ports, key=lambda port: port.name))
+
+
+def batch(sample: Mapping[str, np.ndarray], signature: Signature) -> list[np.ndarray]:
+    """*sample* as the network takes it: float32 with a batch of one, in the signature's order."""
+    arrays = [np.asarray(sample[port.name]).astype(port.dtype) for port in signature.inputs]
+    pairs = zip(arrays, signature.inputs, strict=True)
+    return [array if array.ndim == len(port.shape) else array[None] for array, port in pairs]
 
 
 def kernels(model: Any) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from export_pipeline.recipe.classes import CLASSES, recipe_class
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.distill import DistillRecipe, Phase
-from export_pipeline.recipe.export import DEFAULT_TARGETS, TARGETS, ExportTable, default_targets
+from export_pipeline.recipe.export import DEFAULT_TARGETS, ExportTable, default_targets
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.recorded import RecordedRecipe
@@ -21,7 +21,6 @@ __all__ = [
     "BUILTIN",
     "CLASSES",
     "DEFAULT_TARGETS",
-    "TARGETS",
     "Budget",
     "CompressTable",
     "DistillRecipe",

@@ -9,30 +9,27 @@ from pydantic import Field, WithJsonSchema, field_validator
 from export_pipeline.errors import near
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.table import Table
+from export_pipeline.targets import TARGETS, Need, Target
 
-# What fits every network.
-DEFAULT_TARGETS = (
-    "mlpackage-int8",
-    "mlpackage-fp16",
-    "mlmodel-int8",
-    "tflite-fp16",
-    "tflite-dynamic",
-    "tflite-int8",
-    "onnx-fp32",
-)
-# What holds the tables of a clustered network, and what the zeros of a pruned one.
-CLUSTERED_TARGETS = ("mlpackage-palettized", "mlmodel-palettized", "mlpackage-joint")
-PRUNED_TARGETS = ("mlpackage-sparse", "mlpackage-joint")
-TARGETS = (*DEFAULT_TARGETS, "mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse", "mlpackage-joint")
+# Which keys of a recipe make a network one that a target needs.
+NEEDS: dict[Need, str] = {"clusters": "compress.bits, plan or weight_bytes", "prunes": "compress.schedule"}
 
 # Its values are checked by the tables, in our own words; this tells editors of them.
-Target = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TARGETS)})]
+TargetName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(TARGETS)})]
 
 
 def default_targets(compress: CompressTable) -> tuple[str, ...]:
     """What a recipe makes that names no targets: what fits every network, and what carries its tables and zeros."""
-    idle = {*(() if compress.clusters else CLUSTERED_TARGETS), *(() if compress.prunes else PRUNED_TARGETS)}
-    return tuple(target for target in TARGETS if target not in idle)
+    return tuple(name for name, target in TARGETS.items() if target.default and not unmet(target, compress))
+
+
+def unmet(target: Target, compress: CompressTable) -> tuple[Need, ...]:
+    """What *target* needs of a network and *compress* does not do to it."""
+    done = {"clusters": compress.clusters, "prunes": compress.prunes}
+    return tuple(need for need in target.needs if not done[need])
+
+
+DEFAULT_TARGETS = default_targets(CompressTable())
 
 
 class ExportTable(Table):
@@ -45,7 +42,7 @@ class ExportTable(Table):
         256, ge=16, le=4096, description="width of the images, pixels", json_schema_extra={"multipleOf": 4}
     )
     # TOML has lists only.
-    targets: tuple[Target, ...] = Field(
+    targets: tuple[TargetName, ...] = Field(
         DEFAULT_TARGETS,
         strict=False,
         description="files to make; when left out, also sparse and palettized ones of a pruned and a clustered network",

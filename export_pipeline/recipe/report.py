@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from export_pipeline.recipe.export import Target, by_target
+from export_pipeline.recipe.export import TargetName, by_target
 from export_pipeline.recipe.table import LimitsTable, Table
 
 
@@ -33,7 +33,7 @@ class ReportTable(Table):
     """``[report]``: how to measure, and the budgets."""
 
     runs: int = Field(30, ge=30, le=10_000, description="timed runs of each file")
-    budgets: dict[Target, Budget] = Field(default_factory=dict, description="limits of each target's file")
+    budgets: dict[TargetName, Budget] = Field(default_factory=dict, description="limits of each target's file")
 
     @field_validator("budgets")
     @classmethod

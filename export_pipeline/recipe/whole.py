@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe.compress import CompressTable
-from export_pipeline.recipe.export import CLUSTERED_TARGETS, PRUNED_TARGETS, ExportTable, default_targets
+from export_pipeline.recipe.export import NEEDS, ExportTable, default_targets, unmet
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.report import ReportTable
@@ -19,6 +19,7 @@ from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
 from export_pipeline.recipe.wording import sentence
 from export_pipeline.records.metric import Metric
+from export_pipeline.targets import TARGETS
 
 
 class Recipe(Table):
@@ -55,15 +56,10 @@ class Recipe(Table):
             for target in named:
                 if target not in self.export.targets:
                     raise ValueError(f"{table} names {target}, which export.targets does not make")
-        for kept, needed, targets in (
-            (self.compress.clusters, "compress.bits, plan or weight_bytes", CLUSTERED_TARGETS),
-            (self.compress.prunes, "compress.schedule", PRUNED_TARGETS),
-        ):
-            idle = [target for target in self.export.targets if target in targets]
-            if idle and not kept:
-                raise ValueError(
-                    f"export.targets has {', '.join(idle)}, which needs {needed}; give it, or leave it out"
-                )
+        for need, keys in NEEDS.items():
+            idle = [name for name in self.export.targets if need in unmet(TARGETS[name], self.compress)]
+            if idle:
+                raise ValueError(f"export.targets has {', '.join(idle)}, which needs {keys}; give it, or leave it out")
         return self
 
     @model_validator(mode="after")

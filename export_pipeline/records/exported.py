@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
-from export_pipeline.records.signature import ImageSignature
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from export_pipeline.records.signature import Signature
+from export_pipeline.targets import TARGETS
 
 
 class ExportedModel(BaseModel):
     """One exported file, and what it was made from.
 
-    ``file`` is its name inside the folder it lies in; ``sha256`` has one entry for a single file, and
-    one for each file of an ``.mlpackage``, by path relative to the folder.
+    ``signature`` is the file's own. ``file`` is its name inside the folder it lies in; ``sha256`` has one entry for a
+    single file, and one for each file of an ``.mlpackage``, by path relative to the folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: str
     file: str
-    signature: ImageSignature
+    signature: Signature
     sha256: dict[str, str]
     checkpoint_sha256: str
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_target(cls, data: Any) -> Any:
+        return with_types(data)
+
+
+def with_types(data: Any) -> Any:
+    """*data* of a record with a ``target`` and a ``signature``, for its validator before its own.
+
+    In older records no signature has a type, and all say ``{"height", "width", ..}``; an array gets its target's type.
+    """
+    if not isinstance(data, dict) or not isinstance(data.get("signature"), dict) or data.get("target") not in TARGETS:
+        return data
+    interface, signature = TARGETS[data["target"]].interface, data["signature"]
+    if interface == "image" or "height" not in signature or "dtype" in signature:
+        return data
+    return {**data, "signature": {**signature, "dtype": interface, "layout": "NHWC"}}

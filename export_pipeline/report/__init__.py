@@ -12,7 +12,7 @@ from pathlib import Path
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
-from export_pipeline.formats.contents import contents_of
+from export_pipeline.formats import contents_of
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents

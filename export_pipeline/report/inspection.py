@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from export_pipeline import coding
 from export_pipeline.base.size import size_of
-from export_pipeline.formats import CORE_ML, Port, interface_of
-from export_pipeline.formats.contents import contents_of
-from export_pipeline.report.model import ContainerInspection, Format, Inspection, PortRecord, StoredTensor
+from export_pipeline.formats import contents_of, format_of, interface_of
+from export_pipeline.report.model import ContainerInspection, Inspection, StoredTensor
 
 
 def inspect(path: Path | str) -> Inspection | ContainerInspection:
@@ -62,31 +60,15 @@ def inspect_model(path: Path) -> Inspection:
         ModelError: the file is missing, truncated, foreign or of an unknown suffix.
         EmulatorError: a Core ML file cannot be read, or its program uses operations that are not known.
     """
-    from export_pipeline.emulator import listing
-
     interface = interface_of(path)
     return Inspection(
         file=path.name,
-        format=cast(Format, path.suffix.removeprefix(".")),
+        format=path.suffix.removeprefix("."),
         signature=interface.signature,
         metadata=interface.metadata,
-        inputs=tuple(_port(port) for port in interface.inputs),
-        outputs=tuple(_port(port) for port in interface.outputs),
+        inputs=interface.inputs,
+        outputs=interface.outputs,
         size=size_of(path),
         contents=contents_of(path),
-        program=listing(path) if path.suffix in CORE_ML else None,
-    )
-
-
-def _port(port: Port) -> PortRecord:
-    return PortRecord.model_validate(
-        {
-            "name": port.name,
-            "kind": port.kind,
-            "shape": port.shape,
-            "dtype": port.dtype,
-            "scale": port.scale,
-            "zero_point": port.zero_point,
-            "optional": port.optional,
-        }
+        program=format_of(path).listing(path),
     )

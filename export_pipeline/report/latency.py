@@ -10,7 +10,7 @@ import numpy as np
 
 from export_pipeline.base.cores import cores
 from export_pipeline.errors import ModelError, UsageError
-from export_pipeline.formats import check_there, runtime_class
+from export_pipeline.formats import check_there, format_of
 from export_pipeline.report.machine import processor
 from export_pipeline.report.model import LatencyResult
 from export_pipeline.report.worker import ask
@@ -46,7 +46,7 @@ def benchmark(
         UsageError: an argument is out of range.
     """
     for path in paths:
-        runtime_class(Path(path))
+        format_of(path)
         check_there(Path(path))
     rows, errors = measure(paths, runs, threads, size)
     if errors:

@@ -6,19 +6,18 @@ A :class:`Report` has two halves. The :class:`Record` is the same whenever it is
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from export_pipeline.base.size import Size
 from export_pipeline.emulator.listings.nouns import Listing
 from export_pipeline.recipe import RecordedRecipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents, Noun
+from export_pipeline.records.exported import with_types
 from export_pipeline.records.parity import ParityResult, Status
-from export_pipeline.records.signature import ImageSignature
-
-Format = Literal["keras", "mlmodel", "mlpackage", "onnx", "tflite"]
+from export_pipeline.records.signature import Port, Signature
 
 
 class FileRecord(Noun):
@@ -26,11 +25,16 @@ class FileRecord(Noun):
 
     target: str
     file: str
-    format: Format
-    signature: ImageSignature
+    format: str = Field(description="suffix of the file without the dot")
+    signature: Signature
     size: Size
     contents: Contents
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_target(cls, data: Any) -> Any:
+        return with_types(data)
 
 
 class BudgetResult(Noun):
@@ -133,27 +137,15 @@ class Report(Noun):
         return (*self.record.budgets, *self.benchmark.budgets)
 
 
-class PortRecord(Noun):
-    """One input or output of a model file; ``None`` in the shape is a size that is open."""
-
-    name: str
-    kind: Literal["image", "tensor", "value"]
-    shape: tuple[int | None, ...]
-    dtype: str
-    scale: float = 1.0
-    zero_point: int = 0
-    optional: bool = False
-
-
 class Inspection(Noun):
     """What a model file of any format tells about itself."""
 
     file: str
-    format: Format
-    signature: ImageSignature | None
+    format: str = Field(description="suffix of the file without the dot")
+    signature: Signature | None
     metadata: dict[str, str]
-    inputs: tuple[PortRecord, ...]
-    outputs: tuple[PortRecord, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
     size: Size
     contents: Contents
     program: Listing | None = Field(default=None, description="of a Core ML file, operation by operation")

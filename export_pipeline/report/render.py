@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export_pipeline.base.printable import printable
-from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, PortRecord, Report
+from export_pipeline.records.signature import Port
+from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, Report
 from export_pipeline.report.program_text import program_text
 from export_pipeline.report.rows import (
     SKIPPED,
@@ -135,7 +136,7 @@ def _model(seen: Inspection, head: str, brief: bool) -> str:
     return "\n\n".join(parts)
 
 
-def _port(port: PortRecord) -> str:
+def _port(port: Port) -> str:
     shape = "x".join("any" if length is None else str(length) for length in port.shape)
     dtype = "" if port.kind == "image" else port.dtype
     return " ".join(filter(None, [port.kind, shape, dtype, "optional" if port.optional else ""]))

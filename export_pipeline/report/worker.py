@@ -87,11 +87,11 @@ def image_size(runtime: Runtime, job: dict[str, Any]) -> tuple[int, int]:
 
 def memory(job: dict[str, Any]) -> dict[str, Any]:
     """Resident peak after importing the library, and after loading and running the one path."""
-    from export_pipeline.formats import open_model, runtime_class
+    from export_pipeline.formats import format_of, open_model
 
     path = job["paths"][0]
     try:
-        runtime_class(Path(path)).load_library()
+        format_of(path).runtime.load_library()
         imported = resident_peak()
         runtime = open_model(path)
         runtime.run(runtime.example(job["height"], job["width"]))
@@ -112,6 +112,16 @@ def resident_peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
 
 
+def takes_tensorflow(path: str) -> bool:
+    """Whether running the file at *path* takes TensorFlow; of an unknown suffix the job itself tells."""
+    from export_pipeline.formats import format_of
+
+    try:
+        return format_of(path).needs_tensorflow
+    except ModelError:
+        return False
+
+
 def without_tensorflow() -> None:
     """Have coremltools do as if TensorFlow were not installed.
 
@@ -125,7 +135,7 @@ def main() -> None:
     answer_to = os.dup(1)
     os.dup2(2, 1)
     job = json.loads(sys.argv[1])
-    if not any(path.endswith(".keras") for path in job["paths"]):
+    if not any(map(takes_tensorflow, job["paths"])):
         without_tensorflow()
     answer = {"latency": latency, "memory": memory}[job["task"]](job)
     with os.fdopen(answer_to, "w") as stream:

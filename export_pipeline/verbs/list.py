@@ -1,4 +1,4 @@
-"""``list``: networks, targets and shipped recipes."""
+"""``list``: tasks, networks, targets and shipped recipes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Show the names that recipes and commands can use."""
-    from export_pipeline.recipe import TARGETS, ModelTable
+    from export_pipeline.recipe import CLASSES
+    from export_pipeline.targets import TARGETS
+
+    tables = [kind.model_fields["model"].annotation for kind in CLASSES.values()]
 
     found = {
-        "networks": list(get_args(ModelTable.model_fields["network"].annotation)),
+        "tasks": list(CLASSES),
+        "networks": [name for table in tables for name in get_args(table.model_fields["network"].annotation)],
         "targets": list(TARGETS),
         "recipes": sorted(path.stem for path in SHIPPED.glob("*.toml")),
     }
     show(found, options.json, lambda: "\n".join(f"{key}: {', '.join(value)}" for key, value in found.items()))
 
 
-VERB = Verb("list", "list networks, targets and shipped recipes", add, run)
+VERB = Verb("list", "list tasks, networks, targets and shipped recipes", add, run)

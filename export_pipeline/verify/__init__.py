@@ -14,9 +14,10 @@ from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Metric, Values, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
+from export_pipeline.targets import Tolerance
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task
 from export_pipeline.verify.metrics import kept, parity
-from export_pipeline.verify.tolerances import Tolerance, tolerance, verdict
+from export_pipeline.verify.tolerances import tolerance, verdict
 
 __all__ = ["ParityResult", "verify"]
 

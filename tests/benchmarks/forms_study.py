@@ -23,11 +23,10 @@ from export_pipeline import train
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import size_of
 from export_pipeline.errors import ExportError
-from export_pipeline.export import export
 from export_pipeline.formats.static import at_size, function
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import Signature
 from export_pipeline.report.machine import machine
-from tests.export.material import recipe
+from tests.export.material import exported, recipe
 
 CHECKPOINT = Path("artifacts/compression/network.safetensors")
 SIDE = 256
@@ -83,7 +82,7 @@ def sizes(kernels: Kernels, work: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for target in kernels.targets:
         try:
-            (record,) = export(model, recipe((target,), SIDE), work, (), trained.sha256)
+            (record,) = exported(model, recipe((target,), SIDE), work, (), checkpoint_sha256=trained.sha256)
         except ExportError as error:
             found[target] = {"skipped": str(error)}
             continue
@@ -93,7 +92,7 @@ def sizes(kernels: Kernels, work: Path) -> dict[str, Any]:
     return found
 
 
-def converted(model: Any, signature: ImageSignature, work: Path) -> Iterator[tuple[str, Any]]:
+def converted(model: Any, signature: Signature, work: Path) -> Iterator[tuple[str, Any]]:
     """By TensorFlow's converter alone, without and with its sparse form."""
     copy = at_size(model, signature)
     for name, half in (("converter, fp16", True), ("converter, 8 bit", False)):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.records.rounds import Quality
+from export_pipeline.wiring import style_judge
 
 from export_pipeline import train as training
 from export_pipeline.base.files import names_sha256, sha256, write_text
@@ -31,7 +32,6 @@ from export_pipeline.errors import PipelineError
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.recipe import BUILTIN, Recipe
 from export_pipeline.report.machine import machine
-from export_pipeline.wiring import style_judge
 from tests.benchmarks import distilled_page
 from tests.benchmarks.train_speed import NETWORKS, Variant, images_per_second
 
@@ -92,8 +92,7 @@ def trained(variant: str, of: Recipe, folder: Path) -> dict[str, Any]:
     finally:
         fit.loss_network = kept
     seconds = time.perf_counter() - begun
-    size = of.signature
-    photographs = [fitted(photo, size.height, size.width) for photo in training.validation_photographs(of)]
+    photographs = [fitted(photo, *of.signature.size) for photo in training.validation_photographs(of)]
     quality: Quality = style_judge(of).quality(model, photographs)
     return {
         "key": key(variant, of),

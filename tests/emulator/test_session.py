@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export_pipeline.emulator import CoreMLModel, Feature, install
+from export_pipeline.emulator import CoreMLModel, Port, install
 from export_pipeline.emulator.coremltools_quietly import quiet
 from export_pipeline.emulator.images import to_image
 from export_pipeline.errors import EmulatorError
@@ -20,6 +20,11 @@ from tests.emulator.mil import ct, mb
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 RGB = Image.fromarray(PIXELS)
+
+
+def image(name: str, channels: int, color: Any, low: float | None = 0, high: float | None = 255) -> Port:
+    shape = (1, channels, 6, 8)
+    return Port(name=name, kind="image", shape=shape, dtype="uint8", layout="NCHW", color=color, low=low, high=high)
 
 
 def _image_model(save_program: Callable[..., Path], color: str = "RGB", gain: float = 1.0) -> Path:
@@ -50,8 +55,8 @@ def _shifted(channel: int) -> np.ndarray:
 @pytest.mark.parametrize(("color", "channel"), [("RGB", 0), ("BGR", 2)])
 def test_color_images(color: str, channel: int, save_program: Callable[..., Path]) -> None:
     model = CoreMLModel(_image_model(save_program, color))
-    assert model.inputs == [Feature("x", "image", (1, 3, 6, 8), "uint8", color)]
-    assert model.outputs == [Feature("y", "image", (1, 3, 6, 8), "uint8", color)]
+    assert model.inputs == [image("x", 3, color)]
+    assert model.outputs == [image("y", 3, color)]
     found = model.predict({"x": RGB})["y"]
     assert (found.mode, found.size) == ("RGB", (8, 6))
     np.testing.assert_array_equal(np.asarray(found), _shifted(channel))
@@ -67,7 +72,7 @@ def test_gray_images(save_program: Callable[..., Path]) -> None:
 def test_half_precision_gray_images(save_program: Callable[..., Path]) -> None:
     path = _image_model(save_program, "GRAYSCALE_FLOAT16")
     model = CoreMLModel(path)
-    assert model.inputs == [Feature("x", "image", (1, 1, 6, 8), "uint8", "GRAYSCALE_FLOAT16")]
+    assert model.inputs == [image("x", 1, "GRAYSCALE_FLOAT16", None, None)]
     pixels = np.random.default_rng(1).uniform(-3000, 3000, (6, 8)).astype(np.float32)
     found = model.predict({"x": Image.fromarray(pixels)})["y"]
     assert (found.mode, found.size) == ("F", (8, 6))
@@ -94,7 +99,7 @@ def test_images_of_another_mode_or_size(color: str, image: Any, words: str, save
 @pytest.mark.parametrize("shape", [(1, 3, 6, 8), (2, 1, 6, 8), (6, 8)])
 def test_an_output_of_other_channels_is_no_image(shape: tuple[int, ...]) -> None:
     with pytest.raises(EmulatorError, match="not an image of 1 channels: its shape is"):
-        to_image(np.zeros(shape, np.float32), Feature("y", "image", (1, 1, 6, 8), "uint8", "GRAYSCALE"))
+        to_image(np.zeros(shape, np.float32), image("y", 1, "GRAYSCALE"))
 
 
 def test_images_are_rounded_to_nearest_even_and_clamped(save_program: Callable[..., Path]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export_pipeline.export import export
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from tests.export import material
@@ -30,7 +29,7 @@ def exported(
     def get(name: str) -> tuple[Any, Recipe, Path, dict[str, ExportedModel]]:
         if name not in made:
             model, recipe, folder = material.network(name), material.recipe(), tmp_path_factory.mktemp(name)
-            records = export(model, recipe, folder, photographs, checkpoint_sha256="0" * 64)
+            records = material.exported(model, recipe, folder, photographs, checkpoint_sha256="0" * 64)
             made[name] = model, recipe, folder, {record.target: record for record in records}
         return made[name]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export_pipeline.recipe import TARGETS, Recipe
+from export_pipeline.recipe import Recipe
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.targets import TARGETS
 from tests.small_models import COMPRESSED, few_values
 
 NETWORKS = {
@@ -61,16 +64,24 @@ def photographs() -> list[np.ndarray]:
     return images
 
 
-def recipe(targets: tuple[str, ...] = TARGETS, side: int = 64) -> Recipe:
+def recipe(targets: tuple[str, ...] = tuple(TARGETS), side: int = 64) -> Recipe:
     tables = {"compress": COMPRESSED, "export": {"height": side, "width": side, "targets": targets}}
     return Recipe.parse({"name": "tiny", **tables})
 
 
+def exported(
+    model: Any, recipe: Recipe, folder: Path, photographs: Sequence[np.ndarray] = (), **more: Any
+) -> tuple[ExportedModel, ...]:
+    """*model*, from image to image, exported as *recipe* says and calibrated on *photographs*."""
+    from export_pipeline.export import export, pictures
+
+    samples = pictures(recipe.signature, photographs)
+    return export(model, recipe, recipe.signature, folder, samples, **more)
+
+
 def main(folder: str) -> None:
     """Export the tiny network to *folder* and print the hashes: run in a process with another hash seed."""
-    from export_pipeline.export import export
-
-    records = export(network("small"), recipe(), Path(folder), photographs(), checkpoint_sha256="0" * 64)
+    records = exported(network("small"), recipe(), Path(folder), photographs(), checkpoint_sha256="0" * 64)
     print(json.dumps({path: value for record in records for path, value in record.sha256.items()}))
 
 

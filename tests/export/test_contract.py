@@ -14,10 +14,9 @@ import pytest
 
 from export_pipeline.base.files import size
 from export_pipeline.base.images import fit
-from export_pipeline.export import SCHEMES, export, file_name
 from export_pipeline.formats import open_model
-from export_pipeline.recipe import TARGETS
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import Signature
+from export_pipeline.targets import TARGETS
 from tests.export import material
 
 ROOT = Path(__file__).parents[2]
@@ -33,29 +32,25 @@ def test_a_file_runs_and_gives_what_the_network_gives(
     model, recipe, folder, records = exported(network)
     record = records[target]
     runtime = open_model(folder / record.file, threads=1)
-    assert runtime.signature == recipe.signature == record.signature
+    assert runtime.signature == record.signature
     for photograph in photographs[:2]:
-        image = fit(photograph, recipe.signature.height, recipe.signature.width)
+        image = fit(photograph, *recipe.signature.size)
         expected = model(image[None].astype(np.float32)).numpy()[0]
         error = np.mean((runtime.stylize(image).astype(np.float64) - expected) ** 2)
-        assert 10 * np.log10(255**2 / error) > LEAST_PSNR[SCHEMES[target].weights]
+        assert 10 * np.log10(255**2 / error) > LEAST_PSNR[TARGETS[target].weights]
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_record_names_its_file_and_its_hashes(exported: Any, target: str) -> None:
     _, recipe, folder, records = exported("small")
     record = records[target]
-    assert record.file == file_name(recipe.name, target)
+    assert record.file == TARGETS[target].file_name(recipe.name)
     assert (folder / record.file).exists()
     assert record.checkpoint_sha256 == "0" * 64
-    assert record.notes[0] == SCHEMES[target].reason
+    assert record.notes[0] == TARGETS[target].reason
     for path, digest in record.sha256.items():
         assert material.digest(folder / path) == digest
     assert type(record).model_validate_json(record.model_dump_json()) == record
-
-
-def test_every_target_of_the_recipe_has_a_scheme() -> None:
-    assert tuple(SCHEMES) == TARGETS
 
 
 def test_another_process_gives_the_same_bytes(exported: Any, tmp_path: Path) -> None:
@@ -73,10 +68,10 @@ def test_another_process_gives_the_same_bytes(exported: Any, tmp_path: Path) -> 
 def test_only_full_integer_with_instance_norm_keeps_floats(exported: Any) -> None:
     _, _, _, instance = exported("small")
     _, _, _, batch = exported("johnson_batch")
-    noted = [target for target, record in instance.items() if record.notes[1:] and not SCHEMES[target].exact]
+    noted = [target for target, record in instance.items() if record.notes[1:] and not TARGETS[target].exact]
     assert noted == ["tflite-int8"]
     assert "instance norm" in instance["tflite-int8"].notes[1]
-    assert not any(record.notes[1:] for target, record in batch.items() if not SCHEMES[target].exact)
+    assert not any(record.notes[1:] for target, record in batch.items() if not TARGETS[target].exact)
 
 
 def test_full_integer_takes_and_gives_bytes_that_mean_themselves(exported: Any) -> None:
@@ -98,16 +93,16 @@ def test_a_tflite_file_keeps_its_signature_runner_and_metadata(exported: Any, ta
     path = folder / records[target].file
     signature = recipe.signature
     runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
-    assert list(runner.get_input_details()) == [signature.input_name]
-    assert list(runner.get_output_details()) == [signature.output_name]
-    assert ImageSignature.from_metadata(open_model(path, threads=1).metadata) == signature
+    assert list(runner.get_input_details()) == [port.name for port in signature.inputs]
+    assert list(runner.get_output_details()) == [port.name for port in signature.outputs]
+    assert Signature.from_metadata(open_model(path, threads=1).metadata) == records[target].signature
 
 
 def test_core_ml_files_are_small_and_ask_for_old_systems(tmp_path: Path) -> None:
     from coremltools.proto import Model_pb2
 
     model = material.filled("small", alpha=0.3)
-    network, package = export(model, material.recipe(("mlmodel-int8", "mlpackage-int8"), 256), tmp_path, ())
+    network, package = material.exported(model, material.recipe(("mlmodel-int8", "mlpackage-int8"), 256), tmp_path, ())
     assert size(tmp_path / network.file) <= 14_600
     assert size(tmp_path / package.file) <= 24_500
     spec = Model_pb2.Model.FromString((tmp_path / network.file).read_bytes())

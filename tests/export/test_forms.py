@@ -12,20 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from export_pipeline.compress import Thinned, cluster, finish, plan_bits, thin, weigh
+from export_pipeline.compress import Compressed, compress
 from export_pipeline.compress.fold import folded_scales
 from export_pipeline.emulator import weights
 from export_pipeline.errors import ExportError
-from export_pipeline.export import SCHEMES, export
 from export_pipeline.formats import open_model
 from export_pipeline.formats.coreml.forms import DENSE, Form, form_of, halves, table
-from export_pipeline.formats.facts import Facts, Kernel
+from export_pipeline.formats.format import Kernel
 from export_pipeline.recipe import Recipe
+from export_pipeline.targets import TARGETS
 from tests.compress import material as compressing
 from tests.export import material
 from tests.small_models import few_values
 
-EXACT = tuple(target for target, scheme in SCHEMES.items() if scheme.exact)
+EXACT = tuple(name for name, target in TARGETS.items() if target.exact)
 SIDE = 16
 
 
@@ -56,7 +56,7 @@ def network(counts: list[int], zeros: float) -> Any:
 def test_the_file_has_the_zeros_and_the_tables_of_the_network(tmp_path: Path, counts: list[int], zeros: float) -> None:
     model = network(counts, zeros)
     wanted = {name: halves(kernel) for name, kernel in compressing.kernels(model).items()}
-    for record in export(model, material.recipe(EXACT, SIDE), tmp_path, ()):
+    for record in material.exported(model, material.recipe(EXACT, SIDE), tmp_path, ()):
         held = held_by(tmp_path / record.file)
         assert_same_bits([info.values.astype(np.float16) for info in held], wanted)
         for info in held:
@@ -66,24 +66,21 @@ def test_the_file_has_the_zeros_and_the_tables_of_the_network(tmp_path: Path, co
                 assert info.nbytes < info.values.size * 2 * (0.0625 + info.nonzero_fraction) + 1024
 
 
-def compressed(network: dict[str, Any], bits: int | None, zeros: float | None) -> Thinned:
+def compressed(network: dict[str, Any], bits: int | None, zeros: float | None) -> Compressed:
     """A network that has been through the compress stage: its masks and its tables were trained for some steps."""
-    compress: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     targets: list[str] = []
     if zeros is not None:
-        compress |= {"schedule": "constant", "final_sparsity": zeros, "end_step": 2, "frequency": 1, "steps": 3}
+        table |= {"schedule": "constant", "final_sparsity": zeros, "end_step": 2, "frequency": 1, "steps": 3}
         targets += ["mlpackage-sparse"]
     if bits is not None:
-        compress |= {"bits": bits, "cluster": {"sensitivity": "fisher", "steps": 2, "learning_rate": 1e-3}}
+        table |= {"bits": bits, "cluster": {"sensitivity": "fisher", "steps": 2, "learning_rate": 1e-3}}
         targets += ["mlmodel-palettized", "mlpackage-palettized"]
     if zeros is not None and bits is not None:
         targets += ["mlpackage-joint"]
     export_table = {"height": SIDE, "width": SIDE, "targets": targets}
-    recipe, tools = Recipe.parse({"compress": compress, "export": export_table}), compressing.tools()
-    thinned = thin(material.filled(**network), recipe, tools)
-    importance = weigh(thinned.model, recipe, tools)
-    cluster(thinned, plan_bits(thinned.model, recipe, importance, tools), importance, tools)
-    return thinned
+    recipe, tools = Recipe.parse({"compress": table, "export": export_table}), compressing.tools()
+    return compress(material.filled(**network), recipe, tools)
 
 
 SMALL = {"network": "small", "alpha": 0.3, "blocks": 0}
@@ -105,8 +102,8 @@ def test_what_the_compress_stage_made_is_what_the_files_hold(
     tmp_path: Path, network: dict[str, Any], bits: int | None, zeros: float | None
 ) -> None:
     """Zeros and tables, bit for bit; the input scale, a power of two, is folded into the first kernel on the way."""
-    thinned = compressed(network, bits, zeros)
-    model, scales = thinned.model, folded_scales(thinned.model)
+    made = compressed(network, bits, zeros)
+    model, scales = made.model, folded_scales(made.model)
     assert scales == {"down0_conv": 1 / 128}
     kernels = compressing.kernels(model)
     expected = {}
@@ -114,7 +111,7 @@ def test_what_the_compress_stage_made_is_what_the_files_hold(
         scaled = kernel * np.float32(scales.get(name, 1))
         # What is only pruned has any values, which files round; what is clustered has values that they hold.
         expected[name] = np.transpose(scaled if bits else scaled.astype(np.float16).astype(np.float32), (3, 2, 0, 1))
-    for record in export(finish(model), thinned.recipe, tmp_path, ()):
+    for record in material.exported(made.deployed, made.recipe, tmp_path, ()):
         held = held_by(tmp_path / record.file)
         values = [info.values.astype(np.float32) for info in held]
         zeroed = [np.transpose(kernel == 0, (3, 2, 0, 1)) for kernel in kernels.values()]
@@ -154,7 +151,7 @@ def assert_same_bits(found: list[np.ndarray], wanted: dict[str, np.ndarray]) -> 
 
 def test_a_joint_file_mixes_forms_and_says_so(tmp_path: Path) -> None:
     model = network([16, 5, 300], 0.7)
-    (record,) = export(model, material.recipe(("mlpackage-joint",), SIDE), tmp_path, ())
+    (record,) = material.exported(model, material.recipe(("mlpackage-joint",), SIDE), tmp_path, ())
     stored = {info.dtype_stored for info in weights(tmp_path / record.file).values() if info.values.ndim == 4}
     assert stored == {"lut-4bit-sparse", "lut-3bit", "lut-4bit", "float16-sparse"}
     assert record.notes[1] == "kernels: 1 4-bit joint, 2 3-bit palettized, 1 4-bit palettized, 2 sparse"
@@ -165,7 +162,7 @@ def test_a_joint_file_mixes_forms_and_says_so(tmp_path: Path) -> None:
 def test_a_network_that_gains_nothing_is_refused(tmp_path: Path, target: str) -> None:
     model = material.filled("small", alpha=0.3, blocks=0)
     with pytest.raises(ExportError, match=f"{target} makes no kernel of this network smaller: (prune|cluster)"):
-        export(model, material.recipe((target,), SIDE), tmp_path, ())
+        material.exported(model, material.recipe((target,), SIDE), tmp_path, ())
     assert not list(tmp_path.glob("*.ml*"))
 
 
@@ -176,27 +173,25 @@ def test_another_value_or_form_than_the_networks_is_an_error(
     """The smallest change there is: one weight of one kernel, by one bit of its fp16."""
     from export_pipeline.formats.coreml import file as coreml_file
 
-    read = coreml_file.facts
+    read = coreml_file.kernels
 
-    def changed(path: Path) -> Facts:
-        facts = read(path)
-        values = facts.kernels[-1].values
-        assert values is not None
-        bits = values.copy().view(np.uint16)
+    def changed(path: Path) -> tuple[Kernel, ...]:
+        *others, last = read(path)
+        assert last.values is not None
+        bits = last.values.copy().view(np.uint16)
         bits[-1, -1, -1, -1] ^= 1
-        last = Kernel(values.size, facts.kernels[-1].storage, facts.kernels[-1].bits, bits.view(np.float16))
-        return Facts(facts.inputs, facts.outputs, (*facts.kernels[:-1], last), facts.signature)
+        return (*others, Kernel(last.size, last.storage, last.bits, bits.view(np.float16)))
 
-    monkeypatch.setattr(coreml_file, "facts", changed)
+    monkeypatch.setattr(coreml_file, "kernels", changed)
     with pytest.raises(ExportError, match="1 of 6 kernels have other values than the network's"):
-        export(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
+        material.exported(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
     monkeypatch.undo()
-    monkeypatch.setattr("export_pipeline.formats.coreml.write._exact_passes", lambda scheme: None)
+    monkeypatch.setattr("export_pipeline.formats.coreml.write._exact_passes", lambda target: None)
     monkeypatch.setattr(
-        "export_pipeline.formats.coreml.write._tables_in_network", lambda model, scheme: model.get_spec()
+        "export_pipeline.formats.coreml.write._tables_in_network", lambda model, target: model.get_spec()
     )
     with pytest.raises(ExportError, match="kernels are stored as 6 fp16 of 16 bits"):
-        export(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
+        material.exported(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
     assert not list(tmp_path.glob("*.ml*"))
 
 
@@ -219,13 +214,13 @@ def test_another_value_or_form_than_the_networks_is_an_error(
     ],
 )
 def test_a_kernel_takes_the_smallest_form(target: str, count: int, zeros: float, form: Form) -> None:
-    assert form_of(halves(random_kernel(count, zeros)), SCHEMES[target]) == form
+    assert form_of(halves(random_kernel(count, zeros)), TARGETS[target]) == form
 
 
 def test_a_small_kernel_stays_dense_where_its_table_would_cost_more() -> None:
     kernel = halves(random_kernel(16, 0.5, (3, 3, 3, 3)))
-    assert form_of(kernel, SCHEMES["mlpackage-palettized"]) == DENSE
-    assert form_of(kernel, SCHEMES["mlmodel-palettized"]) == Form("palettized", 4)
+    assert form_of(kernel, TARGETS["mlpackage-palettized"]) == DENSE
+    assert form_of(kernel, TARGETS["mlmodel-palettized"]) == Form("palettized", 4)
 
 
 def test_negative_zero_is_zero_in_masks_and_tables() -> None:
@@ -254,7 +249,7 @@ def test_values_of_few_bits_in_a_weight_file_keep_their_padding(tmp_path: Path) 
     for weight in model.weights:
         if "kernel" in weight.name:
             weight.assign(few_values(weight.numpy(), 7, 0.8))
-    (record,) = export(model, material.recipe(("mlpackage-joint",), SIDE), tmp_path, ())
+    (record,) = material.exported(model, material.recipe(("mlpackage-joint",), SIDE), tmp_path, ())
     data = (tmp_path / record.file / "Data/com.apple.CoreML/weights/weight.bin").read_bytes()
     paddings = set()
     count, at = struct.unpack_from("<I", data)[0], 64

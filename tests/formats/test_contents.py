@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from export_pipeline.errors import PipelineError
-from export_pipeline.recipe import TARGETS
 from export_pipeline.report import Inspection, contents_of, inspect, inspection_text, size_of
-from tests.small_models import HEIGHT, RECIPE, WIDTH, exported
+from export_pipeline.targets import TARGETS
+from tests.small_models import HEIGHT, WIDTH, exported
 
 # Of the tiny network: filters 3, 3, 3 and no residual block.
 KERNELS = {"9x9": 2 * 9 * 9 * 3 * 3, "3x3": 4 * 3 * 3 * 3 * 3}
@@ -56,7 +56,8 @@ def test_inspect_tells_what_a_file_takes_gives_and_holds(target: str) -> None:
     path = exported().path(target)
     seen = inspect(path)
     assert seen.file == path.name
-    assert seen.signature == RECIPE.signature
+    (record,) = (model for model in exported().models if model.target == target)
+    assert seen.signature == record.signature
     assert [port.name for port in (*seen.inputs, *seen.outputs)] == ["image", "stylized"]
     assert seen.size == size_of(path)
     assert Inspection.model_validate_json(seen.model_dump_json()) == seen

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 
 from export_pipeline.errors import ImageError, ModelError, PipelineError, UsageError
-from export_pipeline.formats import Runtime, open_model, resize_to, runtime_class
+from export_pipeline.formats import SUFFIXES, Runtime, format_of, open_model, resize_to
 from export_pipeline.formats.keras.runtime import KerasRuntime
-from export_pipeline.recipe import TARGETS
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import image_to_image
+from export_pipeline.targets import TARGETS
 from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
-
-SUFFIXES = (".keras", ".mlmodel", ".mlpackage", ".onnx", ".tflite")
 
 
 def file_of(suffix: str) -> Path:
@@ -39,7 +37,6 @@ def test_every_target_runs_and_looks_like_the_network(target: str) -> None:
     assert output.shape == (HEIGHT, WIDTH, 3)
     assert output.dtype == np.float32
     assert np.mean((output - wanted) ** 2) ** 0.5 < 8
-    assert runtime.signature == RECIPE.signature
     assert runtime.name
     assert runtime.version[0].isdigit() or "Runtime" in runtime.version
 
@@ -154,13 +151,13 @@ def test_the_signature_of_a_foreign_file_comes_from_its_shape(tmp_path: Path) ->
     image = keras.Input((32, 16, 3), name="picture")
     keras.Model(image, keras.layers.ReLU(name="same")(image)).save(tmp_path / "a.keras")
     signature = open_model(tmp_path / "a.keras").signature
-    assert signature == ImageSignature(height=32, width=16, input_name="picture", output_name="same")
+    assert signature == image_to_image(32, 16, "picture", "same")
 
 
 def test_runtimes_are_final_and_complete() -> None:
     for suffix in SUFFIXES:
-        kind = runtime_class(Path(f"a{suffix}"))
+        kind = format_of(f"a{suffix}").runtime
         assert issubclass(kind, Runtime)
         assert not kind.__abstractmethods__
         assert kind.__final__
-    assert runtime_class(Path("a.keras")) is KerasRuntime
+    assert format_of("a.keras").runtime is KerasRuntime

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from export_pipeline.recipe import DEFAULT_TARGETS
-from export_pipeline.recipe.model import LEAST_FILTERS
+from export_pipeline.recipe.style_transfer import LEAST_FILTERS
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TARGET = st.sampled_from(DEFAULT_TARGETS)

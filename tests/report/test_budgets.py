@@ -10,7 +10,7 @@ from export_pipeline.errors import CheckFailed
 from export_pipeline.recipe import Budget, Recipe
 from export_pipeline.records.contents import Contents, Weight
 from export_pipeline.records.parity import ParityResult
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import image_to_image
 from export_pipeline.report import Benchmark, FileRecord, LatencyResult, MemoryResult, Record, Report, check
 from export_pipeline.report.budgets import (
     ON_FILES,
@@ -29,7 +29,7 @@ FILE = FileRecord(
     target="onnx-fp32",
     file="a.onnx",
     format="onnx",
-    signature=ImageSignature(height=64, width=64),
+    signature=image_to_image(64, 64),
     size=Size(bytes=1000, deflated_bytes=600),
     contents=EMPTY,
 )

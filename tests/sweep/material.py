@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from export_pipeline.recipe import StyleTransferRecipe
 from export_pipeline.report import LatencyResult, Machine, MemoryResult, Size
 from export_pipeline.sweep.measure import Measurement, Rows
 from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult, SweptPoint
 
 MACHINE = Machine(processor="a processor", cores=2, system="a system", python="3", libraries={})
 TARGET = "mlmodel-palettized"
+METRICS = StyleTransferRecipe.metrics
 
 
 def point(bits: int, deflated: int, style: float, content: float = 0.5, **file: Any) -> SweptPoint:
@@ -28,7 +30,9 @@ def point(bits: int, deflated: int, style: float, content: float = 0.5, **file: 
         "status": "passed",
         **file,
     }
-    network = FloatNetwork(checkpoint_sha256="0" * 64, parameters=1000, style_distance=0.2, content_distance=0.5)
+    network = FloatNetwork.model_validate(
+        {"checkpoint_sha256": "0" * 64, "parameters": 1000, "style_distance": 0.2, "content_distance": 0.5}
+    )
     made = FileResult.model_validate(about)
     status = made.status
     result = PointResult(

@@ -10,11 +10,11 @@ from PIL import Image
 from export_pipeline.base.images import save_image
 from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, SweepRecord, SweptPoint
 from export_pipeline.sweep.picks import candidates, picks, reference
-from export_pipeline.sweep.plots import WORTHS, draw_plots
+from export_pipeline.sweep.plots import draw_plots, worths
 from export_pipeline.sweep.point import FLOAT_PICTURE, PHOTO, PICTURE
 from export_pipeline.sweep.render import markdown, terminal
 from export_pipeline.sweep.sheet import MOST_BYTES, draw_sheet
-from tests.sweep.material import MACHINE, measurement, point
+from tests.sweep.material import MACHINE, METRICS, measurement, point
 
 POINTS = (
     (point(8, 800, 0.2), 10.0),
@@ -26,7 +26,7 @@ SWEPT = tuple(one for one, _ in POINTS)
 
 def made(points: tuple[SweptPoint, ...]) -> Sweep:
     measured = measurement(POINTS)
-    found = candidates(points, measured)
+    found = candidates(points, measured, METRICS)
     record = SweepRecord(
         name="tiny", recipe={}, settings={"compress.bits": (8, 2, 1)}, libraries={"numpy": "2"}, points=points
     )
@@ -38,7 +38,7 @@ def made(points: tuple[SweptPoint, ...]) -> Sweep:
         yardsticks=measured.yardsticks,
         budgets={},
         tolerance=0.05,
-        picks=picks(found, reference(points), 0.05),
+        picks=picks(found, reference(points, METRICS), 0.05, METRICS),
     )
     return Sweep(record=record, benchmark=benchmark)
 
@@ -51,7 +51,7 @@ def test_the_page_has_a_row_for_every_file_and_says_what_failed() -> None:
         result=PointResult(status="broken", reason="its process was ended by SIGKILL", height=64, width=64),
     )
     page = markdown(made((*SWEPT, lost)), ["sheet.jpg"])
-    assert "| 8 | mlmodel-palettized | 1,600 | 800 | 100.0% | 0.2000 | 0.5000 | 38.0 |" in page
+    assert "| 8 | mlmodel-palettized | 1,600 | 800 | 100.0% | 0.5000 | 0.2000 | 38.0 |" in page
     assert "| 2.00 | 100 | PASSED |" in page
     assert "| 1 | mlmodel-palettized | 400 | 200 |" in page
     assert "- compress.bits=1: failed: parity: 12.0 dB is below 30 dB" in page
@@ -69,19 +69,20 @@ def test_records_survive_json() -> None:
 
 
 def test_plots_are_the_same_for_the_same_numbers(tmp_path: Path) -> None:
-    found = candidates(SWEPT, measurement(POINTS))
+    found = candidates(SWEPT, measurement(POINTS), METRICS)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        assert draw_plots(tmp_path / name, "tiny", found) == tuple(WORTHS)
-    for name in WORTHS:
+        assert draw_plots(tmp_path / name, "tiny", found, METRICS) == tuple(worths(METRICS))
+    for name in worths(METRICS):
         first, second = ((tmp_path / folder / name).read_bytes() for folder in "ab")
         assert first == second
         assert len(first) < MOST_BYTES
 
 
 def test_plots_without_numbers_are_left_out(tmp_path: Path) -> None:
-    points = ((point(8, 800, 0.2, style_distance=None, psnr=None), 10.0),)
-    assert draw_plots(tmp_path, "tiny", candidates([one for one, _ in points], measurement(points))) == ()
+    points = ((point(8, 800, 0.2, style_distance=None, content_distance=None, psnr=None), 10.0),)
+    found = candidates([one for one, _ in points], measurement(points), METRICS)
+    assert draw_plots(tmp_path, "tiny", found, METRICS) == ()
     assert not list(tmp_path.iterdir())
 
 

@@ -11,7 +11,7 @@ from export_pipeline.report import BudgetResult
 from export_pipeline.sweep.measure import Measurement
 from export_pipeline.sweep.model import Pick
 from export_pipeline.sweep.picks import candidates, check_tolerance, corner_distances, front, picks, reference
-from tests.sweep.material import TARGET, Timed, measurement, point
+from tests.sweep.material import METRICS, TARGET, Timed, measurement, point
 
 PAIRS = st.tuples(st.integers(0, 9), st.integers(0, 9))
 POSITIVE = st.floats(0.01, 100)
@@ -43,7 +43,10 @@ def test_a_doubling_of_a_cost_is_as_far_as_a_rise_by_the_tolerance() -> None:
 
 def picked(timed: Timed, measured: Measurement, tolerance: float = 0.05) -> dict[str, Pick]:
     points = [point for point, _ in timed]
-    return {pick.name: pick for pick in picks(candidates(points, measured), reference(points), tolerance)}
+    return {
+        pick.name: pick
+        for pick in picks(candidates(points, measured, METRICS), reference(points, METRICS), tolerance, METRICS)
+    }
 
 
 def chosen(timed: Timed, measured: Measurement, tolerance: float = 0.05) -> dict[str, str | None]:

@@ -45,7 +45,7 @@ def _worked_out(source: Source) -> dict[str, Shape | None]:
 
 def _lower(source: Source, graph: Graph, env: dict[Any, Any]) -> None:
     """As far as the layers are known."""
-    shapes = {feature.name: feature.shape for feature in features(source)[0]}
+    shapes = {feature.name: feature.closed_shape for feature in features(source)[0]}
     for feature in source.spec.description.input:
         env[feature.name] = network_input(graph, source.network, feature, shapes[feature.name])
     known = itertools.takewhile(lambda layer: layer.WhichOneof("layer") in layers(), source.network.layers)

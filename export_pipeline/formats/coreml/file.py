@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.emulator.network_weights import decode
-from export_pipeline.formats.facts import Door, Facts, Kernel
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.formats.format import Kernel
+from export_pipeline.records.signature import Signature
 
 AUTHOR = "export-pipeline"
 _DATA = "com.apple.CoreML"
@@ -21,15 +21,24 @@ _MODEL, _WEIGHTS = f"{_DATA}/model.mlmodel", f"{_DATA}/weights"
 _FLOATS = {np.dtype(np.float16): "fp16", np.dtype(np.float32): "fp32"}
 
 
-def describe(spec: Any, signature: ImageSignature, version: str) -> None:
+def describe(spec: Any, signature: Signature, version: str) -> None:
     """Replace the metadata: the converter's hold the date of today."""
     metadata = spec.description.metadata
     metadata.Clear()
     metadata.author = AUTHOR
-    metadata.shortDescription = f"Style transfer, {signature.width}x{signature.height} {signature.color} image"
+    metadata.shortDescription = _short_description(signature)
     metadata.versionString = version
     for key, value in signature.metadata().items():
         metadata.userDefined[key] = value
+
+
+def _short_description(signature: Signature) -> str:
+    ports = (*signature.inputs, *signature.outputs)
+    if len(ports) == 2 and all(port.kind == "image" for port in ports):
+        height, width = signature.size
+        return f"Style transfer, {width}x{height} {ports[0].color} image"
+    takes, gives = (", ".join(port.name for port in side) for side in (signature.inputs, signature.outputs))
+    return f"Neural network, {takes} to {gives}"
 
 
 def write_package(path: Path, model: bytes, weights: bytes) -> None:
@@ -57,26 +66,17 @@ def _manifest() -> bytes:
     return json.dumps(manifest, separators=(",", ":")).encode()
 
 
-def facts(path: Path) -> Facts:
-    """What the ``.mlpackage`` or ``.mlmodel`` at *path* holds; a package is read by coremltools' own loader."""
+def kernels(path: Path) -> tuple[Kernel, ...]:
+    """Every convolution's kernel in the ``.mlpackage`` or ``.mlmodel`` at *path*.
+
+    A package is read by coremltools' own loader.
+    """
     from coremltools.proto import Model_pb2
 
     model = path / "Data" / _MODEL if path.is_dir() else path
     spec = Model_pb2.Model.FromString(model.read_bytes())
-    kernels = _program_kernels(spec, path) if spec.WhichOneof("Type") == "mlProgram" else _network_kernels(spec)
-    return Facts(
-        inputs=tuple(_door(feature) for feature in spec.description.input),
-        outputs=tuple(_door(feature) for feature in spec.description.output),
-        kernels=tuple(kernels),
-        signature=ImageSignature.from_metadata(dict(spec.description.metadata.userDefined)),
-    )
-
-
-def _door(feature: Any) -> Door:
-    kind = feature.type.WhichOneof("Type")
-    image = feature.type.imageType
-    is_rgb = kind == "imageType" and image.colorSpace == image.ColorSpace.Value("RGB")
-    return Door(feature.name, (1, 3, image.height, image.width), "image" if is_rgb else str(kind))
+    is_program = spec.WhichOneof("Type") == "mlProgram"
+    return tuple(_program_kernels(spec, path) if is_program else _network_kernels(spec))
 
 
 def _program_kernels(spec: Any, path: Path) -> Iterator[Kernel]:

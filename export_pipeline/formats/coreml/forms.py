@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from export_pipeline.errors import ExportError
-from export_pipeline.targets import Scheme, Storage
+from export_pipeline.formats.format import Kernel
+from export_pipeline.targets import Storage, Target
 
 # What each form costs in a program beside its values, over a dense constant: longer operations, for both two of them.
 _PROGRAM_BYTES = {"palettized": 100, "sparse": 100, "joint": 300}
@@ -41,40 +42,40 @@ def halves(kernel: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.transpose(kernel, (3, 2, 0, 1)).astype(np.float16) + np.float16(0))
 
 
-def form_of(values: np.ndarray, scheme: Scheme) -> Form:
-    """The smallest form that *scheme* allows for a kernel of these fp16 *values*; dense where none is smaller."""
-    sizes = {form: _bytes(form, values, scheme) for form in (DENSE, *_allowed(values, scheme))}
+def form_of(values: np.ndarray, target: Target) -> Form:
+    """The smallest form that *target* allows for a kernel of these fp16 *values*; dense where none is smaller."""
+    sizes = {form: _bytes(form, values, target) for form in (DENSE, *_allowed(values, target))}
     return min(sizes, key=sizes.__getitem__)
 
 
-def _allowed(values: np.ndarray, scheme: Scheme) -> Iterator[Form]:
+def _allowed(values: np.ndarray, target: Target) -> Iterator[Form]:
     nonzero = values[values != 0]
-    if scheme.weights in ("palettized", "joint") and (bits := table_bits(values, scheme)):
+    if target.weights in ("palettized", "joint") and (bits := table_bits(values, target)):
         yield Form("palettized", bits)
-    if scheme.weights in ("sparse", "joint") and nonzero.size:
+    if target.weights in ("sparse", "joint") and nonzero.size:
         yield Form("sparse", 16)
-    if scheme.weights == "joint" and nonzero.size and (bits := table_bits(nonzero, scheme)):
+    if target.weights == "joint" and nonzero.size and (bits := table_bits(nonzero, target)):
         yield Form("joint", bits)
 
 
-def _bytes(form: Form, values: np.ndarray, scheme: Scheme) -> int:
+def _bytes(form: Form, values: np.ndarray, target: Target) -> int:
     """Bytes of a kernel of these *values*, those of its operations in a program included."""
     masked = form.storage in ("sparse", "joint")
     total = _packed(int(np.count_nonzero(values)) if masked else values.size, form.bits)
     total += _packed(values.size, 1) if masked else 0
     if form.storage in ("palettized", "joint"):
-        total += 2**form.bits * (4 if scheme.format == "mlmodel" else 2)  # the old format has tables of float32
-    return total + (_PROGRAM_BYTES.get(form.storage, 0) if scheme.format == "mlpackage" else 0)
+        total += 2**form.bits * (4 if target.format == "mlmodel" else 2)  # the old format has tables of float32
+    return total + (_PROGRAM_BYTES.get(form.storage, 0) if target.format == "mlpackage" else 0)
 
 
 def _packed(count: int, bits: int) -> int:
     return math.ceil(count * bits / 8)
 
 
-def table_bits(values: np.ndarray, scheme: Scheme) -> int | None:
-    """The least width of an index that *scheme* knows for a table of all *values*; none for too many."""
+def table_bits(values: np.ndarray, target: Target) -> int | None:
+    """The least width of an index that *target* knows for a table of all *values*; none for too many."""
     distinct = np.unique(values).size
-    return next((bits for bits in scheme.widths if distinct <= 2**bits), None)
+    return next((bits for bits in target.widths if distinct <= 2**bits), None)
 
 
 def table(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -85,22 +86,28 @@ def table(values: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     return filled, indices.reshape(-1).astype(np.uint8)
 
 
-def check(target: str, scheme: Scheme, kernels: Sequence[np.ndarray]) -> None:
+def check(target: Target, kernels: Sequence[np.ndarray]) -> None:
     """Refuse a network of *kernels* that gains nothing from *target*.
 
     Raises:
         ExportError: every kernel would be dense.
     """
-    if all(form_of(halves(kernel), scheme) == DENSE for kernel in kernels):
+    if all(form_of(halves(kernel), target) == DENSE for kernel in kernels):
         raise ExportError(
-            f"{target} makes no kernel of this network smaller: "
-            f"{_MAKES[scheme.weights]}, or leave the target out of [export] targets."
+            f"{target.name} makes no kernel of this network smaller: "
+            f"{_MAKES[target.weights]}, or leave the target out of [export] targets."
         )
 
 
-def note(scheme: Scheme, kernels: Sequence[np.ndarray]) -> str:
+def stored(target: Target, kernels: Sequence[np.ndarray]) -> tuple[Kernel, ...]:
+    """Each of *kernels* in the form that *target* gives it, with the values that the file must hold."""
+    pairs = [(form_of(half, target), half) for half in map(halves, kernels)]
+    return tuple(Kernel(half.size, form.storage, form.bits, half) for form, half in pairs)
+
+
+def note(target: Target, kernels: Sequence[np.ndarray]) -> str:
     """How many kernels take which form, in words."""
-    counts = Counter(form_of(halves(kernel), scheme) for kernel in kernels)
+    counts = Counter(form_of(halves(kernel), target) for kernel in kernels)
     listed = sorted(counts.items(), key=lambda item: (item[0].storage, item[0].bits))
     words = ", ".join(f"{count} {_words(form)}" for form, count in listed)
     why = "; fp16 where that takes fewer bytes, or there are more than 256 values" if DENSE in counts else ""

@@ -10,7 +10,7 @@ the one in Chromium, leave out too, the record of the converter's versions, and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,25 +38,32 @@ class _Blob:
     padding: int
 
 
-def shrink(program: Any, weights: bytes, output_name: str) -> bytes:
+def shrink(program: Any, weights: bytes, outputs: Mapping[str, str]) -> bytes:
     """Shrink *program* (a ``MILSpec.Program``) in place.
 
     Args:
-        program: one function, no control flow, one output.
+        program: one function, no control flow.
         weights: the contents of its weight file.
-        output_name: what to call the output; inputs keep their names.
+        outputs: what to call each output, by its name now; inputs keep their names.
+
+    Raises:
+        ExportError: the program has control flow, or gives one value under two names.
 
     Returns:
         The contents of the new weight file. It holds at least the largest value.
     """
     (function,) = program.functions.values()
     block = function.block_specializations[function.opset]
-    if any(operation.blocks for operation in block.operations) or len(block.outputs) != 1:
-        raise ExportError("the ML Program has control flow or several outputs; a network with one image out is needed.")
+    if any(operation.blocks for operation in block.operations):
+        raise ExportError("the ML Program has control flow; a network without loops and branches is needed.")
+    if set(block.outputs) != set(outputs) or len(block.outputs) != len(outputs):
+        raise ExportError(
+            f"the ML Program gives {', '.join(block.outputs)}; {len(outputs)} different outputs are needed."
+        )
     program.attributes.pop("buildInfo", None)
     shorter = _move_values(block, weights)
     _merge_constants(block)
-    _rename(block, {value.name for value in function.inputs}, output_name)
+    _rename(block, {value.name for value in function.inputs}, outputs)
     return shorter
 
 
@@ -124,11 +131,11 @@ def _merge_constants(block: Any) -> None:
     replace(block.operations, operations)
 
 
-def _rename(block: Any, inputs: set[str], output_name: str) -> None:
-    taken = inputs | {output_name}
+def _rename(block: Any, inputs: set[str], outputs: Mapping[str, str]) -> None:
+    taken = inputs | set(outputs.values())
     fresh = (name for name in short_names() if name not in taken)
-    names = {block.outputs[0]: output_name}
-    block.outputs[0] = output_name
+    names = dict(outputs)
+    block.outputs[:] = outputs.values()
     for operation in block.operations:
         for binding in _bindings([operation]):
             binding.name = names.get(binding.name, binding.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ BEFORE_IOS13 = frozenset({"convolution", "batchnorm", "activation", "add", "mult
 IOS12 = 3
 
 
-def shrink(spec: Any, output_name: str) -> None:
+def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
     """Shrink *spec* (a ``Model`` with a ``neuralNetwork``) in place, and let it run from iOS 12 where it can.
 
     Floats that the quantizer left (norm parameters, biases) become fp16; parameters that have the
-    documented default are left out; layers and tensors get short names.
+    documented default are left out; layers and tensors get short names, outputs those of *outputs*, which are by their
+    names now.
     """
     network = spec.neuralNetwork
     _lower_version(spec)
@@ -27,7 +29,7 @@ def shrink(spec: Any, output_name: str) -> None:
             _halve(layer.convolution, ("weights", "bias"))
         elif layer.WhichOneof("layer") == "batchnorm":
             _halve(layer.batchnorm, ("gamma", "beta", "mean", "variance"))
-    _rename(spec, output_name)
+    _rename(spec, outputs)
 
 
 def _lower_version(spec: Any) -> None:
@@ -37,6 +39,9 @@ def _lower_version(spec: Any) -> None:
     in, an image out and the layers of :data:`BEFORE_IOS13` the older meaning is the same.
     """
     network = spec.neuralNetwork
+    features = (*spec.description.input, *spec.description.output)
+    if any(feature.type.WhichOneof("Type") != "imageType" for feature in features):
+        return
     for layer in network.layers:
         if layer.WhichOneof("layer") == "addBroadcastable":  # both shapes are equal in these networks
             layer.add.SetInParent()
@@ -71,13 +76,12 @@ def _halve(parameters: Any, fields: tuple[str, ...]) -> None:
             parameters.ClearField(field)
 
 
-def _rename(spec: Any, output_name: str) -> None:
+def _rename(spec: Any, outputs: Mapping[str, str]) -> None:
     network = spec.neuralNetwork
     inputs = {feature.name for feature in spec.description.input}
-    names = {name: name for name in inputs} | {spec.description.output[0].name: output_name}
-    fresh = (name for name in short_names() if name not in inputs | {output_name})
+    names = {name: name for name in inputs} | dict(outputs)
+    fresh = (name for name in short_names() if name not in inputs | set(outputs.values()))
     for layer, layer_name in zip(network.layers, short_names(), strict=False):
         layer.name = layer_name
         layer.input[:] = [names[name] for name in layer.input]
         layer.output[:] = [names.get(name) or names.setdefault(name, next(fresh)) for name in layer.output]
-    spec.description.output[0].name = output_name

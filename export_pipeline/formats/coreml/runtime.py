@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
 from export_pipeline.errors import UsageError
-from export_pipeline.formats.runtime import Interface, Port, Runtime, checked_inputs, reading, running
+from export_pipeline.formats.interface import Interface, described
+from export_pipeline.formats.runtime import Runtime, checked_inputs, reading, running
+from export_pipeline.records.signature import Port
 
 _WHAT = "a Core ML model (.mlpackage or .mlmodel)"
 NATIVE = sys.platform == "darwin"
@@ -54,10 +57,7 @@ class CoreMLRuntime(Runtime):
         self._model = coremltools.models.MLModel(
             str(self.path), compute_units=coremltools.ComputeUnit.CPU_ONLY, function_name=self._function
         )
-        spec = self._model.get_spec()
-        self.metadata = dict(spec.description.metadata.userDefined)
-        self.inputs = tuple(_native_port(feature) for feature in spec.description.input)
-        self.outputs = tuple(_native_port(feature) for feature in spec.description.output)
+        self.interface = interface(self.path, self._function)
 
     def _open_emulated(self) -> None:
         from importlib.metadata import version
@@ -67,18 +67,12 @@ class CoreMLRuntime(Runtime):
         self.name, self.version = "Core ML emulator", f"ONNX Runtime {version('onnxruntime')}"
         chosen: dict[str, Any] = {} if self._compute is None else {"compute": self._compute}
         self._model = CoreMLModel(self.path, threads=self.threads, function=self._function, **chosen)
-        self.metadata = {str(key): str(value) for key, value in self._model.metadata.items()}
-        self.inputs = tuple(_emulated_port(feature) for feature in self._model.inputs)
-        self.outputs = tuple(_emulated_port(feature) for feature in self._model.outputs)
+        self.interface = _described(self._model.metadata, self._model.inputs, self._model.outputs)
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, Any]:  # noqa: D102  as Runtime says
         checked_inputs(self, inputs)
         if NATIVE:
-            given = {
-                port.name: _to_picture(inputs[port.name]) if port.kind == "image" else inputs[port.name]
-                for port in self.inputs
-                if port.name in inputs
-            }
+            given = self._with_pictures(inputs)
             outputs = running(self, lambda: self._model.predict(given))
         else:
             outputs = running(self, lambda: self._model.run(inputs))
@@ -91,58 +85,56 @@ class CoreMLRuntime(Runtime):
         outputs: dict[str, Any] = running(self, lambda: self._model.predict(given))
         return outputs
 
-    def takes_size(self, port: Port, height: int, width: int) -> bool:  # noqa: D102  as Runtime says
-        if NATIVE or port.kind != "image":
-            return super().takes_size(port, height, width)
-        feature = next(feature for feature in self._model.inputs if feature.name == port.name)
-        return bool(feature.accepts((*feature.shape[:2], height, width)))
+    def _run_as_shipped(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        given = self._with_pictures(arrays)
+        outputs = running(self, lambda: self._model.predict(given))
+        return {name: _from_picture(value) for name, value in outputs.items()}
 
-    def _run_image(self, array: np.ndarray) -> np.ndarray:
-        port = self.inputs[0]
-        given = _to_picture(array) if port.kind == "image" else array
-        output = _from_picture(running(self, lambda: self._model.predict({port.name: given}))[self.outputs[0].name])
-        return np.asarray(output)
+    def _with_pictures(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        """*arrays*, those of images as Pillow images."""
+        ports = {port.name: port for port in self.inputs}
+        return {
+            name: _to_picture(array, ports[name]) if ports[name].kind == "image" else array
+            for name, array in arrays.items()
+        }
 
 
-def _to_picture(array: np.ndarray) -> Any:
+def _to_picture(array: np.ndarray, port: Port) -> Any:
+    """A float32 array ``(1, C, H, W)`` as a Pillow image of mode RGB, L or, of half precision, F."""
     from PIL import Image
 
-    return Image.fromarray(np.ascontiguousarray(array[0].transpose(1, 2, 0)).astype(np.uint8))
+    if port.color == "GRAYSCALE_FLOAT16":
+        return Image.fromarray(np.ascontiguousarray(array[0, 0], np.float32))
+    pixels = np.clip(np.rint(array[0]), 0, 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]))
 
 
 def _from_picture(value: Any) -> Any:
-    """A PIL image as ``(1, 3, H, W)``; an array, a number, a label or a dictionary as it is."""
+    """A Pillow image as ``(1, C, H, W)``; an array, a number, a label or a dictionary as it is."""
     if not hasattr(value, "convert"):
         return value
+    if value.mode in ("L", "F"):
+        return np.asarray(value)[None, None]
     return np.asarray(value.convert("RGB")).transpose(2, 0, 1)[None]
 
 
-def interface(path: Path) -> Interface:
+def interface(path: Path, function: str | None = None) -> Interface:
     """What a Core ML file tells about how to call it, also one that cannot be run here.
 
     Raises:
         EmulatorError: the file cannot be read.
     """
     from export_pipeline.emulator.features import features, metadata
-    from export_pipeline.emulator.program import read
+    from export_pipeline.emulator.program import choose, read
 
-    source = read(path)
-    inputs, outputs = features(source)
-    return Interface(metadata(source), tuple(map(_emulated_port, inputs)), tuple(map(_emulated_port, outputs)))
-
-
-def _emulated_port(feature: Any) -> Port:
-    shape = tuple(int(n) if isinstance(n, int) and n > 0 else None for n in feature.shape)
-    dtype = {"image": "float32", "value": feature.dtype}.get(feature.kind) or np.dtype(feature.dtype).name
-    return Port(feature.name, shape, dtype, feature.kind, optional=feature.optional)
+    source = read(path) if function is None else choose(read(path), function)
+    return _described(metadata(source), *features(source))
 
 
-def _native_port(feature: Any) -> Port:
-    kind = feature.type
-    values = {"int64Type": "int64", "doubleType": "float64", "stringType": "string", "dictionaryType": "dictionary"}
-    if kind.WhichOneof("Type") in values:
-        return Port(feature.name, (), values[kind.WhichOneof("Type")], "value", optional=kind.isOptional)
-    if kind.WhichOneof("Type") == "imageType":
-        return Port(feature.name, (1, 3, kind.imageType.height, kind.imageType.width), "float32", "image")
-    dtypes = {65568: "float32", 65552: "float16", 65600: "float64", 131104: "int32"}
-    return Port(feature.name, tuple(kind.multiArrayType.shape), dtypes.get(kind.multiArrayType.dataType, "float32"))
+def _described(metadata: Mapping[str, str], inputs: Sequence[Port], outputs: Sequence[Port]) -> Interface:
+    return described(metadata, [_open(port) for port in inputs], [_open(port) for port in outputs])
+
+
+def _open(port: Port) -> Port:
+    """*port* of the emulator with ``None`` for sizes that no tensor has, which stand for open ones."""
+    return port.model_copy(update={"shape": tuple(n if n is not None and n > 0 else None for n in port.shape)})

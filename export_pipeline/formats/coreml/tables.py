@@ -17,19 +17,19 @@ from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 
 from export_pipeline.formats.coreml.forms import DENSE, Form, form_of, table
-from export_pipeline.targets import Scheme
+from export_pipeline.targets import Target
 
 PASS = "export_pipeline::store_kernels"
 
 
 @register_pass(namespace="export_pipeline")
 class store_kernels(AbstractGraphPass):  # noqa: N801 - its name is that of the pass
-    """Gives every kernel the form that the option ``scheme`` asks for; to run last, when kernels are in fp16."""
+    """Gives every kernel the form that the option ``target`` asks for; to run last, when kernels are in fp16."""
 
-    scheme: Scheme
+    target: Target
 
     def __init__(self) -> None:
-        self.scheme = None  # type: ignore[assignment]  # set by the pipeline before each run
+        self.target = None  # type: ignore[assignment]  # set by the pipeline before each run
 
     def apply(self, prog: Any) -> None:
         """Change the program in place."""
@@ -42,10 +42,10 @@ class store_kernels(AbstractGraphPass):  # noqa: N801 - its name is that of the 
             constant = conv.weight.op
             if constant.op_type != "const":  # a kernel that two convolutions share
                 continue
-            form = form_of(constant.val.val, self.scheme)
+            form = form_of(constant.val.val, self.target)
             if form == DENSE:
                 continue
-            stored = _CREATE[self.scheme.ios](form, constant)
+            stored = _CREATE[self.target.ios](form, constant)
             block.replace_uses_of_var_after_op(
                 anchor_op=constant, old_var=constant.outputs[0], new_var=stored, force_replace=True
             )
@@ -101,14 +101,14 @@ def _as_palettes(entries: np.ndarray, rank: int) -> np.ndarray:
     return entries.reshape((1,) * rank + (entries.size, 1))
 
 
-def compress_network(spec: Any, scheme: Scheme) -> None:
+def compress_network(spec: Any, target: Target) -> None:
     """Write the float kernels of *spec*, a ``Model`` with a ``neuralNetwork``, as tables where that suits them."""
     for layer in spec.neuralNetwork.layers:
         if layer.WhichOneof("layer") != "convolution":
             continue
         weights = layer.convolution.weights
         values = np.asarray(weights.floatValue, np.float16)
-        form = form_of(values, scheme)
+        form = form_of(values, target)
         if form == DENSE:
             continue
         entries, indices = table(values, form.bits)

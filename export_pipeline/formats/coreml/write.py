@@ -1,88 +1,126 @@
-"""Core ML: ML Programs (``.mlpackage``) and neural networks (``.mlmodel``), image in and image out."""
+"""Core ML: ML Programs (``.mlpackage``) and neural networks (``.mlmodel``) of a Keras network."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from export_pipeline.formats import static
 from export_pipeline.formats.coreml import file as coreml_file
-from export_pipeline.formats.coreml import mil, neuralnetwork
-from export_pipeline.records.signature import ImageSignature
-from export_pipeline.targets import Scheme
+from export_pipeline.formats.coreml import forms, mil, neuralnetwork
+from export_pipeline.formats.coreml.ports import file_signature, is_image
+from export_pipeline.formats.format import Conversion
+from export_pipeline.formats.protobuf import replace
+from export_pipeline.records.signature import Port
+from export_pipeline.targets import Target
 
 
-def write_package(model: Any, signature: ImageSignature, scheme: Scheme, version: str, path: Path) -> None:
-    """Write *model*, of static size, as an ML Program package for the system that *scheme* names, and later.
+def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
+    """Write a package or a neural network file, as the suffix of *path* says, and note the forms of its kernels.
 
-    Args:
-        model: network from ``(1, H, W, 3)`` to the same shape, values 0..255.
-        signature: names and size; written into the metadata too.
-        scheme: how the kernels are stored; computation is in fp16.
-        version: the model's version as its metadata will have it.
-        path: the package, a folder that does not exist yet.
+    Raises:
+        ExportError: the target is for pruned or clustered networks, and no kernel gets smaller.
+    """
+    target, kernels = conversion.target, static.kernels(conversion.model)
+    if target.exact:
+        forms.check(target, kernels)
+    {"mlpackage": write_package, "mlmodel": write_network}[target.format](conversion, path)
+    return (forms.note(target, kernels),) if target.exact else ()
+
+
+def write_package(conversion: Conversion, path: Path) -> None:
+    """Write an ML Program package for the system that the target names, and later; it computes in fp16.
+
+    *path* is a folder that does not exist yet.
     """
     import coremltools as ct
 
+    target = conversion.target
     options = {
         "convert_to": "mlprogram",
-        "minimum_deployment_target": ct.target[f"iOS{scheme.ios}"],
+        "minimum_deployment_target": ct.target[f"iOS{target.ios}"],
         "compute_precision": ct.precision.FLOAT16,
         "skip_model_load": True,
     }
-    converted = _convert(model, signature, scheme, options)
-    if scheme.weights == "int8":
+    converted, names = _convert(conversion, options)
+    if target.weights == "int8":
         converted = _quantize_program(converted)
     weights = (Path(converted.weights_dir) / "weight.bin").read_bytes()
     spec = converted.get_spec()
-    shorter = mil.shrink(spec.mlProgram, weights, signature.output_name)
-    spec.description.output[0].name = signature.output_name
-    coreml_file.describe(spec, signature, version)
+    shorter = mil.shrink(spec.mlProgram, weights, names)
+    _describe(spec, conversion, names)
     coreml_file.write_package(path, spec.SerializeToString(deterministic=True), shorter)
 
 
-def write_network(model: Any, signature: ImageSignature, scheme: Scheme, version: str, path: Path) -> None:
-    """Write *model*, of static size, as a neural network file with kernels of 8 bits or fewer, for iOS 12 and later.
-
-    Arguments as in :func:`write_package`; *path* is a file.
-    """
-    converted = _convert(model, signature, scheme, {"convert_to": "neuralnetwork"})
-    spec = _tables_in_network(converted, scheme) if scheme.exact else _quantize_network(converted)
-    neuralnetwork.shrink(spec, signature.output_name)
-    coreml_file.describe(spec, signature, version)
+def write_network(conversion: Conversion, path: Path) -> None:
+    """Write a neural network file with kernels of 8 bits or fewer, for iOS 12 and later where all ports are images."""
+    target = conversion.target
+    converted, names = _convert(conversion, {"convert_to": "neuralnetwork"})
+    spec = _tables_in_network(converted, target) if target.exact else _quantize_network(converted)
+    neuralnetwork.shrink(spec, names)
+    _describe(spec, conversion, names)
     path.write_bytes(spec.SerializeToString(deterministic=True))
 
 
-def _convert(model: Any, signature: ImageSignature, scheme: Scheme, options: dict[str, Any]) -> Any:
+def _describe(spec: Any, conversion: Conversion, names: Mapping[str, str]) -> None:
+    """Give the description the signature's names, order and shapes, and the metadata."""
+    signature, description = file_signature(conversion.signature), spec.description
+    for feature in description.output:
+        feature.name = names[feature.name]
+    for features, ports in ((description.input, signature.inputs), (description.output, signature.outputs)):
+        by_name = {feature.name: feature for feature in features}
+        for port in ports:
+            if port.kind == "tensor":  # the converter leaves the shape of an array out of the older format
+                by_name[port.name].type.multiArrayType.shape[:] = port.closed_shape
+        replace(features, [by_name[port.name] for port in ports])
+    coreml_file.describe(spec, signature, conversion.version)
+
+
+def _convert(conversion: Conversion, options: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    """The converted network, and the signature's name of each output by the converter's."""
     import coremltools as ct
 
-    passes = _exact_passes(scheme) if scheme.exact else ct.PassPipeline.DEFAULT
-    rgb = ct.colorlayout.RGB
-    # coremltools turns the NHWC image into Core ML's NCHW one and removes the transposes that meet.
-    image = ct.ImageType(name=signature.input_name, shape=signature.shape("NHWC"), color_layout=rgb)
-    function = static.function(model, signature, channels_first=True)
-    return ct.convert(
+    signature, target = conversion.signature, conversion.target
+    images = frozenset(port.name for port in signature.outputs if is_image(port))
+    function = static.function(conversion.model, signature, channels_first=images)
+    pairs = zip(function.outputs, static.by_name(signature.outputs), strict=True)
+    outputs = {tensor.name.split(":")[0]: port for tensor, port in pairs}
+    converted = ct.convert(
         [function],
         source="tensorflow",
-        inputs=[image],
-        outputs=[ct.ImageType(color_layout=rgb)],
-        pass_pipeline=passes,
+        # coremltools turns an NHWC image into Core ML's NCHW one and removes the transposes that meet.
+        inputs=[_type(port, name=port.name, shape=port.shape) for port in signature.inputs],
+        outputs=[_type(port, name=name) for name, port in outputs.items()],
+        pass_pipeline=_exact_passes(target) if target.exact else ct.PassPipeline.DEFAULT,
         **options,
     )
+    return converted, {name: port.name for name, port in outputs.items()}
 
 
-def _exact_passes(scheme: Scheme) -> Any:
+def _type(port: Port, **named: Any) -> Any:
+    """What coremltools calls the type of a port."""
+    import coremltools as ct
+
+    if is_image(port):
+        return ct.ImageType(color_layout=ct.colorlayout.RGB, **named)
+    return ct.TensorType(dtype=np.dtype(port.dtype).type, **named)
+
+
+def _exact_passes(target: Target) -> Any:
     """The passes that leave the kernels the values of the network."""
     import coremltools as ct
 
     passes = ct.PassPipeline.DEFAULT
     # A norm folded into a kernel would multiply its values by a factor for each channel.
     passes.remove_passes({"common::fuse_conv_batchnorm", "common::fuse_conv_scale"})
-    if scheme.format == "mlpackage":
+    if target.format == "mlpackage":
         from export_pipeline.formats.coreml import tables
 
         passes.append_pass(tables.PASS)
-        passes.set_options(tables.PASS, {"scheme": scheme})
+        passes.set_options(tables.PASS, {"target": target})
     return passes
 
 
@@ -98,11 +136,11 @@ def _quantize_program(converted: Any) -> Any:
     return cto.linear_quantize_weights(converted, cto.OptimizationConfig(op_type_configs={"conv": config}))
 
 
-def _tables_in_network(converted: Any, scheme: Scheme) -> Any:
+def _tables_in_network(converted: Any, target: Target) -> Any:
     from export_pipeline.formats.coreml import tables
 
     spec = converted.get_spec()
-    tables.compress_network(spec, scheme)
+    tables.compress_network(spec, target)
     return spec
 
 

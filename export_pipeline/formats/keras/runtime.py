@@ -11,7 +11,9 @@ from typing import Any, final
 import numpy as np
 
 from export_pipeline.errors import ModelError
-from export_pipeline.formats.runtime import Port, Runtime, checked_inputs, reading, running
+from export_pipeline.formats.interface import described
+from export_pipeline.formats.runtime import Runtime, checked_inputs, reading, running
+from export_pipeline.records.signature import Port
 
 _WHAT = "a .keras model (Keras 2 archive)"
 # Loading a .keras file imports the modules that it names and calls their classes: others are refused.
@@ -39,11 +41,9 @@ class KerasRuntime(Runtime):
         self.version = f"{keras.__version__} (TensorFlow {tf.__version__})"
         with reading(path, _WHAT):
             self.model: Any = keras.models.load_model(path, compile=False)
-        self.metadata: dict[str, str] = {}
-        self.inputs = tuple(_port(tensor) for tensor in self.model.inputs)
-        self.outputs = tuple(
-            _port(tensor, name) for tensor, name in zip(self.model.outputs, self.model.output_names, strict=True)
-        )
+        names = zip(self.model.outputs, self.model.output_names, strict=True)
+        inputs, outputs = map(_port, self.model.inputs), [_port(tensor, name) for tensor, name in names]
+        self.interface = described({}, list(inputs), outputs)
         self._function = tf.function(lambda tensors: self.model(tensors, training=False), reduce_retracing=False)
 
     @classmethod

@@ -7,7 +7,9 @@ from typing import Any, final
 
 import numpy as np
 
-from export_pipeline.formats.runtime import Port, Runtime, checked_inputs, reading, running
+from export_pipeline.formats.interface import described
+from export_pipeline.formats.runtime import Runtime, checked_inputs, reading, running
+from export_pipeline.records.signature import Port
 
 _WHAT = "an ONNX model"
 _DTYPES = {
@@ -35,9 +37,11 @@ class OnnxRuntime(Runtime):
         options.intra_op_num_threads = threads or 0
         with reading(path, _WHAT):
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-            self.inputs = tuple(_port(item) for item in self._session.get_inputs())
-            self.outputs = tuple(_port(item) for item in self._session.get_outputs())
+            self.interface = described(
+                self._session.get_modelmeta().custom_metadata_map,
+                [_port(item) for item in self._session.get_inputs()],
+                [_port(item) for item in self._session.get_outputs()],
+            )
 
     @classmethod
     def load_library(cls) -> None:  # noqa: D102  as Runtime says

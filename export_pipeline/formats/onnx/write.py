@@ -1,31 +1,26 @@
-"""ONNX: NHWC image arrays in and out, with the signature in the file's metadata."""
+"""ONNX: arrays in and out, with the signature in the file's metadata."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.formats.facts import Door, Facts, Kernel
+from export_pipeline.formats.format import Conversion, Kernel
 from export_pipeline.formats.protobuf import replace, short_names
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.records.signature import Signature
 
 # The newest set of operations that tf2onnx is tested with and that every runtime since early 2023 takes.
 OPSET = 17
 
 
-def write(model: Any, signature: ImageSignature, path: Path) -> None:
-    """Write *model*, of static size, as an ONNX file in float32.
-
-    Args:
-        model: network from ``(1, H, W, 3)`` to the same shape, values 0..255.
-        signature: names and size; written into the metadata too.
-        path: the file.
-    """
+def write(conversion: Conversion, path: Path) -> None:
+    """Write an ONNX file in float32; its inputs and outputs are in the order of the signature."""
     import tensorflow as tf
     import tf2onnx
 
-    spec = [tf.TensorSpec(signature.shape("NHWC"), tf.float32, name=signature.input_name)]
-    proto, _ = tf2onnx.convert.from_keras(model, input_signature=spec, opset=OPSET, optimizers=_optimizers())
+    signature = conversion.signature
+    spec = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in signature.inputs]
+    proto, _ = tf2onnx.convert.from_keras(conversion.model, input_signature=spec, opset=OPSET, optimizers=_optimizers())
     _tidy(proto, signature)
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
@@ -51,7 +46,7 @@ def _optimizers() -> dict[str, Any]:
     }
 
 
-def _tidy(proto: Any, signature: ImageSignature) -> None:
+def _tidy(proto: Any, signature: Signature) -> None:
     graph = proto.graph
     _put_in_order(graph)
     _rename(graph, signature)
@@ -60,7 +55,7 @@ def _tidy(proto: Any, signature: ImageSignature) -> None:
         node.ClearField("doc_string")
         if node.op_type == "Resize":
             _modern_resize(node)
-    graph.name, graph.doc_string, proto.doc_string = signature.output_name, "", ""
+    graph.name, graph.doc_string, proto.doc_string = signature.outputs[0].name, "", ""
     del graph.value_info[:]
     used = {node.domain for node in graph.node}
     kept = [entry for entry in proto.opset_import if entry.domain in used]
@@ -70,14 +65,14 @@ def _tidy(proto: Any, signature: ImageSignature) -> None:
 
 
 def _put_in_order(graph: Any) -> None:
-    """Sort nodes and initializers by the way from the output back to the input.
+    """Sort nodes and initializers by the way from the outputs back to the inputs.
 
     The converter's order comes from sets of names, which differ from run to run.
     """
     makers = {output: node for node in graph.node for output in node.output}
     stored = {initializer.name: initializer for initializer in graph.initializer}
     nodes: dict[str, Any] = {}  # by first output, in the order wanted
-    pending = [graph.output[0].name]
+    pending = [output.name for output in reversed(graph.output)]
     while pending:
         node = makers[pending[-1]]
         missing = [name for name in node.input if name in makers and makers[name].output[0] not in nodes]
@@ -100,20 +95,24 @@ def _modern_resize(node: Any) -> None:
         attributes["nearest_mode"].s = b"floor"
 
 
-def _rename(graph: Any, signature: ImageSignature) -> None:
-    doors = {graph.input[0].name: signature.input_name, graph.output[0].name: signature.output_name}
-    names = doors | {"": ""}  # an input left out
-    fresh = (name for name in short_names() if name not in doors.values())
+def _rename(graph: Any, signature: Signature) -> None:
+    ends = {
+        **{value.name: port.name for value, port in zip(graph.input, signature.inputs, strict=True)},
+        **{value.name: port.name for value, port in zip(graph.output, signature.outputs, strict=True)},
+    }
+    names = ends | {"": ""}  # an input left out
+    fresh = (name for name in short_names() if name not in ends.values())
     for initializer in graph.initializer:
         initializer.name = names.setdefault(initializer.name, next(fresh))
     for node in graph.node:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names.get(name) or names.setdefault(name, next(fresh)) for name in node.output]
-    graph.input[0].name, graph.output[0].name = signature.input_name, signature.output_name
+    for value in (*graph.input, *graph.output):
+        value.name = ends[value.name]
 
 
-def facts(path: Path) -> Facts:
-    """What the ONNX file at *path* holds; the checker of onnx accepts it, or this raises."""
+def kernels(path: Path) -> tuple[Kernel, ...]:
+    """Every convolution's kernel in the ONNX file at *path*; the checker of onnx accepts it, or this raises."""
     import onnx
 
     model = onnx.load(str(path))
@@ -125,17 +124,4 @@ def facts(path: Path) -> Facts:
             values = onnx.numpy_helper.to_array(initializers[node.input[1]])
             storage = {"float32": "fp32"}.get(values.dtype.name, values.dtype.name)
             found.append(Kernel(int(values.size), storage, values.dtype.itemsize * 8))
-    return Facts(
-        inputs=tuple(_door(value) for value in model.graph.input),
-        outputs=tuple(_door(value) for value in model.graph.output),
-        kernels=tuple(found),
-        signature=ImageSignature.from_metadata({entry.key: entry.value for entry in model.metadata_props}),
-    )
-
-
-def _door(value: Any) -> Door:
-    import onnx
-
-    tensor = value.type.tensor_type
-    kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
-    return Door(value.name, tuple(side.dim_value for side in tensor.shape.dim), kind)
+    return tuple(found)

@@ -1,1 +1,46 @@
-"""TFLite."""
+"""TFLite (``.tflite``): arrays in and out, in the layout of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import final
+
+from export_pipeline.formats.format import Conversion, Kernel, WrittenFormat
+from export_pipeline.formats.tflite import runtime
+from export_pipeline.records.contents import Contents
+from export_pipeline.records.signature import Signature
+from export_pipeline.targets import Target
+
+
+@final
+class TFLite(WrittenFormat):
+    """Run by LiteRT, written by TensorFlow's converter and changed afterwards."""
+
+    suffixes = (".tflite",)
+
+    @property
+    def runtime(self) -> type[runtime.LiteRTRuntime]:  # noqa: D102  as Format says, here and below
+        return runtime.LiteRTRuntime
+
+    def contents(self, path: Path, height: int | None, width: int | None) -> Contents:  # noqa: D102
+        from export_pipeline.formats.tflite import contents
+
+        return contents.read(path)
+
+    def signature(self, network: Signature, target: Target) -> Signature:  # noqa: D102
+        from export_pipeline.formats.tflite.write import file_signature
+
+        return file_signature(network, target)
+
+    def write(self, conversion: Conversion, path: Path) -> tuple[str, ...]:  # noqa: D102
+        from export_pipeline.formats.tflite import write
+
+        return write.write(conversion, path)
+
+    def kernels(self, path: Path) -> tuple[Kernel, ...]:  # noqa: D102
+        from export_pipeline.formats.tflite import write
+
+        return write.kernels(path)
+
+
+FORMAT = TFLite()

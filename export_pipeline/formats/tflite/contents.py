@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.formats import open_model
 from export_pipeline.formats.tensors import summary, weight
+from export_pipeline.formats.tflite.runtime import LiteRTRuntime
 from export_pipeline.records.contents import Contents, Weight
 
 # Bits and NumPy type of what weights are stored in; INT4 holds two values a byte, the lower half first.
@@ -36,7 +36,7 @@ def read(path: Path) -> Contents:
     """Read the flatbuffer, which LiteRT has verified before."""
     from ai_edge_litert import schema_py_generated as schema
 
-    open_model(path, threads=1)
+    LiteRTRuntime(path, threads=1)
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     types = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}

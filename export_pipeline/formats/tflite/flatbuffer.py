@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import ExportError
-from export_pipeline.formats.facts import Kernel
-from export_pipeline.records.signature import ImageSignature
+from export_pipeline.formats.format import Kernel
+from export_pipeline.records.signature import Port, Signature
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _IDENTIFIER = b"TFL3"
@@ -107,14 +107,20 @@ def quantize_kernels(model: Any) -> None:
         tensor.quantization.quantizedDimension = axis
 
 
-def widen_output(model: Any) -> None:
-    """Let the uint8 output mean 0..255 exactly, whatever range the photographs reached.
+def widen_pictures(model: Any, signature: Signature) -> None:
+    """Let every uint8 output that is a picture mean 0..255 exactly, whatever range the samples reached.
 
-    Otherwise a value of 255 would mean, say, 249 and brighter pixels would be clipped.
+    Otherwise a value of 255 would mean, say, 249 and brighter pixels would be clipped. The outputs are in the order of
+    *signature*.
     """
-    types = _schema().TensorType
     (graph,) = model.subgraphs
-    index = graph.outputs[0]
+    for index, port in zip(graph.outputs, signature.outputs, strict=True):
+        if port.color is not None:
+            _widen(model, graph, index)
+
+
+def _widen(model: Any, graph: Any, index: int) -> None:
+    types = _schema().TensorType
     for kind, zero in ((types.UINT8, 0), (types.INT8, -128)):
         tensor = graph.tensors[index]
         (source,) = [operator for operator in graph.operators if index in operator.outputs]
@@ -125,8 +131,29 @@ def widen_output(model: Any) -> None:
         index = source.inputs[0]
 
 
-def strip(model: Any, signature: ImageSignature) -> None:
-    """Drop names and notes that no runtime needs; give the image tensors the signature's names."""
+def put_in_order(model: Any, signature: Signature) -> None:
+    """List inputs and outputs in the order of *signature*; the converter's follows names.
+
+    Raises:
+        ExportError: the file has no signature that names them all.
+    """
+    (graph,), definitions = model.subgraphs, model.signatureDefs or []
+    sides = [(definition.inputs, definition.outputs) for definition in definitions]
+    if len(sides) != 1:
+        raise ExportError(f"the converter wrote {len(sides)} signatures; one is needed.")
+    graph.inputs = _indices(sides[0][0], signature.inputs)
+    graph.outputs = _indices(sides[0][1], signature.outputs)
+
+
+def _indices(entries: Any, ports: tuple[Port, ...]) -> np.ndarray:
+    found = {_text(entry.name): entry.tensorIndex for entry in entries}
+    if set(found) != {port.name for port in ports}:
+        raise ExportError(f"the converter's signature names {', '.join(found)}; the network has other ports.")
+    return np.array([found[port.name] for port in ports], np.int32)
+
+
+def strip(model: Any, signature: Signature) -> None:
+    """Drop names and notes that no runtime needs; give the tensors of the ports the signature's names."""
     model.description = None
     model.metadata = []
     for graph in model.subgraphs:
@@ -134,8 +161,29 @@ def strip(model: Any, signature: ImageSignature) -> None:
         for tensor in graph.tensors:
             tensor.name = None
     (graph,) = model.subgraphs
-    (image,), (stylized,) = graph.inputs, graph.outputs
-    graph.tensors[image].name, graph.tensors[stylized].name = signature.input_name, signature.output_name
+    for indices, ports in ((graph.inputs, signature.inputs), (graph.outputs, signature.outputs)):
+        for index, port in zip(indices, ports, strict=True):
+            graph.tensors[index].name = port.name
+
+
+def quantized_as_stored(model: Any, signature: Signature) -> Signature:
+    """*signature* with the quantization that the file has for its 8-bit tensors, and the range which that means."""
+    (graph,) = model.subgraphs
+    sides = ((graph.inputs, signature.inputs), (graph.outputs, signature.outputs))
+    inputs, outputs = (
+        tuple(_as_stored(graph.tensors[index], port) for index, port in zip(indices, ports, strict=True))
+        for indices, ports in sides
+    )
+    return Signature(inputs=inputs, outputs=outputs)
+
+
+def _as_stored(tensor: Any, port: Port) -> Port:
+    if port.color is not None or port.dtype not in ("uint8", "int8"):
+        return port
+    scale, zero = float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
+    limits = np.iinfo(port.dtype)
+    low, high = ((int(limit) - zero) * scale for limit in (limits.min, limits.max))
+    return port.model_copy(update={"scale": scale, "zero_point": zero, "low": low, "high": high})
 
 
 def add_metadata(model: Any, entries: dict[str, str]) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 
 from export_pipeline.base.quiet import muted
 from export_pipeline.errors import ModelError
-from export_pipeline.formats.runtime import Port, Runtime, checked_inputs, reading, running
+from export_pipeline.formats.interface import described
+from export_pipeline.formats.runtime import Runtime, checked_inputs, reading, running
+from export_pipeline.records.signature import Port
 
 _WHAT = "a TFLite model"
 
@@ -35,19 +37,18 @@ class LiteRTRuntime(Runtime):
             with muted(2):
                 self._interpreter: Any = Interpreter(model_content=content, num_threads=threads or os.cpu_count() or 1)
                 self._interpreter.allocate_tensors()
-            self.metadata = tflite_metadata(content)
-            self._describe(_signature_names(content))
+            self._describe(tflite_metadata(content), _signature_names(content))
 
     @classmethod
     def load_library(cls) -> None:  # noqa: D102  as Runtime says
         import ai_edge_litert.interpreter  # noqa: F401
 
-    def _describe(self, names: dict[int, str]) -> None:
+    def _describe(self, metadata: dict[str, str], names: dict[int, str]) -> None:
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._index = {_name(detail, names): detail["index"] for detail in inputs + outputs}
         self._shapes = {_name(detail, names): tuple(int(n) for n in detail["shape"]) for detail in inputs}
-        self.inputs = tuple(_port(detail, names) for detail in inputs)
-        self.outputs = tuple(_port(detail, names) for detail in outputs)
+        ports = ([_port(detail, names) for detail in details] for details in (inputs, outputs))
+        self.interface = described(metadata, *ports)
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:  # noqa: D102  as Runtime says
         checked_inputs(self, inputs)

@@ -1,20 +1,17 @@
-"""TFLite: NHWC image arrays in and out, with the signature in the file's metadata."""
+"""TFLite: arrays in and out, with the signature in the file's metadata."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import static
-from export_pipeline.formats.facts import Door, Facts
+from export_pipeline.formats.format import Conversion, Kernel
 from export_pipeline.formats.tflite import flatbuffer
-from export_pipeline.records.signature import METADATA_KEY, ImageSignature
-from export_pipeline.targets import Scheme
+from export_pipeline.records.signature import Port, Signature
+from export_pipeline.targets import Target
 
 # What an instance norm becomes, the residual sums and the final scaling between them. Kept in float they cost
 # less than in 8 bits: squares of 8-bit differences lose the variance, and every step requantizes a whole image.
@@ -25,66 +22,71 @@ FLOAT_NOTE = (
 )
 
 
-def write(
-    model: Any, signature: ImageSignature, scheme: Scheme, photographs: Sequence[np.ndarray], path: Path
-) -> tuple[str, ...]:
-    """Write *model*, of static size, as a TFLite file.
+def file_signature(network: Signature, target: Target) -> Signature:
+    """The network's ports in the type of the target; the range of an 8-bit tensor is set by the samples."""
+    inputs, outputs = (tuple(_of_file(port, target) for port in side) for side in (network.inputs, network.outputs))
+    return Signature(inputs=inputs, outputs=outputs)
 
-    Args:
-        model: network from ``(1, H, W, 3)`` to the same shape, values 0..255.
-        signature: names and size.
-        scheme: fp16 or int8 weights; ``calibrated`` asks for 8-bit activations and a uint8 image in and out.
-        photographs: ``(H, W, 3)`` uint8, of the signature's size; used where the scheme is calibrated.
-        path: the file.
+
+def _of_file(port: Port, target: Target) -> Port:
+    return port.model_copy(update={"dtype": target.interface}) if port.dtype == "float32" else port
+
+
+def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
+    """Write a TFLite file.
 
     Returns:
-        What stayed in float against the word of the scheme, and why.
+        What stayed in float against the word of the target, and why.
     """
+    target, signature = conversion.target, file_signature(conversion.signature, conversion.target)
     notes: tuple[str, ...] = ()
-    if scheme.calibrated:
-        data, notes = _full_integer(model, signature, photographs)
+    if target.calibrated:
+        data, notes = _full_integer(conversion)
     else:
-        data = _converter(model, signature, half=scheme.weights == "fp16").convert()
+        data = _converter(conversion, half=target.weights == "fp16").convert()
     content = flatbuffer.read(data)
-    if scheme.weights == "int8" and not scheme.calibrated:
+    flatbuffer.put_in_order(content, signature)
+    if target.weights == "int8" and not target.calibrated:
         # The converter's own pass skips tensors under 1,024 values, most of a small network, and takes no option.
         flatbuffer.quantize_kernels(content)
-    if scheme.calibrated:
-        flatbuffer.widen_output(content)
+    if target.calibrated:
+        flatbuffer.widen_pictures(content, signature)
+        signature = flatbuffer.quantized_as_stored(content, signature)
     flatbuffer.strip(content, signature)
     flatbuffer.add_metadata(content, signature.metadata())
     path.write_bytes(flatbuffer.write(content))
     return notes
 
 
-def _converter(model: Any, signature: ImageSignature, half: bool = False) -> Any:
+def _converter(conversion: Conversion, half: bool = False) -> Any:
     import tensorflow as tf
 
     # The converter saves and loads what it is given; of a Keras model that would trace every layer once more.
     holder = tf.Module()
-    holder.kept = model.variables
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([static.function(model, signature)], holder)
+    holder.kept = conversion.model.variables
+    function = static.function(conversion.model, conversion.signature)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     return converter
 
 
-def _full_integer(
-    model: Any, signature: ImageSignature, photographs: Sequence[np.ndarray]
-) -> tuple[bytes, tuple[str, ...]]:
+def _full_integer(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
-    batches = [photograph[None].astype(np.float32) for photograph in photographs]
-    # One black and one white pixel, so that the input's range is 0..255 and not what these photographs reach.
-    batches[0][0, 0, 0], batches[0][0, -1, -1] = signature.low, signature.high
+    signature = conversion.signature
+    batches = [static.batch(sample, signature) for sample in conversion.samples]
+    # One black and one white pixel, so that a picture's range is 0..255 and not what these samples reach.
+    for array, port in zip(batches[0], signature.inputs, strict=True):
+        if port.color is not None:
+            array[0, 0, 0], array[0, -1, -1] = port.low, port.high
 
     def samples() -> Any:
-        for batch in batches:
-            yield [batch]
+        yield from batches
 
-    converter = _converter(model, signature)
+    converter = _converter(conversion)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = samples
     # What tf.lite.experimental.QuantizationDebugger does for its lists of operations to leave out, without its
@@ -101,29 +103,13 @@ def _full_integer(
     return bytes(data), (FLOAT_NOTE,) if normed else ()
 
 
-def facts(path: Path) -> Facts:
-    """What the TFLite file at *path* holds."""
+def kernels(path: Path) -> tuple[Kernel, ...]:
+    """Every convolution's kernel in the TFLite file at *path*, whose signature must name its tensors as they are."""
     from ai_edge_litert.interpreter import Interpreter
 
-    content = flatbuffer.read(path.read_bytes())
-    entries = flatbuffer.metadata(content)
     runner = Interpreter(model_path=str(path), num_threads=1)
     (called,) = runner.get_signature_list().values()  # names as get_signature_runner() takes them
-    inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    if [called["inputs"], called["outputs"]] != [[d["name"] for d in inputs], [d["name"] for d in outputs]]:
+    tensors = [sorted(d["name"] for d in side) for side in (runner.get_input_details(), runner.get_output_details())]
+    if [sorted(called["inputs"]), sorted(called["outputs"])] != tensors:
         raise ExportError(f"{path.name}: its signature runner names {json.dumps(called)}, its tensors other names.")
-    return Facts(
-        inputs=tuple(_door(detail) for detail in inputs),
-        outputs=tuple(_door(detail) for detail in outputs),
-        kernels=flatbuffer.kernels(content),
-        signature=ImageSignature.from_metadata({k: v for k, v in entries.items() if k == METADATA_KEY}),
-    )
-
-
-def _door(detail: dict[str, Any]) -> Door:
-    kind = np.dtype(detail["dtype"])
-    low, high = 0.0, 255.0
-    if kind == np.uint8:
-        scale, zero = detail["quantization"]
-        low, high = (0 - zero) * scale, (255 - zero) * scale
-    return Door(detail["name"], tuple(int(side) for side in detail["shape"]), kind.name, low, high)
+    return flatbuffer.kernels(flatbuffer.read(path.read_bytes()))

@@ -1,0 +1,118 @@
+"""What every format offers: the two abstract classes that a package of this folder fills in."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export_pipeline.formats.interface import Interface
+from export_pipeline.formats.runtime import Runtime
+from export_pipeline.records.contents import Contents
+from export_pipeline.records.signature import Signature
+from export_pipeline.targets import Target
+
+if TYPE_CHECKING:
+    from export_pipeline.emulator import Listing
+
+_BITS = {"int8": 8, "fp16": 16, "fp32": 32}
+
+
+class Format(abc.ABC):
+    """A kind of model file that is opened and read.
+
+    Importing the package of a format is light; its libraries load when one of these methods is called.
+
+    Attributes:
+        suffixes: of its files, with the dot.
+        folders: those of the suffixes that are folders.
+        options: what :func:`open_model` may be given for it beside the threads.
+        needs_tensorflow: whether running a file takes TensorFlow.
+    """
+
+    suffixes: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    needs_tensorflow = False
+
+    @property
+    @abc.abstractmethod
+    def runtime(self) -> type[Runtime]:
+        """What runs a file; its library is not loaded yet."""
+
+    @abc.abstractmethod
+    def contents(self, path: Path, height: int | None, width: int | None) -> Contents:
+        """Parameters, sparsity, work and operations of a file; the size is for one that takes any."""
+
+    def interface(self, path: Path) -> Interface:
+        """What a file tells about how to call it."""
+        return self.runtime(path).interface
+
+    def listing(self, path: Path) -> Listing | None:
+        """The whole program of a file, operation by operation; ``None`` where the format has no reader for it."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A convolution's kernel as a file has it: how many values, how they are stored, in how many bits each.
+
+    ``values`` are those that a runtime computes with, ``(out, in, height, width)`` in fp16, where all storages of
+    the format can be read back exactly.
+    """
+
+    size: int
+    storage: str
+    bits: int
+    values: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """What a file is to be made of.
+
+    Attributes:
+        model: a Keras network of static size, with a batch of 1.
+        signature: what it takes and gives, in its order.
+        target: how the file stores and computes it.
+        samples: an array by name of input, such as ``(H, W, 3)`` uint8 for a picture; where the target is calibrated.
+        version: of the network, for formats that have a place for it.
+    """
+
+    model: Any
+    signature: Signature
+    target: Target
+    samples: Sequence[Mapping[str, np.ndarray]] = ()
+    version: str = ""
+
+
+class WrittenFormat(Format):
+    """A format that networks are exported to."""
+
+    @abc.abstractmethod
+    def signature(self, network: Signature, target: Target) -> Signature:
+        """What a file of *target* takes and gives, made of a network that takes and gives *network*.
+
+        The range of a tensor that calibration sets is open: it is the written file's.
+        """
+
+    @abc.abstractmethod
+    def write(self, conversion: Conversion, path: Path) -> tuple[str, ...]:
+        """Write a file at *path*, its signature in the metadata, and give notes for the report.
+
+        Raises:
+            ExportError: the network gains nothing from the target.
+        """
+
+    @abc.abstractmethod
+    def kernels(self, path: Path) -> tuple[Kernel, ...]:
+        """Every convolution's kernel, read back from a file."""
+
+    def stored(self, target: Target, kernels: Sequence[np.ndarray]) -> tuple[Kernel, ...]:
+        """What a file of *target* must hold of *kernels*, ``(height, width, in, out)``."""
+        bits = _BITS.get(target.weights, 0)
+        return tuple(Kernel(kernel.size, target.weights, bits) for kernel in kernels)

@@ -1,0 +1,94 @@
+"""The committed network, exported anew, gives the committed files."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from export_pipeline.base.files import files_of
+from export_pipeline.bundle import CHECKPOINT, Bundle
+from export_pipeline.compress.fold import fold_input_scale
+from export_pipeline.export import export
+from export_pipeline.formats import interface_of
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.signature import METADATA_KEY
+from export_pipeline.targets import TARGETS
+from export_pipeline.train import restored
+from export_pipeline.train.checkpoint import Checkpoint
+from tests.builds import COMMITTED
+
+CORE_ML = ("mlmodel-int8", "mlpackage-fp16", "mlpackage-int8")
+ARRAYS = ("tflite-fp16", "tflite-dynamic", "onnx-fp32")
+
+
+@cache
+def bundle() -> Bundle:
+    return Bundle.open(COMMITTED)
+
+
+def committed(target: str) -> ExportedModel:
+    return next(model for model in bundle().manifest.models if model.target == target)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ExportedModel]]:
+    """The checkpoint of the bundle as its manifest says that it was exported."""
+    folder, manifest = tmp_path_factory.mktemp("again"), bundle().manifest
+    checkpoint = Checkpoint.open(COMMITTED / CHECKPOINT)
+    recipe = manifest.recipe.model_copy(
+        update={"export": manifest.recipe.export.model_copy(update={"targets": (*CORE_ML, *ARRAYS)})}
+    )
+    model = fold_input_scale(restored(checkpoint))
+    models = export(model, recipe, manifest.signature, folder, checkpoint_sha256=checkpoint.sha256)
+    return folder, {model.target: model for model in models}
+
+
+@pytest.mark.parametrize("target", CORE_ML)
+def test_core_ml_files_have_the_same_bytes(made: tuple[Path, dict[str, ExportedModel]], target: str) -> None:
+    folder, models = made
+    assert models[target] == committed(target)
+    old, new = COMMITTED / models[target].file, folder / models[target].file
+    assert [path.read_bytes() for path in files_of(new)] == [path.read_bytes() for path in files_of(old)]
+
+
+@pytest.mark.parametrize("target", ARRAYS)
+def test_other_files_differ_in_their_signature_alone(made: tuple[Path, dict[str, ExportedModel]], target: str) -> None:
+    folder, models = made
+    old, new = COMMITTED / models[target].file, folder / models[target].file
+    bare = {".tflite": tflite_without_signature, ".onnx": onnx_without_signature}[old.suffix]
+    assert bare(new) == bare(old)
+    # The old entry says no type: it is the file's.
+    assert interface_of(old).metadata[METADATA_KEY] != interface_of(new).metadata[METADATA_KEY]
+    assert interface_of(old).signature == interface_of(new).signature == models[target].signature
+    assert committed(target) == models[target].model_copy(update={"sha256": committed(target).sha256})
+
+
+@pytest.mark.parametrize("target", [*CORE_ML, *ARRAYS, "tflite-int8"])
+def test_the_committed_manifest_and_files_agree_on_the_signature(target: str) -> None:
+    record = committed(target)
+    assert interface_of(bundle().model_path(record)).signature == record.signature
+    interface = TARGETS[target].interface
+    assert {port.dtype for port in record.signature.inputs} == {"uint8" if interface == "image" else interface}
+    assert type(record).model_validate_json(record.model_dump_json()) == record
+
+
+def onnx_without_signature(path: Path) -> bytes:
+    import onnx
+
+    model = onnx.load(str(path))
+    kept = [entry for entry in model.metadata_props if entry.key != METADATA_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def tflite_without_signature(path: Path) -> bytes:
+    from export_pipeline.formats.tflite import flatbuffer
+
+    model = flatbuffer.read(path.read_bytes())
+    for entry in model.metadata:
+        if entry.name.decode() == METADATA_KEY:
+            model.buffers[entry.buffer].data = None
+    return flatbuffer.write(model)
