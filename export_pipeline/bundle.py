@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from export_pipeline.base.files import files_of, sha256, write_text, written_aside
 from export_pipeline.base.images import load_image, save_image, to_uint8
@@ -73,6 +73,14 @@ class Manifest(_Listing):
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]
+
+    @field_validator("signature", mode="before")
+    @classmethod
+    def _of_the_network(cls, data: Any) -> Any:
+        """That of an older bundle does not say that the network takes and gives arrays."""
+        if isinstance(data, dict) and "height" in data and "dtype" not in data:
+            return {**data, "dtype": "float32", "layout": "NHWC"}
+        return data
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.recipe.schema import RECIPES, TITLES, schema
+from export_pipeline.recipe.classes import CLASSES
+from export_pipeline.recipe.distill import DistillRecipe
+from export_pipeline.recipe.schema import class_schema
+from export_pipeline.recipe.table import Table
 
 PAGE = Path(__file__).with_name("KEYS.md")
 START = """# Recipe keys
@@ -31,9 +34,10 @@ TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": 
 def page() -> str:
     """The text that :data:`PAGE` must hold."""
     parts = [START]
-    for kind in RECIPES:
-        parts.append(f"## {TITLES[kind]}\n")
-        parts.extend(_sections(schema(kind), ""))
+    recipes: dict[str, type[Table]] = {f"`build`, task `{task}`": recipe for task, recipe in CLASSES.items()}
+    for title, recipe in {**recipes, "`distill`": DistillRecipe}.items():
+        parts.append(f"## {title}\n")
+        parts.extend(_sections(class_schema(recipe), ""))
     return "\n".join(parts).rstrip() + "\n"
 
 

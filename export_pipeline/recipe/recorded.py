@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator
 
 from export_pipeline.errors import RecipeError
-from export_pipeline.recipe.classes import recipe_class
+from export_pipeline.recipe.classes import CLASSES, recipe_class
 from export_pipeline.recipe.whole import Recipe
 
 
@@ -32,4 +32,7 @@ def _read(data: Any) -> Any:
 
 
 # The type of a field that holds one: the class is that of the recipe's task.
-RecordedRecipe = Annotated[SerializeAsAny[Recipe], BeforeValidator(_read)]
+if TYPE_CHECKING:
+    RecordedRecipe = Recipe
+else:
+    RecordedRecipe = Annotated[Union[tuple(CLASSES.values())], BeforeValidator(_read)]  # noqa: UP007 - made at run time

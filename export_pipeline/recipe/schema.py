@@ -7,34 +7,49 @@ They show no description that stands beside a ``$ref``, so there are no referenc
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.recipe.classes import CLASSES, DEFAULT_TASK
 from export_pipeline.recipe.distill import DistillRecipe
-from export_pipeline.recipe.table import Table
+from export_pipeline.recipe.table import LIMITS, Table
 from export_pipeline.recipe.whole import Recipe
+from export_pipeline.records.metric import Metric
 
-RECIPES: dict[str, type[Table]] = {"recipe": Recipe, "distill": DistillRecipe}
-TITLES = {"recipe": "Recipe of export-pipeline build", "distill": "Recipe of export-pipeline distill"}
+KINDS = {"recipe": "Recipe of export-pipeline build", "distill": "Recipe of export-pipeline distill"}
 # Of a node that pydantic makes: references, choices with null, and what earlier drafts do not know.
 DROPPED = ("$defs", "$ref", "anyOf", "title", "prefixItems")
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of one of :data:`RECIPES`.
+    """The JSON Schema of one of :data:`KINDS`. Of a recipe, the key ``task`` says which keys there are.
 
     It refuses unknown keys, values of another type and values out of range. What must fit together across keys is left
     to reading the recipe.
     """
-    made = RECIPES[kind].model_json_schema()
-    plain = _plain(made, made.get("$defs", {}))
     about = "Relative paths start at the folder of this file; ~ and $NAME in them are expanded."
-    return {"$schema": DRAFT, **plain, "title": TITLES[kind], "description": about}
+    head = {"$schema": DRAFT, "title": KINDS[kind], "description": about}
+    if kind == "distill":
+        return {**class_schema(DistillRecipe), **head}
+    made = class_schema(CLASSES[DEFAULT_TASK])
+    for task, recipe in CLASSES.items():
+        if task != DEFAULT_TASK:
+            named = {"properties": {"task": {"const": task}}, "required": ["task"]}
+            made = {"if": named, "then": class_schema(recipe), "else": made}
+    return {**made, **head}
+
+
+def class_schema(recipe: type[Table]) -> dict[str, Any]:
+    """The JSON Schema of the recipes of one class."""
+    made = recipe.model_json_schema()
+    metrics = recipe.metrics if issubclass(recipe, Recipe) else ()
+    return _plain(made, made.get("$defs", {}), metrics)
 
 
 def schema_file(kind: str) -> Path:
-    """Where the schema of one of :data:`RECIPES` is kept."""
+    """Where the schema of one of :data:`KINDS` is kept."""
     return Path(__file__).with_name(f"{kind}.schema.json")
 
 
@@ -43,25 +58,36 @@ def schema_text(kind: str) -> str:
     return json.dumps(schema(kind), indent=1, ensure_ascii=False) + "\n"
 
 
-def _plain(node: dict[str, Any], tables: dict[str, Any]) -> dict[str, Any]:
-    """*node* without references to *tables*, titles, and the null of a key that may be left out: TOML has none."""
+def _plain(node: dict[str, Any], tables: dict[str, Any], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """*node* without references to *tables*, titles, and the null of a key that may be left out: TOML has none.
+
+    A table of limits gets a key for each of *metrics*.
+    """
     own = {key: value for key, value in node.items() if key not in DROPPED}
+    if own.pop(LIMITS, False):
+        own["additionalProperties"] = False
+        own["properties"] = {**own["properties"], **{metric.name: _limit(metric) for metric in metrics}}
     if "$ref" in node:
         # A table's own description says more than that of the key.
-        own |= _plain(tables[node["$ref"].rsplit("/", 1)[1]], tables)
+        own |= _plain(tables[node["$ref"].rsplit("/", 1)[1]], tables, metrics)
     for choice in node.get("anyOf", ()):
         if choice != {"type": "null"}:
-            own = {**_plain(choice, tables), **own}
+            own = {**_plain(choice, tables, metrics), **own}
     if "default" in own and _says_nothing(own["default"]):
         del own["default"]
     for key in ("items", "additionalProperties", "propertyNames"):
         if isinstance(own.get(key), dict):
-            own[key] = _plain(own[key], tables)
+            own[key] = _plain(own[key], tables, metrics)
     if "properties" in own:
-        own["properties"] = {name: _plain(value, tables) for name, value in own["properties"].items()}
+        own["properties"] = {name: _plain(value, tables, metrics) for name, value in own["properties"].items()}
     if "description" in own:
         own["description"] = " ".join(own["description"].replace("``", "`").split())
     return own
+
+
+def _limit(metric: Metric) -> dict[str, Any]:
+    words = f"{metric.rule} {metric.name.replace('_', ' ')}: {metric.meaning}"
+    return {"type": "number", "exclusiveMinimum": 0, "description": words}
 
 
 def _says_nothing(default: Any) -> bool:

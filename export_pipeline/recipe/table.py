@@ -16,13 +16,17 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), strict=True, allow_inf_nan=False)
 
 
+# Marks a table of limits in a JSON Schema, which then gets the metrics of its task.
+LIMITS = "limits"
+
+
 class LimitsTable(Table):
     """A table that also takes a limit for each of the task's metrics, by its name.
 
     Which names there are is known to the recipe, which refuses others.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={LIMITS: True})
     __pydantic_extra__: dict[str, Annotated[float, Field(gt=0)]] = Field(init=False)
 
     @model_validator(mode="before")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import get_args
 
 from export_pipeline.verbs.common import SHIPPED, Verb, show
 
@@ -15,13 +14,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Show the names that recipes and commands can use."""
     from export_pipeline.recipe import CLASSES
+    from export_pipeline.recipe.schema import class_schema
     from export_pipeline.targets import TARGETS
 
-    tables = [kind.model_fields["model"].annotation for kind in CLASSES.values()]
+    schemas = [class_schema(kind)["properties"]["model"]["properties"]["network"] for kind in CLASSES.values()]
 
     found = {
         "tasks": list(CLASSES),
-        "networks": [name for table in tables for name in get_args(table.model_fields["network"].annotation)],
+        "networks": [name for found in schemas for name in found["enum"]],
         "targets": list(TARGETS),
         "recipes": sorted(path.stem for path in SHIPPED.glob("*.toml")),
     }

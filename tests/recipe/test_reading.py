@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from export_pipeline.errors import RecipeError
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import Recipe, StyleTransferRecipe
 
 
 def test_a_relative_path_starts_at_the_folder_of_the_recipe(tmp_path: Path) -> None:
@@ -20,18 +20,18 @@ def test_a_relative_path_starts_at_the_folder_of_the_recipe(tmp_path: Path) -> N
 def test_variables_and_the_home_folder_are_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PHOTOS", str(tmp_path))
     monkeypatch.setenv("HOME", "/home/someone")
-    assert Recipe().path("$PHOTOS/a") == tmp_path / "a"
-    assert Recipe().path("${PHOTOS}s/a") == Path(f"{tmp_path}s/a")
-    assert Recipe().path("~/a") == Path("/home/someone/a")
+    assert StyleTransferRecipe().path("$PHOTOS/a") == tmp_path / "a"
+    assert StyleTransferRecipe().path("${PHOTOS}s/a") == Path(f"{tmp_path}s/a")
+    assert StyleTransferRecipe().path("~/a") == Path("/home/someone/a")
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHOTOS", raising=False)
     for written in ("$PHOTOS/a", "${PHOTOS}/a"):
         with pytest.raises(RecipeError, match="PHOTOS, which is not set"):
-            Recipe().path(written)
+            StyleTransferRecipe().path(written)
 
 
 def test_the_home_of_an_unknown_user_is_refused() -> None:
     with pytest.raises(RecipeError, match="not known here"):
-        Recipe().path("~nobody-of-that-name/a")
+        StyleTransferRecipe().path("~nobody-of-that-name/a")

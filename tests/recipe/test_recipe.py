@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import export_pipeline
 from export_pipeline.errors import RecipeError
-from export_pipeline.recipe import DEFAULT_TARGETS, Recipe
+from export_pipeline.recipe import CLASSES, DEFAULT_TARGETS, Recipe, StyleModelTable, StyleTransferRecipe
+from export_pipeline.recipe.schema import class_schema
 from export_pipeline.recipe.style_transfer import LEAST_FILTERS
 from export_pipeline.targets import TARGETS
 from tests.recipe.strategies import valid_recipes
@@ -197,23 +198,26 @@ def test_alpha_is_refused_exactly_where_a_layer_loses_its_filters() -> None:
 
 
 def test_a_recipe_cannot_be_changed() -> None:
-    recipe = Recipe()
+    recipe = StyleTransferRecipe()
     with pytest.raises(ValueError, match="frozen"):
         recipe.train.steps = 5  # type: ignore[misc]
 
 
 def test_the_networks_and_norms_are_those_of_models() -> None:
     import models
-    from export_pipeline.recipe import ModelTable
-
-    fields = ModelTable.model_json_schema()["properties"]
-    assert set(fields["network"]["enum"]) == set(models.NETWORKS)
+    networks = [
+        name
+        for kind in CLASSES.values()
+        for name in class_schema(kind)["properties"]["model"]["properties"]["network"]["enum"]
+    ]
+    assert sorted(networks) == sorted(models.NETWORKS)
+    fields = StyleModelTable.model_json_schema()["properties"]
     assert set(fields["norm"]["enum"]) == set(models.NORMS)
 
 
 def test_targets_are_formats_and_precisions_each_once() -> None:
     assert len(TARGETS) == 11
-    assert Recipe().export.targets == DEFAULT_TARGETS == tuple(TARGETS)[:7]
+    assert StyleTransferRecipe().export.targets == DEFAULT_TARGETS == tuple(TARGETS)[:7]
     assert all(len(target.split("-")) == 2 for target in TARGETS)
 
 
@@ -239,21 +243,16 @@ def test_without_targets_a_recipe_makes_what_carries_its_tables_and_zeros(
 ) -> None:
     recipe = Recipe.parse({"compress": compress, **({"export": export} if export else {})})
     assert recipe.export.targets == (*DEFAULT_TARGETS, *more)
-    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert StyleTransferRecipe.model_validate_json(recipe.model_dump_json()) == recipe
     Recipe.parse({"compress": compress, "verify": {"min_psnr": dict.fromkeys(more, 30.0)}})
     named = Recipe.parse({"compress": compress, "export": {"targets": ["onnx-fp32"]}})
     assert named.export.targets == ("onnx-fp32",)
 
 
-def test_the_signature_has_the_size_of_the_export_table() -> None:
-    signature = Recipe.parse({"export": {"height": 64, "width": 128}}).signature
-    assert signature.size == (64, 128)
-
-
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_recipe_loads(path: Path) -> None:
     recipe = Recipe.load(path)
-    assert Recipe.model_validate_json(recipe.model_dump_json()).model_dump() == recipe.model_dump()
+    assert StyleTransferRecipe.model_validate_json(recipe.model_dump_json()).model_dump() == recipe.model_dump()
 
 
 def test_recipes_are_shipped() -> None:
@@ -268,7 +267,7 @@ def test_recipes_are_shipped() -> None:
 @given(valid_recipes())
 def test_any_valid_recipe_survives_json(data: dict[str, Any]) -> None:
     recipe = Recipe.parse(data)
-    again = Recipe.model_validate_json(recipe.model_dump_json())
+    again = StyleTransferRecipe.model_validate_json(recipe.model_dump_json())
     assert again == recipe
     assert again.model_dump_json() == recipe.model_dump_json()
 
