@@ -134,7 +134,7 @@ def test_what_does_not_fit_a_port_is_refused(made: Made) -> None:
     runtime, sample = opened(made, "tflite-fp16"), samples(1)[0]
     with pytest.raises(ModelError, match=r"input 'style' of .* takes 1x6; got \(5,\)"):
         runtime.infer({**sample, "style": np.zeros(5)})
-    with pytest.raises(ImageError, match="takes images of 32x48 .* this one is 48x32"):
+    with pytest.raises(ImageError, match=r"takes images of 32x48 .* this one is 48x32"):
         runtime.infer({**sample, "image": np.zeros((48, 32, 3), np.uint8)})
     with pytest.raises(ModelError, match="takes inputs"):
         runtime.infer({"image": sample["image"]})
