@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.recipe import Recipe, recorded
-from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.exported import ExportedModel, as_arrays
 from export_pipeline.records.signature import Signature
 
 MANIFEST = "manifest.json"
@@ -68,6 +68,11 @@ class Manifest(_Listing):
     provenance: dict[str, str]
 
     _recorded = model_validator(mode="before")(recorded)
+
+    @field_validator("signature", mode="before")
+    @classmethod
+    def _of_a_network(cls, signature: Any) -> Any:
+        return as_arrays(signature, "float32")  # in older manifests it has no type
 
 
 @dataclass(frozen=True)
