@@ -22,7 +22,7 @@ from export_pipeline.base.files import files_of, sha256, write_text, written_asi
 from export_pipeline.base.images import load_image, save_image, to_uint8
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.recipe import RecordedRecipe
-from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.exported import ExportedModel, as_arrays
 from export_pipeline.records.signature import Signature
 
 MANIFEST = "manifest.json"
@@ -76,11 +76,8 @@ class Manifest(_Listing):
 
     @field_validator("signature", mode="before")
     @classmethod
-    def _of_the_network(cls, data: Any) -> Any:
-        """That of an older bundle does not say that the network takes and gives arrays."""
-        if isinstance(data, dict) and "height" in data and "dtype" not in data:
-            return {**data, "dtype": "float32", "layout": "NHWC"}
-        return data
+    def _of_a_network(cls, signature: Any) -> Any:
+        return as_arrays(signature, "float32")  # in older manifests it has no type
 
 
 @dataclass(frozen=True)

@@ -211,9 +211,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
 
 def test_emulator_extra_is_enough_for_the_emulator() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["emulator"])
-    names = {
-        name for module in [*of_room("emulator"), *of_room("errors"), *of_room("base")] for name in third_party(module)
-    }
+    rooms = ("emulator", "records", "targets", "base", "errors")
+    names = {name for each in rooms for module in of_room(each) for name in third_party(module)}
     assert imported_distributions(names) <= declared
 
 

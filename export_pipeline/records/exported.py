@@ -37,9 +37,14 @@ def with_types(data: Any) -> Any:
 
     In older records no signature has a type, and all say ``{"height", "width", ..}``; an array gets its target's type.
     """
-    if not isinstance(data, dict) or not isinstance(data.get("signature"), dict) or data.get("target") not in TARGETS:
+    if not isinstance(data, dict) or "signature" not in data or data.get("target") not in TARGETS:
         return data
-    interface, signature = TARGETS[data["target"]].interface, data["signature"]
-    if interface == "image" or "height" not in signature or "dtype" in signature:
-        return data
-    return {**data, "signature": {**signature, "dtype": interface, "layout": "NHWC"}}
+    interface = TARGETS[data["target"]].interface
+    return data if interface == "image" else {**data, "signature": as_arrays(data["signature"], interface)}
+
+
+def as_arrays(signature: Any, dtype: str) -> Any:
+    """The short form of a *signature* with a type and a layout, where it has none; anything else as it is."""
+    if not isinstance(signature, dict) or "height" not in signature or "dtype" in signature:
+        return signature
+    return {**signature, "dtype": dtype, "layout": "NHWC"}

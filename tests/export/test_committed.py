@@ -13,7 +13,7 @@ from export_pipeline.compress.fold import fold_input_scale
 from export_pipeline.export import export
 from export_pipeline.formats import interface_of
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.records.signature import METADATA_KEY
+from export_pipeline.records.signature import METADATA_KEY, image_to_image
 from export_pipeline.targets import TARGETS
 from export_pipeline.train import restored
 from export_pipeline.train.checkpoint import Checkpoint
@@ -63,6 +63,11 @@ def test_other_files_differ_in_their_signature_alone(made: tuple[Path, dict[str,
     assert interface_of(old).metadata[METADATA_KEY] != interface_of(new).metadata[METADATA_KEY]
     assert interface_of(old).signature == interface_of(new).signature == models[target].signature
     assert committed(target) == models[target].model_copy(update={"sha256": committed(target).sha256})
+
+
+def test_the_committed_manifest_has_the_signature_of_the_network() -> None:
+    manifest = bundle().manifest
+    assert manifest.signature == manifest.recipe.signature == image_to_image(640, 480)
 
 
 @pytest.mark.parametrize("target", [*CORE_ML, *ARRAYS, "tflite-int8"])

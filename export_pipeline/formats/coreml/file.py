@@ -106,7 +106,8 @@ def _stored(source: Any, values: np.ndarray) -> tuple[str, int]:
 
 
 def _table_bits(source: Any) -> int:
-    table = source.inputs["lut"].val  # (entries,), or with the axes of the kernel before and that of a vector behind
+    # (entries,), or the axes of the kernel, then the entries, then the axis of a vector.
+    table = source.inputs["lut"].val
     return int(math.log2(table.size if table.ndim == 1 else table.shape[-2]))
 
 

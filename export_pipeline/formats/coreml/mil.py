@@ -1,7 +1,7 @@
 """Making an ML Program small without changing what it computes.
 
 A converter writes each parameter of each operation as a ``const`` of its own, under a long name that
-is written three times, and each weight behind 64 bytes of header. On a network of a few thousand
+is written three times, and each weight after 64 bytes of header. On a network of a few thousand
 weights that is more than the weights. What is left out here is what a runtime does not need: the
 ``name`` attribute of operations (not that of constants), which other writers of ML Programs, such as
 the one in Chromium, leave out too, the record of the converter's versions, and repetition.

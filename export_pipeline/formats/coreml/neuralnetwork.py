@@ -17,7 +17,7 @@ IOS12 = 3
 def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
     """Shrink *spec* (a ``Model`` with a ``neuralNetwork``) in place, and let it run from iOS 12 where it can.
 
-    Floats that the quantizer left (norm parameters, biases) become fp16; parameters that have the
+    Floats that the quantizer left (norm parameters, biases, dense layers) become fp16; parameters that have the
     documented default are left out; layers and tensors get short names, outputs those of *outputs*, which are by their
     names now.
     """
@@ -27,6 +27,8 @@ def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
         if layer.WhichOneof("layer") == "convolution":
             _drop_defaults(layer.convolution)
             _halve(layer.convolution, ("weights", "bias"))
+        elif layer.WhichOneof("layer") == "batchedMatmul":  # a dense layer
+            _halve(layer.batchedMatmul, ("weights", "bias"))
         elif layer.WhichOneof("layer") == "batchnorm":
             _halve(layer.batchnorm, ("gamma", "beta", "mean", "variance"))
     _rename(spec, outputs)
