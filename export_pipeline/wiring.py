@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from export_pipeline.compress import Tools
-    from export_pipeline.records.rounds import Quality
     from export_pipeline.train import Checkpoint
     from export_pipeline.train.fit import Progress
     from export_pipeline.verify import StyleJudge
@@ -76,6 +75,7 @@ def compress_tools(
     from export_pipeline import train
     from export_pipeline.base.images import fit
     from export_pipeline.compress import Tools
+    from export_pipeline.records.rounds import Quality
 
     def tune(
         model: Any,
@@ -97,12 +97,13 @@ def compress_tools(
 
     def quality(model: Any) -> Quality:
         judge, photographs = judged()
-        return judge.quality(model, photographs)
+        found = judge.quality(model, photographs)
+        return Quality(style_distance=found.style_distance, content_distance=found.content_distance)
 
     return Tools(
         train=tune,
         judge=quality,
         photographs=lambda count: train.training_squares(recipe, count),
-        squared_gradients=lambda model, variables: train.squared_gradients(model, train.finishing(recipe), variables),
+        squared_gradients=lambda model, variables: train.squared_gradients(model, recipe, variables),
         say=say,
     )

@@ -42,7 +42,12 @@ class TrainTable(Table):
     )
     content_layer: Literal["relu3_1", "relu4_1"] = "relu3_1"
     content_weight: float = Field(1.0, ge=0)
+    style_loss: Literal["moments", "gram"] = Field(
+        "moments",
+        description="of means and covariances of features, or of Gram matrices, which paint the mean colour first",
+    )
     style_weight: float = Field(2.0, ge=0)
+    color_weight: float = Field(0.0, ge=0, description="of the colours: mean and covariance of the pixels")
     tv_weight: float = Field(0.1, ge=0, description="of the total variation, mean absolute difference / 255")
     edge_weight: float = Field(3.0, ge=0, description="of the jump at the edges of the image")
     polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")

@@ -111,11 +111,14 @@ class Recipe(Table):
 def recorded(data: Any) -> Any:
     """*data* of a file with the ``recipe`` that made it, for a model's validator before its own.
 
-    A recipe on record that names no loss network was trained with VGG-19 and without a moving average: when it was
-    written there was nothing else.
+    Recipes on record give every key that there was. One that names no style loss was trained on Gram matrices, and one
+    that names no loss network with VGG-19 and without a moving average: when it was written there was nothing else.
     """
     recipe = data.get("recipe") if isinstance(data, dict) else None
-    if isinstance(recipe, dict) and "loss_network" not in recipe.get("train", {}):
-        train = {"loss_network": "vgg19", "ema": 0.0, **recipe.get("train", {})}
-        return {**data, "recipe": {**recipe, "train": train}}
-    return data
+    if not isinstance(recipe, dict):
+        return data
+    train = recipe.get("train", {})
+    before: dict[str, Any] = {"style_loss": "gram"}
+    if "loss_network" not in train:
+        before |= {"loss_network": "vgg19", "ema": 0.0}
+    return {**data, "recipe": {**recipe, "train": {**before, **train}}}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,28 @@ import models
 from export_pipeline import __version__
 from export_pipeline.base import images
 from export_pipeline.errors import CheckpointError, RecipeError
+from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
-from export_pipeline.tasks.photographs import Photographs, photographs, style_image
+from export_pipeline.tasks.photographs import Photographs, photographs, random_crop, style_image
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
 from export_pipeline.train.fit import Progress, Run, default_strategy, fit
-from export_pipeline.train.gradients import squared_gradients
+from export_pipeline.train.gradients import CROPS, mean_squared_gradients
+from export_pipeline.train.inputs import Inputs, finishing, polished, read_inputs
 
 __all__ = [
     "Checkpoint",
     "CheckpointInfo",
+    "Inputs",
     "Photographs",
     "Progress",
     "Tuning",
     "checked",
     "fine_tune",
+    "finishing",
     "network",
     "photographs",
+    "polished",
+    "read_inputs",
     "restored",
     "squared_gradients",
     "style_image",
@@ -99,8 +105,11 @@ def train(
     folder: Path,
     progress: Callable[[Progress], None] = lambda progress: None,
     tensorboard: Path | None = None,
+    inputs: Inputs | None = None,
 ) -> tuple[Any, Checkpoint]:
     """Train the network of *recipe*, going on where an interrupted run in *folder* was.
+
+    *inputs* are those of :func:`read_inputs`, which is asked when they are left out.
 
     Returns:
         The model, any size ``(N, H, W, 3)`` RGB 0..255 to the same, and its checkpoint.
@@ -115,37 +124,43 @@ def train(
     if recipe.train.warm_start is not None:
         parent = Checkpoint.open(recipe.path(recipe.train.warm_start))
         parent.restore(model.weights)
-    run = Run(recipe, "train", recipe.train.steps, recipe.train.learning_rate, folder)
-    run.parent, run.progress, run.tensorboard, run.strategy = parent, progress, tensorboard, strategy
-    run.ema = recipe.train.ema
+    inputs = inputs or read_inputs(recipe)
+    run = Run(
+        recipe,
+        "train",
+        recipe.train.steps,
+        recipe.train.learning_rate,
+        folder,
+        inputs.style,
+        inputs.photographs,
+        inputs.loss_network,
+        parent=parent,
+        ema=recipe.train.ema,
+        progress=progress,
+        tensorboard=tensorboard,
+        strategy=strategy,
+    )
     checkpoint = fit(model, run)
     if recipe.train.polish is not None:
-        checkpoint = _polish(model, run, checkpoint)
+        checkpoint = fit(model, _polish(run, checkpoint, inputs))
     # A network of its own: the stages to come take no variables that are mirrored on several devices.
     return restored(checkpoint), checkpoint
 
 
-def polished(recipe: Recipe) -> Recipe:
-    """*recipe* as its ``[train.polish]`` is trained: its steps, and VGG-19 as loss network."""
-    table = recipe.train.polish
-    assert table is not None
-    train = recipe.train.model_copy(update={**table.model_dump(), "loss_network": "vgg19"})
-    return recipe.model_copy(update={"train": train})
-
-
-def finishing(recipe: Recipe) -> Recipe:
-    """*recipe* as what comes behind the training is trained and measured: as its polish, if it has one."""
-    return recipe if recipe.train.polish is None else polished(recipe)
-
-
-def _polish(model: Any, trained: Run, parent: Checkpoint) -> Checkpoint:
-    """Go on with *model* after the run *trained* as ``[train.polish]`` says."""
+def _polish(trained: Run, parent: Checkpoint, inputs: Inputs) -> Run:
+    """The run that goes on after the run *trained* as ``[train.polish]`` says."""
     recipe = polished(trained.recipe)
-    table = recipe.train
-    run = Run(recipe, "polish", table.steps, table.learning_rate, trained.folder.with_name("polish"), parent, table.ema)
-    run.progress, run.strategy = trained.progress, trained.strategy
-    run.tensorboard = trained.tensorboard / "polish" if trained.tensorboard else None
-    return fit(model, run)
+    return replace(
+        trained,
+        recipe=recipe,
+        stage="polish",
+        steps=recipe.train.steps,
+        learning_rate=recipe.train.learning_rate,
+        folder=trained.folder.with_name("polish"),
+        loss_network=inputs.final_loss_network,
+        parent=parent,
+        tensorboard=trained.tensorboard / "polish" if trained.tensorboard else None,
+    )
 
 
 def fine_tune(
@@ -156,16 +171,45 @@ def fine_tune(
     tuning: Tuning,
     progress: Callable[[Progress], None] = lambda progress: None,
     tensorboard: Path | None = None,
+    inputs: Inputs | None = None,
 ) -> Checkpoint:
     """Train *model*, the network of *recipe* that the compress stage may have wrapped.
 
-    *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored. A network that was
-    polished goes on with the loss network and the batches of that, so that it moves on towards the same picture.
+    *parent* is what the weights came from; *inputs* as of :func:`train`. It runs on one device: tfmot's masks are not
+    mirrored. A network that was polished goes on with the loss network and the batches of that, so that it moves on
+    towards the same picture.
     """
-    run = Run(finishing(recipe), tuning.part, tuning.steps, tuning.learning_rate, folder)
-    run.parent, run.progress, run.before_step, run.bits = parent, progress, tuning.before_step, tuning.bits
-    run.tensorboard = tensorboard / tuning.part if tensorboard else None
+    inputs = inputs or read_inputs(recipe)
+    run = Run(
+        finishing(recipe),
+        tuning.part,
+        tuning.steps,
+        tuning.learning_rate,
+        folder,
+        inputs.style,
+        inputs.photographs,
+        inputs.final_loss_network,
+        parent=parent,
+        before_step=tuning.before_step,
+        bits=tuning.bits,
+        progress=progress,
+        tensorboard=tensorboard / tuning.part if tensorboard else None,
+    )
     return fit(model, run)
+
+
+def squared_gradients(
+    model: Any, recipe: Recipe, variables: Sequence[Any], inputs: Inputs | None = None
+) -> list[np.ndarray]:
+    """Mean squared gradient of the loss of fine-tuning on the first crops of the training's stream.
+
+    *inputs* as of :func:`train`; see :func:`~export_pipeline.train.gradients.mean_squared_gradients` for the rest.
+    """
+    inputs, recipe = inputs or read_inputs(recipe), finishing(recipe)
+    table = recipe.train
+    loss = PerceptualLoss(inputs.final_loss_network, inputs.style, table)
+    crops = (random_crop(inputs.photographs, recipe.seed, i, table.crop, table.short_side) for i in range(CROPS))
+    return mean_squared_gradients(model, loss, crops, variables)
 
 
 def released(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps: int) -> Checkpoint:

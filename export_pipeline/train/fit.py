@@ -13,10 +13,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.errors import OutputError, TrainingError
-from export_pipeline.perception.loss_network import loss_network
+from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.losses import LOSSES, PerceptualLoss
 from export_pipeline.recipe import Recipe
-from export_pipeline.tasks.photographs import crops, photographs, style_image
+from export_pipeline.tasks.photographs import Photographs, crops
 from export_pipeline.train.checkpoint import (
     Checkpoint,
     CheckpointFolder,
@@ -43,15 +43,21 @@ class Progress:
     images_per_second: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
-    """All that a fit loop needs beside the model."""
+    """All that a fit loop needs beside the model.
+
+    *style* is ``(H, W, 3)`` uint8 RGB; the losses are taken with *loss_network*, on crops of *photographs*.
+    """
 
     recipe: Recipe
     stage: str
     steps: int
     learning_rate: float
     folder: Path
+    style: np.ndarray
+    photographs: Photographs
+    loss_network: LossNetwork
     parent: Checkpoint | None = None
     ema: float = 0.0
     before_step: Callable[[int], None] = lambda step: None
@@ -59,11 +65,6 @@ class Run:
     progress: Callable[[Progress], None] = lambda progress: None
     tensorboard: Path | None = None
     strategy: Any = field(default_factory=tf.distribute.get_strategy)
-
-    def __post_init__(self) -> None:
-        self.style = style_image(self.recipe)
-        self.photographs, _ = photographs(self.recipe)
-        self.loss_network = loss_network(self.recipe)
 
     def info(self, step: int, losses: dict[str, float]) -> CheckpointInfo:
         """What the checkpoint of *step* says of itself."""

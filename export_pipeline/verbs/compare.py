@@ -16,7 +16,7 @@ UNTOUCHED = "(photographs as they are)"
 
 
 class Comparison(BaseModel):
-    """Mean distances of one model's outputs, defined in ``verify.quality``; smaller is better for both.
+    """Mean distances of one model's outputs, defined in ``records.distances``; smaller is better for both.
 
     ``height`` and ``width`` are of the images that it was judged on, in pixels; ``bytes`` as the file lies.
     """
@@ -59,9 +59,7 @@ def compare(
 def _row(
     model: str, runtime: str, count: int, photos: Sequence[np.ndarray], outputs: Sequence[np.ndarray], judge: StyleJudge
 ) -> Comparison:
-    pairs = zip(outputs, photos, strict=True)
-    distances = [judge.distances(output, judge.content_features(photo)) for output, photo in pairs]
-    content, style = np.mean(distances, axis=0)
+    distances = judge.mean_distances(zip(outputs, photos, strict=True))
     return Comparison(
         model=model,
         runtime=runtime,
@@ -69,8 +67,8 @@ def _row(
         height=photos[0].shape[0],
         width=photos[0].shape[1],
         images=len(photos),
-        content_distance=round(float(content), 6),
-        style_distance=round(float(style), 6),
+        content_distance=distances.content_distance,
+        style_distance=distances.style_distance,
     )
 
 

@@ -124,6 +124,11 @@ def _stylize(verb: Callable[..., argparse.ArgumentParser]) -> None:
     own("--size", type=int, metavar="PIXELS", help="longer side of the picture, at most (default: 512)")
     own("--content-weight", type=float, metavar="W", help="of what the photograph shows (default: 1)")
     own("--style-weight", type=float, metavar="W", help="of all styles together (default: 2)")
+    own(
+        "--style-loss",
+        choices=("gram", "moments"),
+        help="of Gram matrices, or of means and covariances (default: gram)",
+    )
     own("--tv-weight", type=float, metavar="W", help="of smoothness (default: 0.1)")
 
 

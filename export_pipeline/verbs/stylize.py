@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = 512
 LARGEST_SIZE = 2048  # L-BFGS remembers forty pictures in double precision: 4 GB
 # What the settings of the optimization and the options that set them are called.
-SETTINGS = ("iterations", "content_weight", "style_weight", "tv_weight", "start", "seed", "preserve_colour")
+SETTINGS = (
+    "iterations",
+    "content_weight",
+    "style_weight",
+    "style_loss",
+    "tv_weight",
+    "start",
+    "seed",
+    "preserve_colour",
+)
 OF_GATYS = ("style", "style_weights", "loss_network", "vgg_weights", "every", "size", *SETTINGS)
 
 

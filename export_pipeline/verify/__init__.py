@@ -11,8 +11,9 @@ import numpy as np
 
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
 from export_pipeline.formats import open_model, resize_to
-from export_pipeline.perception.judge import StyleJudge
+from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.distances import Distances
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.verify.metrics import kept, max_abs, parity, psnr, ssim
@@ -29,8 +30,8 @@ class _Reference:
 
     photograph: np.ndarray
     output: np.ndarray
-    content_features: np.ndarray | None
-    distances: tuple[float, float] | None
+    judged: Reference | None
+    distances: Distances | None
 
 
 def verify(
@@ -74,8 +75,8 @@ def _reference(model: Any, photograph: np.ndarray, judge: StyleJudge | None) -> 
     output = np.asarray(model(photograph.astype(np.float32)[None], training=False))[0]
     if judge is None:
         return _Reference(photograph, output, None, None)
-    features = judge.content_features(photograph)
-    return _Reference(photograph, output, features, judge.distances(output, features))
+    judged = judge.reference(photograph)
+    return _Reference(photograph, output, judged, judge.distances(output, judged))
 
 
 def _check(
@@ -109,12 +110,12 @@ def _quality(
     if judge is None:
         return {"quality": "skipped", "quality_reason": NO_JUDGE}
     pairs = zip(outputs, references, strict=True)
-    own = np.mean([judge.distances(y, r.content_features) for y, r in pairs if r.content_features is not None], axis=0)
-    of_float = np.mean([reference.distances for reference in references if reference.distances], axis=0)
+    own = Distances.mean([judge.distances(y, r.judged) for y, r in pairs if r.judged is not None])
+    of_float = Distances.mean([reference.distances for reference in references if reference.distances is not None])
     return {
         "quality": "measured",
-        "content_distance": kept(own[0], 6),
-        "style_distance": kept(own[1], 6),
-        "float_content_distance": kept(of_float[0], 6),
-        "float_style_distance": kept(of_float[1], 6),
+        "content_distance": kept(own.content_distance, 6),
+        "style_distance": kept(own.style_distance, 6),
+        "float_content_distance": kept(of_float.content_distance, 6),
+        "float_style_distance": kept(of_float.style_distance, 6),
     }

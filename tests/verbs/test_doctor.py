@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from export_pipeline.errors import CheckFailed
-from export_pipeline.perception.cache import WHEEL_FILE
+from export_pipeline.perception.vgg_weights import WHEEL_FILE
 from export_pipeline.verbs import doctor
 from export_pipeline.verbs.doctor import LIBRARIES, Row, examine, require_healthy
 
