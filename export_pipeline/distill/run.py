@@ -33,6 +33,7 @@ from export_pipeline.recipe.distill import LOG_EVERY, DistillRecipe, Phase
 if TYPE_CHECKING:
     from export_pipeline.distill.material import Material
     from export_pipeline.distill.student import Distillation, Student
+    from export_pipeline.perception.vgg_weights import Weights
 
 FIRST_CROPS = 32  # of the first phase, that filters and embeddings start from
 LAST_CROPS = 128  # of the last phase, new ones, that the embeddings end with
@@ -78,14 +79,20 @@ class Distilled(BaseModel):
 
 
 def distill(
-    recipe: DistillRecipe, output: Path, *, fresh: bool = False, say: Callable[[str], None] = lambda _: None
+    recipe: DistillRecipe,
+    output: Path,
+    *,
+    teacher: Weights | None = None,
+    fresh: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Distilled:
     """Distil the loss network of *recipe* into *output*, going on where an interrupted run was.
 
     Args:
         output: a ``.weights`` file. A record with the log of errors lies beside it as ``.json``, and the baseline, if
             the recipe asks for one, as ``<output>-slimmed.weights``.
-        fresh: forget what an interrupted run left behind.
+        teacher: VGG-19's weights, or others of its form; when left out, those that the recipe names.
+        fresh: forget what an interrupted run left.
 
     Raises:
         UsageError: *output* has another suffix, or another run is at work there.
@@ -97,13 +104,16 @@ def distill(
     if output.is_dir():
         raise UsageError(f"{output} is a folder. Choose another name.")
     check_writable(output)
+    from export_pipeline.distill.material import Material
+
     work = output.parent / f".{output.name}.work"
     with locked(work, "distillation"):
         remove_parts(work)
         remove_parts_of(output)
         if fresh:
             empty(work)
-        run = Run(recipe, work, say)
+        material = Material.of(recipe)  # first, because what is wrong with it is found without a download
+        run = Run(recipe, work, material, _teacher(recipe) if teacher is None else teacher, say)
         distillation = run.trained()
         say("storing")
         paths = (output, output.with_name(f"{output.stem}-slimmed{coding.SUFFIX}"))
@@ -121,6 +131,12 @@ def distill(
         )
         write_text(output.with_suffix(".json"), made.model_dump_json(indent=1) + "\n")
     return made
+
+
+def _teacher(recipe: DistillRecipe) -> Weights:
+    from export_pipeline.perception.vgg_weights import vgg19_weights
+
+    return vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
 
 
 def distilled_text(found: Distilled) -> str:
@@ -172,18 +188,13 @@ def cosines(recipe: DistillRecipe) -> list[tuple[float, int]]:
 
 @dataclass
 class Run:
-    """One distillation with its folder of unfinished work."""
+    """One distillation of the network *teacher* with its folder of unfinished work; crops are cut from *material*."""
 
     recipe: DistillRecipe
     folder: Path
+    material: Material
+    teacher: Weights
     say: Callable[[str], None] = lambda _: None
-
-    @cached_property
-    def material(self) -> Material:
-        """The images that the recipe names."""
-        from export_pipeline.distill.material import Material
-
-        return Material.of(self.recipe)
 
     @cached_property
     def held(self) -> np.ndarray:
@@ -211,14 +222,11 @@ class Run:
         import tensorflow as tf
         import tf_keras as keras
 
-        from export_pipeline.perception.vgg_weights import vgg19_weights
         from export_pipeline.train.fit import Schedules
 
-        recipe = self.recipe
+        recipe, teacher = self.recipe, self.teacher
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(recipe.seed)
-        _ = self.material  # looked at here, where what is wrong with it can be told
-        teacher = vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
         kinds = (True, False) if recipe.baseline else (True,)
         rate = Schedules(cosines(recipe))
         found = Distillation(teacher, [Student(teacher, recipe.width, embedded, rate) for embedded in kinds])

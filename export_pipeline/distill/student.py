@@ -6,7 +6,7 @@ embed its features F' linearly in the teacher's, ``||F - Q F'||^2``.
 
 Other than there, the filters are first scaled and shifted to respond as they did in the teacher, all kernels are
 learned at one size, the logarithms of the stages' relative errors are summed up, if so asked with those of their Gram
-matrices, and Q is fitted by least squares before the training and, without Gram matrices, once more behind it.
+matrices, and Q is fitted by least squares before the training and, without Gram matrices, once more after it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from models.vgg import STAGES, activations, needed_layers  # isort: skip - loads
 import tensorflow as tf
 import tf_keras as keras
 
-Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+from export_pipeline.perception.distances import relative_squared
+from export_pipeline.perception.statistics import gram
+from export_pipeline.perception.vgg_weights import Weights
 
 EMA_MOMENTUM = 0.99
 LEAST_POWER = 1e-3  # of features, where none fires
@@ -203,11 +205,11 @@ class Student:
             for stage, feature, target in zip(STAGES, activations(images, self.weights, STAGES), wanted, strict=True):
                 if stage in sums:
                     x, y = (tf.reshape(part, (-1, part.shape[-1])).numpy() for part in (feature, target))
-                    gram, cross = sums[stage]
+                    own, cross = sums[stage]
                     # Products of a batch in single precision, whose error is far below the ridge; sums in double.
-                    sums[stage] = gram + (x.T @ x).astype(np.float64), cross + (x.T @ y).astype(np.float64)
-        for stage, (gram, cross) in sums.items():
-            found = least_squares(gram, cross)
+                    sums[stage] = own + (x.T @ x).astype(np.float64), cross + (x.T @ y).astype(np.float64)
+        for stage, (own, cross) in sums.items():
+            found = least_squares(own, cross)
             if not found.any():
                 raise TrainingError(f"no filter of {stage} fires any more; try a smaller learning_rate")
             factor = rms(found) / KERNEL_RMS
@@ -226,7 +228,7 @@ class Student:
             # Of logarithms: a stage whose error is small by nature counts as much as one whose error is large.
             total = _sum_of_logarithms(errors)
             if gram_weight:
-                grams = [(gram_matrices(own), gram_matrices(target)) for own, target in pairs[:STYLE_STAGES]]
+                grams = [(gram(own), gram(target)) for own, target in pairs[:STYLE_STAGES]]
                 total += gram_weight * _sum_of_logarithms(_relative_squares(grams))
         self.optimizer.apply_gradients(zip(tape.gradient(total, self.trainable), self.trainable, strict=True))
         return errors
@@ -271,19 +273,9 @@ class Student:
         return np.float32(self._factors[stage].numpy() * self._balance[convolution(stage)].numpy())
 
 
-def gram_matrices(features: Any) -> Any:
-    """``F^T F / (H W)`` of features ``(N, H, W, C)``: ``(N, C, C)``."""
-    flat = tf.reshape(features, (tf.shape(features)[0], -1, features.shape[-1]))
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], flat.dtype)
-
-
 def _relative_squares(pairs: Sequence[tuple[Any, Any]]) -> Any:
     """``||own - wanted||^2 / ||wanted||^2`` of each pair ``(own, wanted)``, mean over the batch: ``(pairs,)``."""
-    errors = []
-    for own, wanted in pairs:
-        axes = list(range(1, len(wanted.shape)))
-        power = tf.maximum(tf.reduce_sum(tf.square(wanted), axes), LEAST_POWER)
-        errors.append(tf.reduce_mean(tf.reduce_sum(tf.square(wanted - own), axes) / power))
+    errors = [tf.reduce_mean(relative_squared(wanted - own, wanted, LEAST_POWER)) for own, wanted in pairs]
     return tf.stack(errors)
 
 
@@ -291,12 +283,12 @@ def _sum_of_logarithms(errors: Any) -> Any:
     return tf.reduce_sum(tf.math.log(tf.maximum(errors, LEAST_ERROR)))
 
 
-def least_squares(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
-    """The Q of least ``||Y - X Q||^2`` from ``X^T X`` *gram* and ``X^T Y`` *cross*; rows of dead filters are zero."""
-    power = np.diag(gram)
+def least_squares(own: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """The Q of least ``||Y - X Q||^2`` from ``X^T X`` *own* and ``X^T Y`` *cross*; rows of dead filters are zero."""
+    power = np.diag(own)
     alive = power > LEAST_SHARE * power.max()
     scale = np.where(alive, 1 / np.sqrt(np.where(alive, power, 1)), 0)
-    even = gram * scale[:, None] * scale + np.diag(np.where(alive, RIDGE, 1))
+    even = own * scale[:, None] * scale + np.diag(np.where(alive, RIDGE, 1))
     found: np.ndarray = np.linalg.solve(even, cross * scale[:, None]) * scale[:, None]
     return found
 

@@ -20,7 +20,7 @@ from export_pipeline.base.images import check_image
 from export_pipeline.errors import ImageError, TrainingError, UsageError
 from export_pipeline.gatys.canvas import Canvas, colour_canvas, luminance_canvas, matched_luminance
 from export_pipeline.perception.loss_network import LossNetwork
-from export_pipeline.perception.losses import LOSSES, PerceptualLoss
+from export_pipeline.perception.losses import LOSSES, STYLE_LOSSES, PerceptualLoss
 from export_pipeline.recipe import StyleTrainTable
 
 LEAST_SIDE = 32  # pixels: two of them are left where relu5_1 looks
@@ -45,6 +45,7 @@ class Optimization:
     evaluations: int | None = None  # of the losses, after which no iteration begins; one takes one or two
     content_weight: float = 1.0
     style_weight: float = 2.0
+    style_loss: Literal["gram", "moments"] = "gram"  # Gram matrices, as published
     tv_weight: float = 0.1
     start: Literal["photo", "noise"] = "photo"
     seed: int = 0  # of the noise, which a photograph as the start has a little of
@@ -63,8 +64,9 @@ class Optimization:
             raise UsageError(f"iterations is {self.iterations}; it must be {MOST_ITERATIONS} or less")
         if self.content_weight == self.style_weight == 0:
             raise UsageError("content_weight and style_weight are both 0, which leaves nothing to aim at")
-        if self.start not in STARTS:
-            raise UsageError(f"start is {self.start!r}; allowed: {', '.join(STARTS)}")
+        for name, allowed in (("start", STARTS), ("style_loss", STYLE_LOSSES)):
+            if getattr(self, name) not in allowed:
+                raise UsageError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 
     @property
     def table(self) -> StyleTrainTable:
@@ -72,6 +74,7 @@ class Optimization:
         return StyleTrainTable(
             content_weight=self.content_weight,
             style_weight=self.style_weight,
+            style_loss=self.style_loss,
             tv_weight=self.tv_weight,
             edge_weight=0.0,
         )

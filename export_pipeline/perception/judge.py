@@ -1,85 +1,152 @@
-"""How well an image carries the style and keeps the photograph, in the eyes of VGG-19.
+"""How well a picture carries the style and keeps the photograph, in the eyes of VGG-19.
 
-- style distance of image y to style s: mean over relu1_1, relu2_1, relu3_1, relu4_1 of
-  ``||G(y) - G(s)||_F / ||G(s)||_F`` with ``G = F^T F / (H W C)`` and *s* resized to 512x512;
-- content distance of y to photograph c: ``||F(y) - F(c)||_F / ||F(c)||_F`` at relu3_1.
-
-Smaller is better for both. After Gatys et al., "A Neural Algorithm of Artistic Style", 2015, made
-relative so that layers weigh alike.
+The distances are those of :class:`Distances`, relative so that layers count alike. No single one tells all: a Gram
+matrix is ruled by the means of the features, so its distance falls where the mean colour is painted; covariances hold
+the texture; patches show what is empty; pixels show the colours. Gatys et al., "A Neural Algorithm of Artistic Style",
+2015; Heitz et al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", 2021.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from export_pipeline.base.images import check_image
-from export_pipeline.records.rounds import Quality
+from export_pipeline.records.distances import Distances
+
+from models.vgg import vgg19  # isort: skip - loads TensorFlow quietly
+import tensorflow as tf
+
+from export_pipeline.perception.distances import (
+    nearest_patch_distance,
+    projected_quantiles,
+    relative_squared,
+    sliced_wasserstein,
+)
+from export_pipeline.perception.statistics import gram_of_moments, moments
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu3_1"
 STYLE_SIDE = 512
+PATCH_SIDE, PATCH_STRIDE = 96, 64
+PATCHES_AT_ONCE = 16  # as many as keep their features below 200 MB
+LEAST_WASSERSTEIN = 1e-12
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A photograph as the judge sees it, which pictures made of it are compared with.
+
+    ``content``: features ``(1, h, w, C)`` at relu3_1. ``wasserstein``: sliced Wasserstein distance of the untouched
+    photograph to the style, one for each style layer.
+    """
+
+    content: Any
+    wasserstein: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is compared of one image: features at relu3_1, statistics and projections of each style layer."""
+
+    content: Any
+    means: list[Any]
+    covariances: list[Any]
+    projections: list[np.ndarray]
 
 
 class StyleJudge:
-    """Judges images against one style.
+    """Judges pictures against one style.
+
+    Images are ``(H, W, 3)`` RGB 0..255, uint8 or float, sides of 16 or more.
 
     Args:
         weights: VGG-19's, kernel and bias by layer name, as ``models.vgg.vgg19`` takes them.
         style: the style image, ``(H, W, 3)`` RGB uint8 of any size.
+        style_side: the style is resized to so many pixels a side; distances are defined for 512.
     """
 
-    def __init__(self, weights: Mapping[str, tuple[np.ndarray, np.ndarray]], style: np.ndarray) -> None:
-        from models.vgg import vgg19
-
+    def __init__(
+        self,
+        weights: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        style: np.ndarray,
+        style_side: int = STYLE_SIDE,
+    ) -> None:
         check_image(style)
-        self._network = vgg19(weights, STYLE_LAYERS)
-        square = Image.fromarray(style).resize((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
-        self._style = [gram(features) for features in self._features(np.asarray(square))]
+        network = vgg19(weights, STYLE_LAYERS)
+        self._features = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+        self._moments = tf.function(lambda images: [moments(layer) for layer in network(images)], reduce_retracing=True)
+        square = np.asarray(Image.fromarray(style).resize((style_side, style_side), Image.Resampling.LANCZOS))
+        self._style = self._seen(square)
+        self._style_patches = self._patch_covariances(square)
+        self._style_pixels = projected_quantiles(square)
 
-    def style_distance(self, image: np.ndarray) -> float:
-        """Style distance of *image*, ``(H, W, 3)`` RGB 0..255, uint8 or float, sides of 16 or more."""
-        return self._style_of(self._features(image))
+    def reference(self, photograph: np.ndarray) -> Reference:
+        """What :meth:`distances` compares with: worth keeping where several pictures of one photograph are judged."""
+        seen = self._seen(photograph)
+        return Reference(seen.content, self._wasserstein(seen))
 
-    def content_distance(self, image: np.ndarray, photograph: np.ndarray) -> float:
-        """Content distance of *image* to *photograph*; both ``(H, W, 3)`` RGB 0..255 of one size."""
-        return relative(self.content_features(image), self.content_features(photograph))
+    def distances(self, image: np.ndarray, reference: Reference) -> Distances:
+        """All distances of *image*, of the size of the photograph of *reference*.
 
-    def content_features(self, photograph: np.ndarray) -> np.ndarray:
-        """What :meth:`distances` compares with: a photograph's activations, worth keeping between images."""
-        return self._features(photograph)[STYLE_LAYERS.index(CONTENT_LAYER)]
+        The photograph itself has content 0 and sliced Wasserstein 1: the baseline.
+        """
+        seen, style = self._seen(image), self._style
+        grams, style_grams = (map(gram_of_moments, one.means, one.covariances) for one in (seen, style))
+        ratios = self._wasserstein(seen) / np.maximum(reference.wasserstein, LEAST_WASSERSTEIN)
+        return Distances(
+            content_distance=_mean_relative([seen.content], [reference.content]),
+            style_distance=_mean_relative(grams, style_grams),
+            covariance_distance=_mean_relative(seen.covariances, style.covariances),
+            mean_distance=_mean_relative(seen.means, style.means),
+            sliced_wasserstein_distance=float(np.mean(ratios)),
+            local_distance=nearest_patch_distance(self._patch_covariances(image), self._style_patches),
+            color_distance=sliced_wasserstein(projected_quantiles(image), self._style_pixels),
+        )
 
-    def distances(self, image: np.ndarray, content_features: np.ndarray) -> tuple[float, float]:
-        """Content and style distance of *image* with one pass over it."""
-        features = self._features(image)
-        style = self._style_of(features)
-        return relative(features[STYLE_LAYERS.index(CONTENT_LAYER)], content_features), style
+    def quality(self, network: Any, photographs: Sequence[np.ndarray]) -> Distances:
+        """Mean distances of what a Keras *network* makes of *photographs*, ``(H, W, 3)`` uint8."""
+        outputs = (network(photo[None].astype(np.float32), training=False)[0].numpy() for photo in photographs)
+        return self.mean_distances(zip(outputs, photographs, strict=True))
 
-    def quality(self, network: Any, photographs: Sequence[np.ndarray]) -> Quality:
-        """Mean distances of what a Keras *network* makes of *photographs*, ``(H, W, 3)`` uint8, to a millionth."""
-        pairs = [(network(photo[None].astype(np.float32), training=False)[0].numpy(), photo) for photo in photographs]
-        content, style = np.mean([self.distances(out, self.content_features(photo)) for out, photo in pairs], axis=0)
-        return Quality(style_distance=round(float(style), 6), content_distance=round(float(content), 6))
+    def baseline(self, photographs: Sequence[np.ndarray]) -> Distances:
+        """Mean distances of *photographs* as they are, which a network that is of any use must better."""
+        return self.mean_distances((photo, photo) for photo in photographs)
 
-    def _style_of(self, features: list[np.ndarray]) -> float:
-        pairs = zip(features, self._style, strict=True)
-        return float(np.mean([relative(gram(own), wanted) for own, wanted in pairs]))
+    def mean_distances(self, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Distances:
+        """Mean distances over pairs of a picture and the photograph that it was made of."""
+        return Distances.mean([self.distances(picture, self.reference(photo)) for picture, photo in pairs])
 
-    def _features(self, image: np.ndarray) -> list[np.ndarray]:
-        """Activations ``(H, W, C)`` at the style layers."""
-        return [np.asarray(layer)[0] for layer in self._network(image.astype(np.float32)[None], training=False)]
+    def _wasserstein(self, seen: _Seen) -> np.ndarray:
+        pairs = zip(seen.projections, self._style.projections, strict=True)
+        return np.array([sliced_wasserstein(own, style) for own, style in pairs])
+
+    def _seen(self, image: np.ndarray) -> _Seen:
+        features = self._features(image.astype(np.float32)[None])
+        means, covariances = zip(*(moments(layer) for layer in features), strict=True)
+        projections = [projected_quantiles(layer.numpy()) for layer in features]
+        return _Seen(features[STYLE_LAYERS.index(CONTENT_LAYER)], list(means), list(covariances), projections)
+
+    def _patch_covariances(self, image: np.ndarray) -> list[Any]:
+        """The covariances of the patches of *image* at each style layer, ``(P, C, C)``; a patch is seen alone."""
+        patches = patches_of(image)
+        batches = [patches[first : first + PATCHES_AT_ONCE] for first in range(0, len(patches), PATCHES_AT_ONCE)]
+        found = [[covariance for _, covariance in self._moments(batch)] for batch in batches]
+        return [tf.concat(layer, 0) for layer in zip(*found, strict=True)]
 
 
-def gram(features: np.ndarray) -> np.ndarray:
-    """``F^T F / (H W C)`` of activations ``(H, W, C)``: a matrix ``(C, C)``."""
-    flat = features.reshape(-1, features.shape[-1])
-    product: np.ndarray = flat.T @ flat / np.float32(features.size)
-    return product
+def patches_of(image: np.ndarray) -> np.ndarray:
+    """The 96x96 patches of *image* ``(H, W, 3)`` at a stride of 64, float32; of a shorter side, all of it."""
+    height, width = (min(PATCH_SIDE, side) for side in image.shape[:2])
+    windows = np.lib.stride_tricks.sliding_window_view(image, (height, width), (0, 1))[::PATCH_STRIDE, ::PATCH_STRIDE]
+    return windows.transpose(0, 1, 3, 4, 2).reshape(-1, height, width, image.shape[2]).astype(np.float32)
 
 
-def relative(value: np.ndarray, reference: np.ndarray) -> float:
-    """``||value - reference||_F / ||reference||_F``."""
-    return float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
+def _mean_relative(own: Iterable[Any], wanted: Iterable[Any]) -> float:
+    """Mean over the layers of ``||own - wanted||_F / ||wanted||_F``."""
+    squares = [relative_squared(one - other, other)[0] for one, other in zip(own, wanted, strict=True)]
+    return float(np.mean(np.sqrt(squares)))

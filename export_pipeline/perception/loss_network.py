@@ -53,12 +53,19 @@ class LossNetwork:
 
         return vgg19(self.weights, outputs)
 
-    def embedded_gram(self, gram: Any, layer: str) -> Any:
-        """``S G S`` of Gram matrices G of F', ``(N, C', C')``: its norms are those of the Gram matrices of ``F' Q``."""
+    def embedded_matrix(self, matrix: Any, layer: str) -> Any:
+        """``S M S`` of Gram matrices or covariances M of F', ``(N, C', C')``: its norms are those of ``F' Q``."""
         import tensorflow as tf
 
         root = self._root(layer)
-        return gram if root is None else tf.matmul(tf.matmul(root, gram), root)
+        return matrix if root is None else tf.matmul(tf.matmul(root, matrix), root)
+
+    def embedded_mean(self, mean: Any, layer: str) -> Any:
+        """``m S`` of means m of F', ``(N, C')``: its norms are those of the means of ``F' Q``."""
+        import tensorflow as tf
+
+        root = self._root(layer)
+        return mean if root is None else tf.matmul(mean, root)
 
     def embedded(self, features: Any, layer: str) -> Any:
         """``F' S`` of features ``(N, H, W, C')``: its norms are those of ``F' Q``."""

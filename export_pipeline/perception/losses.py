@@ -5,43 +5,22 @@ Gatys et al., "Image Style Transfer Using Convolutional Neural Networks", 2016; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from export_pipeline.perception.distances import relative, relative_squared
 from export_pipeline.perception.loss_network import LossNetwork
+from export_pipeline.perception.statistics import gram, moments
 from export_pipeline.recipe import StyleTrainTable
 
 EDGE_SHARES = (32, 8)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-LOSSES = ("total", "content", "style", "tv", "edge")
-
-
-@tf.custom_gradient
-def gram(features: Any) -> Any:
-    """Gram matrices ``F^T F / (H W C)`` of features ``(N, H, W, C)``: ``(N, C, C)``."""
-    shape = tf.shape(features)
-    channels = features.shape[-1]
-    flat = tf.reshape(features, (shape[0], shape[1] * shape[2], channels))
-    count = tf.cast(shape[1], features.dtype) * tf.cast(shape[2] * channels, features.dtype)
-
-    def gradient(upstream: Any) -> Any:
-        # One product of full size, where the rule for a product of two would make two.
-        symmetric = (upstream + tf.linalg.matrix_transpose(upstream)) / count
-        return tf.reshape(tf.matmul(flat, symmetric), shape)
-
-    return tf.matmul(flat, flat, transpose_a=True) / count, gradient
-
-
-def relative(difference: Any, reference: Any) -> Any:
-    """``||difference||_F / ||reference||_F`` of each item of a batch: ``(N,)``."""
-    axes = list(range(1, len(difference.shape)))
-    # The floor keeps the gradient of the root finite where the difference vanishes.
-    squares = tf.maximum(tf.reduce_sum(tf.square(difference), axes), 1e-12)
-    return tf.sqrt(squares) / tf.sqrt(tf.reduce_sum(tf.square(reference), axes))
+LOSSES = ("total", "content", "style", "tv", "edge", "color")
 
 
 def total_variation(image: Any) -> Any:
@@ -85,10 +64,47 @@ def _strips(side: Any) -> Any:
     return tf.stack(found)
 
 
-class PerceptualLoss:
-    """Weighted sum of the content distance, the style distance, the total variation and the jump at the edges.
+def _gram_statistics(network: LossNetwork, layer: str, features: Any) -> tuple[Any, ...]:
+    return (network.embedded_matrix(gram(features), layer),)
 
-    The Gram matrices of the style images are computed once.
+
+def _moment_statistics(network: LossNetwork, layer: str, features: Any) -> tuple[Any, ...]:
+    mean, covariance = moments(features)
+    return network.embedded_matrix(covariance, layer), network.embedded_mean(mean, layer)
+
+
+@dataclass(frozen=True)
+class StyleLoss:
+    """What is compared of the features of a layer, and how far apart two of those are.
+
+    The style loss is the mean over the layers of the sum over the statistics.
+    """
+
+    statistics: Callable[[LossNetwork, str, Any], tuple[Any, ...]]
+    distance: Callable[[Any, Any], Any]
+
+
+STYLE_LOSSES = {
+    # Squared, so that the statistic that is farthest off pulls the most.
+    "moments": StyleLoss(_moment_statistics, relative_squared),
+    # As published. A network lowers it by painting the mean colour: the means of the features rule it.
+    "gram": StyleLoss(_gram_statistics, relative),
+}
+
+
+@dataclass(frozen=True)
+class _Style:
+    """What a style image asks for: its share, statistics of each style layer, and mean and covariance of its pixels."""
+
+    share: float
+    statistics: list[tuple[Any, ...]]
+    pixels: tuple[Any, ...]
+
+
+class PerceptualLoss:
+    """Weighted sum of the content distance, the style and colour losses, the total variation and the jump at the edges.
+
+    The statistics of the style images are computed once.
     """
 
     def __init__(
@@ -100,14 +116,15 @@ class PerceptualLoss:
     ) -> None:
         """*style* is an ``(H, W, 3)`` uint8 RGB image, or several; each is resized to ``style_size`` squared.
 
-        The style distance is the sum of those to each image, weighted by *shares*.
+        The style and colour losses are the sums of those to each image, weighted by *shares*.
         """
         self._table, self._network = table, network
+        self._style_loss = STYLE_LOSSES[table.style_loss]
         self._features = network.features(STYLE_LAYERS)
         # The photo needs no layer above its own: a shallower network saves its forward pass.
         self._content_features = network.features((table.content_layer,))
         styles = (style,) if isinstance(style, np.ndarray) else style
-        self._styles = [(share, self._grams_of(image)) for share, image in zip(shares, styles, strict=True)]
+        self._styles = [self._seen(image, share) for share, image in zip(shares, styles, strict=True)]
 
     def __call__(self, photo: Any, output: Any) -> dict[str, Any]:
         """The losses of *output* for *photo*, both ``(N, H, W, 3)`` RGB 0..255: ``(N,)`` by the names in LOSSES."""
@@ -121,28 +138,39 @@ class PerceptualLoss:
     def losses(self, output: Any, wanted: Any) -> dict[str, Any]:
         """As the call, for a photo whose :meth:`content` is *wanted*."""
         table = self._table
-        features = dict(self._named(self._features(output)))
-        content = relative(self._network.embedded(features[table.content_layer], table.content_layer) - wanted, wanted)
-        grams = [self._gram(layer, name) for name, layer in features.items()]
-        style = tf.add_n([share * self._style_distance(grams, wanted) for share, wanted in self._styles])
-        parts = (content, style, total_variation(output), edge_jump(output))
-        weights = (table.content_weight, table.style_weight, table.tv_weight, table.edge_weight)
+        features = self._features(output)
+        of_content = features[STYLE_LAYERS.index(table.content_layer)]
+        content = relative(self._network.embedded(of_content, table.content_layer) - wanted, wanted)
+        # A gradient that is multiplied by nothing would cost as much as any other.
+        colored = output if table.color_weight else tf.stop_gradient(output)
+        statistics, pixels = self._statistics(features), moments(colored)
+        style = tf.add_n([one.share * self._style_distance(statistics, one) for one in self._styles])
+        color = tf.add_n([one.share * _sum_of(relative_squared, pixels, one.pixels) for one in self._styles])
+        parts = (content, style, total_variation(output), edge_jump(output), color)
+        weights = (table.content_weight, table.style_weight, table.tv_weight, table.edge_weight, table.color_weight)
         total = tf.add_n([weight * part for weight, part in zip(weights, parts, strict=True)])
         return dict(zip(LOSSES, (total, *parts), strict=True))
 
-    @staticmethod
-    def _style_distance(grams: list[Any], wanted: list[Any]) -> Any:
-        distances = [relative(own - style, style) for own, style in zip(grams, wanted, strict=True)]
+    def _style_distance(self, statistics: list[tuple[Any, ...]], style: _Style) -> Any:
+        pairs = zip(statistics, style.statistics, strict=True)
+        distances = [_sum_of(self._style_loss.distance, own, wanted) for own, wanted in pairs]
         return tf.add_n(distances) / len(distances)
 
-    def _grams_of(self, style: np.ndarray) -> list[Any]:
+    def _statistics(self, features: Sequence[Any]) -> list[tuple[Any, ...]]:
+        layers = zip(STYLE_LAYERS, features, strict=True)
+        return [self._style_loss.statistics(self._network, name, layer) for name, layer in layers]
+
+    def _seen(self, style: np.ndarray, share: float) -> _Style:
         square = Image.fromarray(style).resize((self._table.style_size,) * 2, Image.Resampling.LANCZOS)
-        features = self._features(np.asarray(square, np.float32)[None])
-        return [tf.constant(self._gram(layer, name).numpy()) for name, layer in self._named(features)]
+        image = np.asarray(square, np.float32)[None]
+        statistics = [_constants(layer) for layer in self._statistics(self._features(image))]
+        return _Style(share, statistics, _constants(moments(tf.constant(image))))
 
-    def _gram(self, features: Any, layer: str) -> Any:
-        return self._network.embedded_gram(gram(features), layer)
 
-    @staticmethod
-    def _named(features: list[Any]) -> Iterator[tuple[str, Any]]:
-        return zip(STYLE_LAYERS, features, strict=True)
+def _sum_of(distance: Callable[[Any, Any], Any], own: Sequence[Any], wanted: Sequence[Any]) -> Any:
+    return tf.add_n([distance(one - other, other) for one, other in zip(own, wanted, strict=True)])
+
+
+def _constants(tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """*tensors* by value, so that graphs built from now on hold them and not what made them."""
+    return tuple(tf.constant(tensor.numpy()) for tensor in tensors)

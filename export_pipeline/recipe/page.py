@@ -34,8 +34,10 @@ TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": 
 def page() -> str:
     """The text that :data:`PAGE` must hold."""
     parts = [START]
-    recipes: dict[str, type[Table]] = {f"`build`, task `{task}`": recipe for task, recipe in CLASSES.items()}
-    for title, recipe in {**recipes, "`distill`": DistillRecipe}.items():
+    recipes: dict[str, type[Table]] = {}
+    recipes |= {f"`build`, task `{task}`": recipe for task, recipe in CLASSES.items()}
+    recipes["`distill`"] = DistillRecipe
+    for title, recipe in recipes.items():
         parts.append(f"## {title}\n")
         parts.extend(_sections(class_schema(recipe), ""))
     return "\n".join(parts).rstrip() + "\n"

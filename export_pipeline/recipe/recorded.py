@@ -24,10 +24,12 @@ def _read(data: Any) -> Any:
         kind = recipe_class(data)
     except RecipeError as error:
         raise ValueError(str(error)) from error
-    if "task" in data:
-        return kind.model_validate(dict(data))
     train = data.get("train", {})
-    before = {} if "loss_network" in train else {"loss_network": "vgg19", "ema": 0.0}
+    if "task" in data or "style_loss" in train:
+        return kind.model_validate(dict(data))
+    before: dict[str, Any] = {"style_loss": "gram"}
+    if "loss_network" not in train:
+        before |= {"loss_network": "vgg19", "ema": 0.0}
     return kind.model_validate({**data, "train": {**before, **train}})
 
 

@@ -17,22 +17,59 @@ from export_pipeline.records.metric import Metric
 # Filters of the narrowest layer of any network at alpha 1.
 LEAST_FILTERS = 32
 LEAST_SIDE = 16
+LAYERS = "relu1_1 .. relu4_1 of VGG-19"
 METRICS = (
     Metric(
         name="content_distance",
         title="content",
         better="lower",
         digits=3,
-        meaning="content distance of the picture to the photograph, at relu3_1 of VGG-19",
+        meaning="distance of the picture's features to the photograph's, at relu3_1 of VGG-19",
         ranks=True,
     ),
     Metric(
-        name="style_distance",
-        title="style",
+        name="covariance_distance",
+        title="covariance",
         better="lower",
         digits=3,
-        meaning="Gram distance of the picture to the style image, relu1_1 .. relu4_1 of VGG-19",
+        meaning=f"distance of the covariances of the features to the style's, {LAYERS}",
         ranks=True,
+        without="the untouched photograph",
+    ),
+    Metric(
+        name="mean_distance",
+        title="mean",
+        better="lower",
+        digits=3,
+        meaning=f"distance of the means of the features to the style's, {LAYERS}",
+    ),
+    Metric(
+        name="sliced_wasserstein_distance",
+        title="Wasserstein",
+        better="lower",
+        digits=3,
+        meaning=f"sliced Wasserstein distance of the features to the style's over the photograph's own, {LAYERS}",
+    ),
+    Metric(
+        name="local_distance",
+        title="local",
+        better="lower",
+        digits=3,
+        meaning="covariance distance of each patch of the picture to the nearest patch of the style",
+    ),
+    Metric(
+        name="color_distance",
+        title="color",
+        better="lower",
+        digits=1,
+        meaning="sliced Wasserstein distance of the pixels to the style's, RGB 0..255",
+    ),
+    Metric(
+        name="style_distance",
+        title="Gram",
+        better="lower",
+        digits=3,
+        meaning=f"distance of the Gram matrices to the style's, {LAYERS}; for comparison with papers",
     ),
 )
 
@@ -105,6 +142,12 @@ class StyleTrainTable(TrainTable):
     )
     content_weight: float = Field(1.0, ge=0, description="weight of the content loss")
     style_weight: float = Field(2.0, ge=0, description="weight of the style loss")
+    style_loss: Literal["moments", "gram"] = Field(
+        "moments",
+        description="what the style loss compares: means and covariances of features, or Gram matrices, which are "
+        "ruled by the means and are lowered by painting the mean colour",
+    )
+    color_weight: float = Field(0.0, ge=0, description="weight of the colour loss, of mean and covariance of pixels")
     tv_weight: float = Field(
         0.1, ge=0, description="weight of the total variation loss, the mean absolute difference of neighbours / 255"
     )

@@ -5,7 +5,7 @@ Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
-from export_pipeline.perception.judge import StyleJudge
+from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.perception.losses import LOSSES, PerceptualLoss
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
@@ -33,7 +33,13 @@ SHOWN = ("astronaut", "china")  # built-in photographs; the first is the golden 
 @final
 @dataclass(frozen=True, eq=False)
 class StyleTransfer(Task):
-    """The style image and the photographs of a recipe."""
+    """The style image and the photographs of a recipe.
+
+    Attributes:
+        style: ``(H, W, 3)`` RGB uint8.
+        training, held: photographs to train on, and to judge on.
+        loss_network_of: gives what the losses are seen through; by itself, what the recipe names.
+    """
 
     name = "style_transfer"
 
@@ -41,6 +47,7 @@ class StyleTransfer(Task):
     style: np.ndarray
     training: Photographs
     held: Photographs
+    loss_network_of: Callable[[StyleTransferRecipe], LossNetwork] = loss_network
 
     @classmethod
     def open(cls, recipe: Recipe) -> Self:
@@ -75,7 +82,7 @@ class StyleTransfer(Task):
 
     def objective(self) -> Objective:
         """The perceptual losses, seen through the loss network that the recipe names."""
-        return _Perceptual(self, loss_network(self.recipe))
+        return _Perceptual(self, self.loss_network_of(self.recipe))
 
     def examples(self, count: int) -> list[np.ndarray]:
         """Training photographs cut to the size of crops: ``(N, crop, crop, 3)`` uint8."""
@@ -121,7 +128,7 @@ class StyleTransfer(Task):
         """VGG-19, or why it is not asked: the recipe wants no download for it and there is one to make."""
         if self.recipe.verify.judge == "cached" and not at_hand(self.recipe):
             return NO_JUDGE
-        return _Judged(StyleJudge(vgg_weights(self.recipe), self.style))
+        return Judged(StyleJudge(vgg_weights(self.recipe), self.style))
 
     def picture(self, values: Arrays) -> np.ndarray | None:
         """The photograph or the picture itself."""
@@ -151,24 +158,25 @@ class _Perceptual(Objective):
 
 
 @dataclass(frozen=True)
-class _Judged(Evaluator):
+class Judged(Evaluator):
+    """Measures pictures by a judge of the style."""
+
     judge: StyleJudge
 
     def of(self, sample: Sample) -> SampleEvaluator:
-        return _JudgedSample(self.judge, sample.inputs[IMAGE])
+        """The one for the photograph of *sample*."""
+        photograph = sample.inputs[IMAGE]
+        return _JudgedPhotograph(self.judge, photograph, self.judge.reference(photograph))
 
 
-class _JudgedSample(SampleEvaluator):
-    def __init__(self, judge: StyleJudge, photograph: np.ndarray) -> None:
-        self._judge, self._photograph = judge, photograph
-        self._content = judge.content_features(photograph)
+@dataclass(frozen=True, eq=False)
+class _JudgedPhotograph(SampleEvaluator):
+    judge: StyleJudge
+    photograph: np.ndarray
+    reference: Reference
 
     def measure(self, outputs: Arrays) -> Values:
-        return self._distances(outputs[STYLIZED])
+        return self.judge.distances(outputs[STYLIZED], self.reference).model_dump()
 
     def baseline(self) -> Values:
-        return self._distances(self._photograph)
-
-    def _distances(self, image: np.ndarray) -> Values:
-        content, style = self._judge.distances(image, self._content)
-        return {"content_distance": content, "style_distance": style}
+        return self.judge.distances(self.photograph, self.reference).model_dump()

@@ -12,6 +12,7 @@ from export_pipeline.errors import UsageError
 from export_pipeline.verbs.common import MODEL_HELP, VGG_HELP, Verb, show
 
 if TYPE_CHECKING:
+    from export_pipeline.records.metric import Metric
     from export_pipeline.verify.compare import Comparison
 
 
@@ -43,15 +44,18 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _table(rows: Sequence[Comparison]) -> str:
-    name = max(len(Path(row.model).name) for row in rows)
-    lines = [f"{'model':<{name}}{'bytes':>10}{'size':>11}{'images':>8}{'content':>9}{'style':>9}"]
-    for row in rows:
-        shape = f"{row.width}x{row.height}"
-        lines.append(
-            f"{Path(row.model).name:<{name}}{row.bytes:>10,}{shape:>11}{row.images:>8}"
-            f"{row.content_distance:>9.4f}{row.style_distance:>9.4f}"
-        )
-    return "\n".join(lines)
+    from export_pipeline.recipe import StyleTransferRecipe
+    from export_pipeline.report.tables import TextTable, text_table
+
+    metrics = StyleTransferRecipe.metrics
+    header = ("model", "bytes", "size", "images", *(metric.title for metric in metrics))
+    return text_table(TextTable("Models", header, tuple(_cells(row, metrics) for row in rows)))
 
 
-VERB = Verb("compare", "judge the style and content of model files on the same photographs", add, run)
+def _cells(row: Comparison, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    values = ((row.metric(metric.name), metric.digits) for metric in metrics)
+    numbers = ("-" if value is None else f"{value:.{digits + 1}f}" for value, digits in values)
+    return Path(row.model).name, f"{row.bytes:,}", f"{row.width}x{row.height}", str(row.images), *numbers
+
+
+VERB = Verb("compare", "measure the pictures of model files on the same photographs", add, run)

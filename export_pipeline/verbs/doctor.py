@@ -13,7 +13,7 @@ from typing import Literal
 
 from export_pipeline.base.files import sha256
 from export_pipeline.errors import CheckFailed
-from export_pipeline.perception.cache import WHEEL_FILE, WHEEL_SHA256, cache_folder
+from export_pipeline.perception.vgg_weights import WHEEL_FILE, WHEEL_SHA256, cache_folder
 from export_pipeline.verbs.common import Verb, show
 
 # What pyproject.toml asks for: the base, `emulator` and `all`. A checkout that is not installed has no metadata of

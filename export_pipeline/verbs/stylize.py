@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = 512
 LARGEST_SIZE = 2048  # L-BFGS remembers forty pictures in double precision: 4 GB
 # What the settings of the optimization and the options that set them are called.
-SETTINGS = ("iterations", "content_weight", "style_weight", "tv_weight", "start", "seed", "preserve_colour")
+SETTINGS = (
+    "iterations",
+    "content_weight",
+    "style_weight",
+    "style_loss",
+    "tv_weight",
+    "start",
+    "seed",
+    "preserve_colour",
+)
 OF_GATYS = ("style", "style_weights", "loss_network", "vgg_weights", "every", "size", *SETTINGS)
 
 
@@ -63,6 +72,11 @@ def _add_gatys(parser: argparse.ArgumentParser) -> None:
     own("--size", type=int, metavar="PIXELS", help="longer side of the picture, at most (default: 512)")
     own("--content-weight", type=float, metavar="W", help="of what the photograph shows (default: 1)")
     own("--style-weight", type=float, metavar="W", help="of all styles together (default: 2)")
+    own(
+        "--style-loss",
+        choices=("gram", "moments"),
+        help="of Gram matrices, or of means and covariances (default: gram)",
+    )
     own("--tv-weight", type=float, metavar="W", help="of smoothness (default: 0.1)")
 
 

@@ -6,22 +6,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from export_pipeline.base.files import size
 from export_pipeline.formats import open_model, resize_to
 from export_pipeline.perception.judge import StyleJudge
+from export_pipeline.records.metric import Measured
 
 UNTOUCHED = "(photographs as they are)"
 
 
-class Comparison(BaseModel):
-    """Mean distances of one model's outputs, as :class:`StyleJudge` measures them; smaller is better for both.
+class Comparison(Measured):
+    """One model on the same photographs as the others; the metrics of style transfer are further keys.
 
     ``height`` and ``width`` are of the images that it was judged on, in pixels; ``bytes`` as the file lies.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     runtime: str
@@ -29,8 +27,6 @@ class Comparison(BaseModel):
     height: int
     width: int
     images: int
-    content_distance: float
-    style_distance: float
 
 
 def compare(
@@ -41,8 +37,7 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Judge each model on *photographs*, ``(H, W, 3)`` uint8, fitted to the size that it takes.
 
-    The first row is the photographs as they are, at the first model's size: content 0, and the style
-    distance that a network starts from.
+    The first row is the photographs as they are, at the first model's size: what a network starts from.
     """
     rows: list[Comparison] = []
     for path in paths:
@@ -59,16 +54,13 @@ def compare(
 def _row(
     model: str, runtime: str, count: int, photos: Sequence[np.ndarray], outputs: Sequence[np.ndarray], judge: StyleJudge
 ) -> Comparison:
-    pairs = zip(outputs, photos, strict=True)
-    distances = [judge.distances(output, judge.content_features(photo)) for output, photo in pairs]
-    content, style = np.mean(distances, axis=0)
-    return Comparison(
-        model=model,
-        runtime=runtime,
-        bytes=count,
-        height=photos[0].shape[0],
-        width=photos[0].shape[1],
-        images=len(photos),
-        content_distance=round(float(content), 6),
-        style_distance=round(float(style), 6),
-    )
+    about = {
+        "model": model,
+        "runtime": runtime,
+        "bytes": count,
+        "height": photos[0].shape[0],
+        "width": photos[0].shape[1],
+        "images": len(photos),
+    }
+    distances = judge.mean_distances(zip(outputs, photos, strict=True))
+    return Comparison.model_validate({**about, **distances.model_dump()})

@@ -33,8 +33,10 @@ from export_pipeline.base.files import sha256, write_text, written_aside
 from export_pipeline.base.images import fit, list_images, load_image, save_image
 from export_pipeline.errors import PipelineError
 from export_pipeline.gatys.optimize import Optimization, stylize
-from export_pipeline.perception.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_SIDE, gram, relative
+from export_pipeline.perception.distances import relative
+from export_pipeline.perception.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_SIDE
 from export_pipeline.perception.loss_network import DISTILLED, LossNetwork, distilled
+from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
@@ -104,7 +106,7 @@ class Judge:
 
     def __init__(self) -> None:
         self._network = vgg19(vgg19_weights(), STAGES)
-        self._styles: dict[str, list[np.ndarray]] = {}
+        self._styles: dict[str, list[Any]] = {}
 
     def judged(self, picture: np.ndarray, pair: Pair) -> dict[str, Any]:
         """Style distance at each stage, plain (``||G(y) - G(s)||_2``) and relative; and the distances of reports."""
@@ -115,17 +117,16 @@ class Judge:
         stages = {
             stage: (gram(own[stage]), style) for stage, style in zip(STAGES, self._styles[pair.style], strict=True)
         }
-        relatives = {stage: relative(made, wanted) for stage, (made, wanted) in stages.items()}
+        relatives = {stage: float(relative(made - wanted, wanted)[0]) for stage, (made, wanted) in stages.items()}
         return {
             "plain": {stage: float(np.linalg.norm(made - wanted)) for stage, (made, wanted) in stages.items()},
             "relative": relatives,
             "style_distance": float(np.mean([relatives[layer] for layer in STYLE_LAYERS])),
-            "content_distance": relative(own[CONTENT_LAYER], photo[CONTENT_LAYER]),
+            "content_distance": float(relative(own[CONTENT_LAYER] - photo[CONTENT_LAYER], photo[CONTENT_LAYER])[0]),
         }
 
-    def _features(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        found = self._network(image.astype(np.float32)[None], training=False)
-        return {stage: np.asarray(layer)[0] for stage, layer in zip(STAGES, found, strict=True)}
+    def _features(self, image: np.ndarray) -> dict[str, Any]:
+        return dict(zip(STAGES, self._network(image.astype(np.float32)[None], training=False), strict=True))
 
 
 def painted(entry: Entry, pair: Pair, how: Optimization, work: Path) -> dict[str, Any]:

@@ -17,25 +17,23 @@ import os
 import shutil
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.records.rounds import Quality
 from export_pipeline.wiring import style_judge
 
 from export_pipeline import train as training
-from export_pipeline.base.files import names_sha256, sha256, write_text
+from export_pipeline.base.files import sha256, write_text
 from export_pipeline.base.images import fit as fitted
-from export_pipeline.base.images import pixels_sha256
 from export_pipeline.errors import PipelineError
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.recipe import BUILTIN, Recipe
 from export_pipeline.report.machine import machine
+from export_pipeline.train.checkpoint import names_sha256, pixels_sha256
 from tests.benchmarks import distilled_page
 from tests.benchmarks.train_speed import NETWORKS, Variant, images_per_second
 
-SOURCES = (Path("export_pipeline/train"), Path("models"))
+SOURCES = (Path("export_pipeline/perception"), Path("export_pipeline/train"), Path("models"))
 VARIANTS = ("vgg19", "distilled", "distilled, F'", "distilled, polished")
 POLISHED_SHARE = 0.1
 
@@ -50,6 +48,7 @@ def recipe(variant: str, steps: int, style: str, seed: int) -> Recipe:
         "hold_out": 20 if data else 2,
         "steps": steps - polish,
         "batch_size": 1,
+        "style_loss": "gram",
         "style_weight": 1.4,
         "tv_weight": 0.05,
         "loss_network": variant.split(",")[0],
@@ -82,18 +81,15 @@ def key(variant: str, of: Recipe) -> str:
 
 def trained(variant: str, of: Recipe, folder: Path) -> dict[str, Any]:
     """Train with *variant* from the start, so that the seconds are those of all of it, and judge by VGG-19."""
-    fit = import_module("export_pipeline.train.fit")  # the package has a function of that name
-    kept, fit.loss_network = fit.loss_network, lambda asked: network_of(variant, asked)
     work = folder / f"{variant.replace(', ', '-').replace(chr(39), '')}-{of.seed}"
     shutil.rmtree(work, ignore_errors=True)
     begun = time.perf_counter()
-    try:
-        model, _ = training.train(of, work / "train")
-    finally:
-        fit.loss_network = kept
+    inputs = dataclasses.replace(training.read_inputs(of), loss_network=network_of(variant, of))
+    model, _ = training.train(of, work / "train", inputs=inputs)
     seconds = time.perf_counter() - begun
-    photographs = [fitted(photo, *of.signature.size) for photo in training.validation_photographs(of)]
-    quality: Quality = style_judge(of).quality(model, photographs)
+    size = of.signature
+    photographs = [fitted(photo, size.height, size.width) for photo in training.validation_photographs(of)]
+    quality = style_judge(of).quality(model, photographs)
     return {
         "key": key(variant, of),
         "seed": of.seed,

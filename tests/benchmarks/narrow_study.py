@@ -16,19 +16,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline.records.rounds import Quality, Round
+
 from export_pipeline.base.files import write_text
 from export_pipeline.compress.structured import narrow
 from export_pipeline.errors import PipelineError
 from export_pipeline.formats import resize_to
 from export_pipeline.perception.vgg_weights import vgg_weights
 from export_pipeline.recipe import ModelTable, Recipe
-from export_pipeline.records.rounds import Quality, Round
 from export_pipeline.report.machine import machine
-from export_pipeline.train import Checkpoint, Progress, checked, style_image, train, validation_photographs
-from export_pipeline.train.fit import Run, fit
+from export_pipeline.train import (
+    Checkpoint,
+    Progress,
+    Tuning,
+    checked,
+    fine_tune,
+    read_inputs,
+    style_image,
+    train,
+    validation_photographs,
+)
 from export_pipeline.verify import StyleJudge
 
 RECIPE = Path("tests/benchmarks/narrow.toml")
@@ -86,13 +94,10 @@ def judge_of(recipe: Recipe) -> Judge:
     """Mean distances of a network's outputs for the validation photographs at the size of the recipe."""
     judge = StyleJudge(vgg_weights(recipe), style_image(recipe))
     photographs = [resize_to(photograph, recipe.signature) for photograph in validation_photographs(recipe)]
-    contents = [judge.content_features(photograph) for photograph in photographs]
 
     def measured(model: Any) -> Quality:
-        outputs = (model(photograph.astype(np.float32)[None], training=False)[0].numpy() for photograph in photographs)
-        found = [judge.distances(output, content) for output, content in zip(outputs, contents, strict=True)]
-        content, style = np.mean(found, axis=0)
-        return Quality(style_distance=float(style), content_distance=float(content))
+        found = judge.quality(model, photographs)
+        return Quality(style_distance=found.style_distance, content_distance=found.content_distance)
 
     return measured
 
@@ -105,10 +110,11 @@ def tell(progress: Progress) -> None:
 
 def study(recipe: Recipe, folder: Path, judge: Judge) -> list[dict[str, Any]]:
     """Wide, pruned and from scratch: a row for each."""
-    wide, trained = train(recipe, folder / "wide", tell)
+    inputs = read_inputs(recipe)
+    wide, trained = train(recipe, folder / "wide", tell, inputs=inputs)
 
     def tune(model: Any, its_recipe: Recipe, part: str, steps: int, learning_rate: float) -> None:
-        fit(model, Run(its_recipe, part, steps, learning_rate, folder / part, trained, progress=tell))
+        fine_tune(model, its_recipe, folder / part, trained, Tuning(part, steps, learning_rate), tell, inputs=inputs)
 
     pruned, table, rounds = narrow(wide, recipe, tune, judge)
     before = trained.info.step

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,14 @@ import numpy as np
 from export_pipeline import train as training  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 import tf_keras as keras
+from export_pipeline.train.shares import one_thread_an_operation
 
 from export_pipeline.base.cores import cores
-from export_pipeline.perception.loss_network import LossNetwork, loss_network
+from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.recipe import Recipe
-from export_pipeline.train.shares import one_thread_an_operation
+from export_pipeline.train.fit import Moving, Run, train_step
 from models.vgg import vgg19
 
-# The package has a function of that name.
-fit = import_module("export_pipeline.train.fit")
 NETWORKS = ("small", "johnson")
 CROP, RUNS, WARM_UP = 256, 9, 2
 
@@ -59,6 +57,7 @@ class Variant:
     batch: int = 1
     bfloat16: bool = False
     whole: bool = False
+    style_loss: str = "moments"
 
     @property
     def in_shares(self) -> bool:
@@ -70,25 +69,23 @@ class Variant:
         """What a user would write."""
         return Recipe.parse({
             "model": {"network": self.network, "alpha": {"small": 0.3, "johnson": 0.25}[self.network]},
-            "train": {"loss_network": self.loss, "batch_size": self.batch},
+            "train": {"loss_network": self.loss, "batch_size": self.batch, "style_loss": self.style_loss},
         })  # fmt: skip
 
     def step(self) -> Any:
         """One step of its training."""
         recipe = self.recipe
-        kept = fit.loss_network
+        inputs, model = training.read_inputs(recipe), training.network(recipe)
+        network = inputs.loss_network
         if self.bfloat16:
-            fit.loss_network = lambda asked: Bfloat16(loss_network(asked).weights, loss_network(asked).roots)
-        try:
-            model = training.network(recipe)
-            run = fit.Run(recipe, "train", 1, 1e-3, Path(), ema=recipe.train.ema)
-            return fit.train_step(model, run, fit.Moving.of(model, run))
-        finally:
-            fit.loss_network = kept
+            network = Bfloat16(network.weights, network.roots)
+        run = Run(recipe, "train", 1, 1e-3, Path(), inputs.style, inputs.photographs, network, ema=recipe.train.ema)
+        return train_step(model, run, Moving.of(model, run))
 
     def __str__(self) -> str:
         batch = f"batch of {self.batch}{', whole' if self.whole else ''}"
-        return f"{self.network}, {self.loss}{' in bfloat16' if self.bfloat16 else ''}, {batch}"
+        gram = ", Gram matrices" if self.style_loss == "gram" else ""
+        return f"{self.network}, {self.loss}{' in bfloat16' if self.bfloat16 else ''}, {batch}{gram}"
 
 
 def images_per_second(variants: Sequence[Variant], runs: int = RUNS) -> dict[str, float]:
@@ -131,7 +128,9 @@ def main() -> None:
         Variant(network, loss, batch) for network in NETWORKS for loss in ("vgg19", "distilled") for batch in (1, 2, 4)
     ]
     variants += [Variant(network, "distilled", batch, whole=True) for network in NETWORKS for batch in (2, 4)]
-    found = images_per_second([*variants, Variant(bfloat16=True), Variant(loss="distilled", bfloat16=True)])
+    variants += [Variant(bfloat16=True), Variant(loss="distilled", bfloat16=True)]
+    variants.append(Variant(loss="distilled", batch=2, style_loss="gram"))
+    found = images_per_second(variants)
     base = found[str(Variant())]
     print(f"{'variant':<44}{'images/s':>9}{'ratio':>8}   median of {RUNS}, TensorFlow {tf.__version__}")
     for name, rate in found.items():

@@ -79,9 +79,10 @@ def study(folder: Path, data: Path, evaluations: int) -> dict[str, Any]:
                 picture = stylize(photograph, [painting], LossNetwork(weights), how).picture
                 if not judged:
                     shown.append(picture)
+                found = judges[style].mean_distances([(picture, photograph)])
                 distances = {
-                    "style_distance": judges[style].style_distance(picture),
-                    "content_distance": judges[style].content_distance(picture, photograph),
+                    "style_distance": found.style_distance,
+                    "content_distance": found.content_distance,
                 }
                 judged.append({"photograph": name, "style": style, **distances})
         means = {what: float(np.mean([row[what] for row in judged])) for what in distances}

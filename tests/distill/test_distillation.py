@@ -17,6 +17,7 @@ from export_pipeline.distill.run import Distilled, Run, cosines, distill
 from export_pipeline.distill.student import slimmed
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.perception.loss_network import DISTILLED, distilled
+from export_pipeline.perception.vgg_weights import Weights
 from export_pipeline.recipe.distill import DistillRecipe
 
 ROOT = Path(__file__).parents[2]
@@ -42,17 +43,21 @@ learning_rate = 0.001
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick(vgg_arrays: Any) -> Any:
-    """A teacher of a tenth of VGG-19's filters, few crops, and a log of every second step."""
-    narrow = slimmed(vgg_arrays, 0.1).weights
+def quick() -> Any:
+    """Few crops, and a log of every second step."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export_pipeline.perception.vgg_weights.vgg19_weights", lambda path: narrow)
         patch.setattr("export_pipeline.distill.material.HELD_CROPS", 1)
         patch.setattr("export_pipeline.distill.run.FIRST_CROPS", 2)
         patch.setattr("export_pipeline.distill.run.LAST_CROPS", 4)
         patch.setattr("export_pipeline.distill.run.LOG_EVERY", 2)
         patch.setattr("export_pipeline.recipe.distill.LOG_EVERY", 2)
         yield
+
+
+@pytest.fixture(scope="module")
+def teacher(vgg_arrays: Any) -> Weights:
+    """A tenth of VGG-19's filters."""
+    return slimmed(vgg_arrays, 0.1).weights
 
 
 def recipe_file(folder: Path) -> Path:
@@ -62,10 +67,10 @@ def recipe_file(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(quick: None, teacher: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole run of eight steps."""
     folder = tmp_path_factory.mktemp("distill")
-    assert main(["distill", str(recipe_file(folder)), "-o", str(folder / "tiny.weights")]) == 0
+    distill(DistillRecipe.load(recipe_file(folder)), folder / "tiny.weights", teacher=teacher)
     return folder
 
 
@@ -89,14 +94,14 @@ def test_the_baseline_has_no_embedding(made: Path) -> None:
     assert (record.baseline.embedding_parameters == 0) < record.student.embedding_parameters
 
 
-def test_training_brings_the_features_nearer(tmp_path: Path) -> None:
+def test_training_brings_the_features_nearer(teacher: Weights, tmp_path: Path) -> None:
     """The embeddings end where least squares puts them, trained or not; steps must do better."""
     base = DistillRecipe.load(recipe_file(tmp_path))
     phase = base.phases[1].model_copy(update={"steps": 30, "learning_rate": None})
     found = []
     for rate in (1e-9, 1e-3):
         recipe = base.model_copy(update={"phases": (phase,), "learning_rate": rate, "baseline": False})
-        run = Run(recipe, tmp_path / str(rate))
+        run = Run(recipe, tmp_path / str(rate), Material.of(recipe), teacher)
         trained = run.trained()
         found.append(np.array(run.errors(trained, trained.students[0])))
     untrained, learned = found
@@ -104,7 +109,7 @@ def test_training_brings_the_features_nearer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("last", ["step 2 ", "step 4 ", "step 6 ", "fitting"])
-def test_an_interrupted_run_ends_with_the_same_bytes(made: Path, tmp_path: Path, last: str) -> None:
+def test_an_interrupted_run_ends_with_the_same_bytes(teacher: Weights, made: Path, tmp_path: Path, last: str) -> None:
     class StopError(Exception):
         pass
 
@@ -114,20 +119,20 @@ def test_an_interrupted_run_ends_with_the_same_bytes(made: Path, tmp_path: Path,
 
     recipe, out = DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights"
     with pytest.raises(StopError):
-        distill(recipe, out, say=stop)
+        distill(recipe, out, say=stop, teacher=teacher)
     assert not out.exists()
-    distill(recipe, out)
+    distill(recipe, out, teacher=teacher)
     assert out.read_bytes() == (made / "tiny.weights").read_bytes()
     assert (tmp_path / "tiny.json").read_bytes() == (made / "tiny.json").read_bytes()
 
 
-def test_another_recipes_work_is_refused(made: Path) -> None:
+def test_another_recipes_work_is_refused(teacher: Weights, made: Path) -> None:
     changed = DistillRecipe.load(recipe_file(made)).model_copy(update={"seed": 5})
     with pytest.raises(CheckpointError, match=r"differs in seed.\nUse .*--fresh"):
-        distill(changed, made / "tiny.weights")
+        distill(changed, made / "tiny.weights", teacher=teacher)
 
 
-def test_work_on_other_images_is_refused(made: Path, tmp_path: Path) -> None:
+def test_work_on_other_images_is_refused(teacher: Weights, made: Path, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "black.png")
     recipe = DistillRecipe.load(recipe_file(made))
     state = made / ".tiny.weights.work" / "state.npz"
@@ -137,23 +142,23 @@ def test_work_on_other_images_is_refused(made: Path, tmp_path: Path) -> None:
     named = json.loads(str(arrays["recipe"])) | {"paintings": str(tmp_path)}
     np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**arrays, "recipe": json.dumps(named)})
     with pytest.raises(CheckpointError, match="other images"):
-        distill(recipe.model_copy(update={"paintings": str(tmp_path)}), tmp_path / "tiny.weights")
+        distill(recipe.model_copy(update={"paintings": str(tmp_path)}), tmp_path / "tiny.weights", teacher=teacher)
 
 
-def test_damaged_work_is_refused(made: Path, tmp_path: Path) -> None:
+def test_damaged_work_is_refused(teacher: Weights, made: Path, tmp_path: Path) -> None:
     (tmp_path / ".tiny.weights.work").mkdir()
     whole = (made / ".tiny.weights.work" / "state.npz").read_bytes()
     (tmp_path / ".tiny.weights.work" / "state.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match=r"damaged: .*--fresh"):
-        distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights")
+        distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights", teacher=teacher)
 
 
-def test_work_of_another_version_is_refused(made: Path, tmp_path: Path) -> None:
+def test_work_of_another_version_is_refused(teacher: Weights, made: Path, tmp_path: Path) -> None:
     (tmp_path / ".tiny.weights.work").mkdir()
     with np.load(made / ".tiny.weights.work" / "state.npz") as data:
         np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**data, "version": 1})
     with pytest.raises(CheckpointError, match=r"another version of export-pipeline. Start over with --fresh"):
-        distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights")
+        distill(DistillRecipe.load(recipe_file(tmp_path)), tmp_path / "tiny.weights", teacher=teacher)
 
 
 def test_images_that_are_missing_are_named_when_a_run_goes_on(
@@ -250,11 +255,12 @@ def test_a_painter_that_is_not_ready_is_refused_before_a_step(
     assert not (tmp_path / ".tiny.weights.work/log.jsonl").exists()
 
 
-def test_embeddings_stay_as_learned_where_the_last_phase_weighs_gram_matrices(tmp_path: Path) -> None:
+def test_embeddings_stay_as_learned_where_the_last_phase_weighs_gram_matrices(teacher: Weights, tmp_path: Path) -> None:
     recipe = DistillRecipe.load(recipe_file(tmp_path))
     last = recipe.phases[1].model_copy(update={"gram_weight": 0.5})
     said: list[str] = []
-    run = Run(recipe.model_copy(update={"phases": (last,), "baseline": False}), tmp_path / "work", said.append)
+    recipe = recipe.model_copy(update={"phases": (last,), "baseline": False})
+    run = Run(recipe, tmp_path / "work", Material.of(recipe), teacher, said.append)
     student = run.trained().students[0]
     assert "fitting the embeddings" not in said
     averages = [v.numpy() for v in student.optimizer._model_variables_moving_average]
@@ -262,7 +268,7 @@ def test_embeddings_stay_as_learned_where_the_last_phase_weighs_gram_matrices(tm
         np.testing.assert_array_equal(variable.numpy(), average)
 
 
-def test_a_run_of_a_recipe_that_knew_of_no_painters_goes_on(made: Path, tmp_path: Path) -> None:
+def test_a_run_of_a_recipe_that_knew_of_no_painters_goes_on(teacher: Weights, made: Path, tmp_path: Path) -> None:
     """What it could not say has its default: the message is of what really differs."""
     recipe = DistillRecipe.load(recipe_file(tmp_path))
     (tmp_path / ".tiny.weights.work").mkdir()
@@ -274,10 +280,10 @@ def test_a_run_of_a_recipe_that_knew_of_no_painters_goes_on(made: Path, tmp_path
         del phase["painted"], phase["gram_weight"], phase["learning_rate"]
     np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**arrays, "recipe": json.dumps(older)})
     with pytest.raises(CheckpointError, match=r"differs in painters, phases\."):
-        distill(recipe, tmp_path / "tiny.weights")
+        distill(recipe, tmp_path / "tiny.weights", teacher=teacher)
     np.savez(tmp_path / ".tiny.weights.work" / "state.npz", **{**arrays, "recipe": '{"xyzzy": 1}'})
     with pytest.raises(CheckpointError, match=r"another version of export-pipeline. Start over with --fresh"):
-        distill(recipe, tmp_path / "tiny.weights")
+        distill(recipe, tmp_path / "tiny.weights", teacher=teacher)
 
 
 def test_the_learning_rate_begins_anew_where_a_phase_says_so(tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ from export_pipeline.distill.student import (
     balancing,
     calibrated,
     convolution,
-    gram_matrices,
     least_squares,
     rescaled,
     rms,
     slimmed,
 )
 from export_pipeline.errors import TrainingError
+from export_pipeline.perception.statistics import gram
 from models.vgg import STAGES, activations, needed_layers
 
 
@@ -138,12 +138,6 @@ def test_the_state_is_all_that_decides(teacher: Any, images: np.ndarray) -> None
         np.testing.assert_array_equal(array, wanted[name])
 
 
-def test_a_gram_matrix_is_the_mean_of_products_of_channels() -> None:
-    features = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
-    wanted = [sum(np.outer(row, row) for row in image.reshape(-1, 5)) / 12 for image in features]
-    np.testing.assert_allclose(gram_matrices(features).numpy(), wanted, rtol=1e-5, atol=1e-6)
-
-
 def test_steps_that_weigh_gram_matrices_bring_them_nearer(teacher: Any, images: np.ndarray) -> None:
     """Nearer than steps do that look at the features alone, which least squares have fitted as well as it can be."""
     wanted = activations(images, teacher, STAGES)
@@ -154,6 +148,6 @@ def test_steps_that_weigh_gram_matrices_bring_them_nearer(teacher: Any, images: 
         for _ in range(40):
             student.step(images, wanted, weight)
         pairs = student._embedded(images, wanted)[:STYLE_STAGES]
-        grams = [(gram_matrices(own).numpy(), gram_matrices(target).numpy()) for own, target in pairs]
+        grams = [(gram(own).numpy(), gram(target).numpy()) for own, target in pairs]
         found[weight] = [float(np.square(own - target).sum() / np.square(target).sum()) for own, target in grams]
     assert np.prod(found[4.0]) < 0.7 * np.prod(found[0.0]), found

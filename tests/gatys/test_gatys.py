@@ -41,7 +41,7 @@ def network(vgg_arrays: Arrays) -> LossNetwork:
 
 
 def distance(network: LossNetwork, style: np.ndarray, image: np.ndarray) -> float:
-    loss = PerceptualLoss(network, style, TrainTable())
+    loss = PerceptualLoss(network, style, TrainTable(style_loss="gram"))
     return float(loss(PHOTO[None].astype(np.float32), image[None].astype(np.float32))["style"][0])
 
 
@@ -66,6 +66,19 @@ def test_the_total_is_that_of_training(network: LossNetwork) -> None:
     assert losses["total"] == pytest.approx(total, rel=1e-5)
 
 
+def test_moments_are_another_aim_than_gram_matrices(network: LossNetwork) -> None:
+    how = dataclasses.replace(SHORT, style_loss="moments")
+    made = stylize(PHOTO, [STRIPES], network, how)
+    loss = PerceptualLoss(network, STRIPES, TrainTable(style_loss="moments"))
+
+    def moments_distance(image: np.ndarray) -> float:
+        return float(loss(PHOTO[None].astype(np.float32), image[None].astype(np.float32))["style"][0])
+
+    assert made.losses["style"] == pytest.approx(moments_distance(made.picture), rel=0.05)  # rounded to whole values
+    assert moments_distance(made.picture) < 0.9 * moments_distance(PHOTO)
+    assert (made.picture != stylize(PHOTO, [STRIPES], network, SHORT).picture).any()
+
+
 def test_the_same_arguments_give_the_same_picture(network: LossNetwork) -> None:
     first, again = (stylize(PHOTO, [STRIPES], network, Optimization(iterations=3)).picture for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -86,7 +99,7 @@ def test_several_styles_pull_as_hard_as_they_weigh(network: LossNetwork) -> None
 
 def test_the_style_distance_to_several_is_their_weighted_mean(network: LossNetwork) -> None:
     other, made = picture(7, 64, 64), picture(3, 40, 48)
-    loss = PerceptualLoss(network, [STRIPES, other], TrainTable(), (0.25, 0.75))
+    loss = PerceptualLoss(network, [STRIPES, other], TrainTable(style_loss="gram"), (0.25, 0.75))
     photo, output = PHOTO[None].astype(np.float32), made[None].astype(np.float32)
     found = loss(photo, output)
     wanted = 0.25 * distance(network, STRIPES, made) + 0.75 * distance(network, other, made)
@@ -147,6 +160,7 @@ def test_evaluations_are_a_limit(network: LossNetwork) -> None:
         ({"tv_weight": math.inf}, "tv_weight is inf"),
         ({"content_weight": 0, "style_weight": 0}, "nothing to aim at"),
         ({"start": "style"}, "allowed: photo, noise"),
+        ({"style_loss": "wct"}, "style_loss is 'wct'; allowed: moments, gram"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], part: str) -> None:

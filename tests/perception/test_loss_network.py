@@ -21,7 +21,8 @@ from export_pipeline.perception.loss_network import (
     named_loss_network,
     symmetric_root,
 )
-from export_pipeline.perception.losses import PerceptualLoss, gram
+from export_pipeline.perception.losses import STYLE_LOSSES, PerceptualLoss
+from export_pipeline.perception.statistics import gram, moments
 from export_pipeline.recipe import Recipe, TrainTable
 from models.vgg import STAGES
 
@@ -54,7 +55,8 @@ def test_it_has_a_fifteenth_of_the_parameters_and_takes_less_than_a_mebibyte() -
     assert set(network.roots) == set(STAGES)
 
 
-def test_it_sees_what_vgg19_sees(vgg_cached: None) -> None:
+@pytest.mark.parametrize("style_loss", STYLE_LOSSES)
+def test_it_sees_what_vgg19_sees(vgg_cached: None, style_loss: Any) -> None:
     """Distances of images by both: a network of random weights, or one for BGR, would be far off."""
     import skimage.data
 
@@ -62,33 +64,40 @@ def test_it_sees_what_vgg19_sees(vgg_cached: None) -> None:
     others = [photo[::-1], 255 - photo, np.clip(photo * 0.6 + 40, 0, 255), np.roll(photo, 3, 1)]
     batch = np.stack(others).astype(np.float32)
     same = np.repeat(photo[None].astype(np.float32), len(others), 0)
-    table = TrainTable(style_size=256)
+    table = TrainTable(style_size=256, style_loss=style_loss)
     by = {name: PerceptualLoss(named_loss_network(name), photo, table)(same, batch) for name in ("vgg19", "distilled")}
     for what in ("content", "style"):
         np.testing.assert_allclose(by["distilled"][what], by["vgg19"][what], rtol=0.35)
 
 
 def test_embedded_norms_are_those_of_the_wide_features(arrays: Arrays) -> None:
-    """``||F' S||`` and ``||S G' S||`` against F' Q itself, which is never computed in training."""
+    """``||F' S||``, ``||S G' S||``, ``||S C' S||`` and ``||m' S||`` against F' Q itself, which is never computed."""
     network = from_arrays(arrays, "test")
     for stage, narrow in zip(STAGES[:3], network.features(STAGES[:3])(PHOTOS), strict=True):
         wide = narrow.numpy().astype(np.float64) @ arrays[f"{stage}_embedding"][0, 0]
         flat = wide.reshape(len(wide), -1, wide.shape[-1])
         grams = flat.transpose(0, 2, 1) @ flat / narrow.numpy()[0].size
-        own = network.embedded_gram(gram(narrow), stage).numpy()
+        own = network.embedded_matrix(gram(narrow), stage).numpy()
         np.testing.assert_allclose(np.linalg.norm(own, axis=(1, 2)), np.linalg.norm(grams, axis=(1, 2)), rtol=1e-4)
+        mean, covariance = moments(narrow)
+        of_wide = np.stack([np.cov(image.T, bias=True) for image in flat])
+        own = network.embedded_matrix(covariance, stage).numpy()
+        np.testing.assert_allclose(np.linalg.norm(own, axis=(1, 2)), np.linalg.norm(of_wide, axis=(1, 2)), rtol=1e-4)
+        own = network.embedded_mean(mean, stage).numpy()
+        np.testing.assert_allclose(np.linalg.norm(own, axis=1), np.linalg.norm(flat.mean(1), axis=1), rtol=1e-4)
         own = network.embedded(narrow, stage).numpy()
         np.testing.assert_allclose(np.linalg.norm(own), np.linalg.norm(wide), rtol=1e-4)
 
 
-def test_an_embedding_that_turns_the_features_changes_no_loss(arrays: Arrays) -> None:
+@pytest.mark.parametrize("style_loss", STYLE_LOSSES)
+def test_an_embedding_that_turns_the_features_changes_no_loss(arrays: Arrays, style_loss: Any) -> None:
     plain = {name: array for name, array in arrays.items() if not name.endswith("embedding")}
     turned = dict(plain)
     for stage in STAGES:
         count = len(plain[f"{stage.replace('relu', 'conv')}_bias"])
         random = np.random.default_rng(count).normal(size=(count, count))
         turned[f"{stage}_embedding"] = np.linalg.qr(random)[0][None, None].astype(np.float32)
-    table = TrainTable(style_size=64)
+    table = TrainTable(style_size=64, style_loss=style_loss)
     found = [
         PerceptualLoss(from_arrays(given, "test"), STYLE, table)(PHOTOS, PHOTOS[::-1]) for given in (plain, turned)
     ]
@@ -151,5 +160,6 @@ def test_slimming_keeps_the_filters_of_largest_norm(vgg_arrays: Any) -> None:
 
 
 def test_a_loss_network_of_no_embedding_leaves_features_as_they_are(vgg_arrays: Any) -> None:
-    features = np.ones((1, 2, 2, 64), np.float32)
-    assert LossNetwork(vgg_arrays).embedded(features, "relu1_1") is features
+    features, network = np.ones((1, 2, 2, 64), np.float32), LossNetwork(vgg_arrays)
+    for same in (network.embedded, network.embedded_matrix, network.embedded_mean):
+        assert same(features, "relu1_1") is features

@@ -20,9 +20,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from export_pipeline.errors import WeightsError
-from export_pipeline.perception.cache import WHEEL_FILE, cache_folder
 from export_pipeline.perception.torch_pickle import read_tensors
-from export_pipeline.perception.vgg_weights import KERAS_FILE, MEMBER, save_npz, vgg19_weights, vgg_weights
+from export_pipeline.perception.vgg_weights import (
+    KERAS_FILE,
+    MEMBER,
+    WHEEL_FILE,
+    cache_folder,
+    save_npz,
+    vgg19_weights,
+    vgg_weights,
+)
 from models.vgg import LAYERS, kernel_shapes
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,17 @@ import pytest
 from safetensors import safe_open
 
 from export_pipeline.errors import CheckpointError
-from export_pipeline.perception.loss_network import distilled, loss_network
-from export_pipeline.train import Checkpoint, CheckpointInfo, Progress, Tuning, fine_tune, finishing, train
+from export_pipeline.recipe import TrainTable
+from export_pipeline.train import (
+    Checkpoint,
+    CheckpointInfo,
+    Progress,
+    Tuning,
+    fine_tune,
+    finishing,
+    read_inputs,
+    train,
+)
 from export_pipeline.train.fit import momentum
 from tests.train import test_fit
 from tests.train.test_fit import Done, Make, same_weights
@@ -57,21 +65,35 @@ def test_momentum_grows_to_its_most() -> None:
 # The loss network
 
 
-def test_another_loss_network_does_not_go_on(
-    done: Done, make_recipe: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_another_loss_network_does_not_go_on(done: Done, make_recipe: Make, tmp_path: Path) -> None:
+    folder = done.copy(tmp_path / "train", last=8)
+    inputs = read_inputs(make_recipe())
+    other = dataclasses.replace(inputs, loss_network=dataclasses.replace(inputs.loss_network, roots={}))
+    with pytest.raises(CheckpointError, match="its loss network has other weights"):
+        train(make_recipe(), folder, inputs=other)
+
+
+def test_what_a_checkpoint_does_not_name_is_what_there_was_when_it_was_written(done: Done) -> None:
+    assert done.checkpoint.info.recipe.train.style_loss == "moments"
+    data = json.loads(done.checkpoint.info.model_dump_json())
+    table = data["recipe"]["train"]
+    table["ema"] = 0.5
+
+    def read() -> TrainTable:
+        return CheckpointInfo.model_validate_json(json.dumps(data)).recipe.train
+
+    del table["style_loss"]
+    assert (read().style_loss, read().loss_network, read().ema) == ("gram", "distilled", 0.5)
+    del table["loss_network"], table["ema"]
+    assert (read().style_loss, read().loss_network, read().ema) == ("gram", "vgg19", 0)
+
+
+def test_a_training_on_gram_matrices_is_not_gone_on_with_on_moments(
+    done: Done, make_recipe: Make, tmp_path: Path
 ) -> None:
     folder = done.copy(tmp_path / "train", last=8)
-    other = dataclasses.replace(distilled(), roots={})
-    monkeypatch.setattr(importlib.import_module("export_pipeline.train.fit"), "loss_network", lambda recipe: other)
-    with pytest.raises(CheckpointError, match="its loss network has other weights"):
-        train(make_recipe(), folder)
-
-
-def test_a_checkpoint_that_names_no_loss_network_was_trained_with_vgg19(done: Done) -> None:
-    data = json.loads(done.checkpoint.info.model_dump_json())
-    del data["recipe"]["train"]["loss_network"], data["recipe"]["train"]["ema"]
-    table = CheckpointInfo.model_validate_json(json.dumps(data)).recipe.train
-    assert (table.loss_network, table.ema) == ("vgg19", 0)
+    with pytest.raises(CheckpointError, match=r"train.style_loss is 'moments' there and 'gram' here"):
+        train(make_recipe(train={"style_loss": "gram"}), folder)
 
 
 def test_the_polish_goes_on_from_the_training_with_vgg19(done: Done, make_recipe: Make, tmp_path: Path) -> None:
@@ -97,5 +119,6 @@ def test_what_is_polished_is_fine_tuned_with_vgg19_as_well(make_recipe: Make, tm
     assert tuned.info.recipe.train.batch_size == 1
     assert tuned.info.loss_network_sha256 == trained.info.loss_network_sha256
     # What is measured for it, such as what an error of a weight counts, looks the same way.
-    assert loss_network(finishing(recipe)).sha256 == trained.info.loss_network_sha256
+    assert read_inputs(recipe).final_loss_network.sha256 == trained.info.loss_network_sha256
+    assert read_inputs(make_recipe()).final_loss_network is read_inputs(make_recipe()).loss_network
     assert finishing(make_recipe()) == make_recipe()

@@ -60,7 +60,7 @@ def test_each_step_is_told_with_its_losses(done: Done) -> None:
         assert progress.images_per_second > 0
         losses = progress.losses
         total = (
-            losses["content"] + 2 * losses["style"] + 0.1 * losses["tv"] + 3 * losses["edge"]
+            losses["content"] + 2 * losses["style"] + 0.1 * losses["tv"] + 3 * losses["edge"] + 0 * losses["color"]
         )  # the weights of the recipe's defaults
         assert losses["total"] == pytest.approx(total, rel=1e-5)
 

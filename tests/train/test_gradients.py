@@ -9,11 +9,10 @@ import pytest
 import tensorflow as tf
 
 import models
-from export_pipeline.perception.loss_network import loss_network
 from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import Recipe
-from export_pipeline.tasks.photographs import photographs, random_crop, style_image
-from export_pipeline.train import network, squared_gradients
+from export_pipeline.tasks.photographs import random_crop
+from export_pipeline.train import network, read_inputs, squared_gradients
 from export_pipeline.train.gradients import CROPS
 
 
@@ -23,15 +22,16 @@ def test_they_are_the_mean_over_crops_of_what_the_loss_gives(make_recipe: Callab
     model = network(recipe)
     before = model.get_weights()
     first, last = (model.get_layer(name).kernel for name in ("down0_conv", "out_conv"))
-    found = squared_gradients(model, recipe, [first, last])
+    inputs = read_inputs(recipe)
+    found = squared_gradients(model, recipe, [first, last], inputs)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert [values.shape for values in found] == [first.shape, last.shape]
 
-    loss = PerceptualLoss(loss_network(recipe), style_image(recipe), recipe.train)
+    loss = PerceptualLoss(inputs.loss_network, inputs.style, recipe.train)
     wanted = []
     for index in range(CROPS):
-        crop = random_crop(photographs(recipe)[0], recipe.seed, index, recipe.train.crop)[None]
+        crop = random_crop(inputs.photographs, recipe.seed, index, recipe.train.crop)[None]
         with tf.GradientTape() as tape:
             total = loss(crop, model(crop, training=False))["total"]
         wanted.append(tape.gradient(total, last).numpy() ** 2)

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from export_pipeline.records.rounds import Quality, Round
 
 from export_pipeline.compress.structured import narrow
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.recipe.compress import CompressTable
-from export_pipeline.records.rounds import Quality, Round
-from export_pipeline.train import Checkpoint, Progress, network, restored, train
-from export_pipeline.train.fit import Run, fit
+from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, network, restored, train
 
 Make = Callable[..., Recipe]
 MODEL = {"alpha": 0.2, "blocks": 1, "norm": "batch"}
@@ -41,7 +40,7 @@ def narrowed(trained: Checkpoint, folder: Path) -> tuple[Any, ModelTable, tuple[
         def watch(progress: Progress) -> None:
             seen.append((part, progress.step))
 
-        fit(model, Run(recipe, part, steps, learning_rate, folder / part, trained, progress=watch))
+        fine_tune(model, recipe, folder / part, trained, Tuning(part, steps, learning_rate), watch)
 
     recipe = trained.info.recipe.model_copy(update={"compress": CompressTable.model_validate(COMPRESS)})
     return *narrow(restored(trained), recipe, tune, judge), seen

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 from export_pipeline.cli import main
 from export_pipeline.errors import CheckFailed
-from export_pipeline.perception.cache import WHEEL_FILE
+from export_pipeline.perception.vgg_weights import WHEEL_FILE
 from export_pipeline.verbs import doctor
 from export_pipeline.verbs.doctor import LIBRARIES, Row, examine, require_healthy
 

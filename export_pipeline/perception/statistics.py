@@ -1,0 +1,55 @@
+"""Statistics of features over all positions of an image: the Gram matrix, the mean and the covariance.
+
+The losses and the judge both use these. A Gram matrix holds means and covariances mixed,
+``C * gram = covariance + mean mean^T``, and the means rule it where activations are never negative.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+@tf.custom_gradient
+def gram(features: Any) -> Any:
+    """Gram matrices ``F^T F / (H W C)`` of features ``(N, H, W, C)``: ``(N, C, C)``."""
+    flat, count = _positions(features)
+    count *= features.shape[-1]
+
+    def gradient(upstream: Any) -> Any:
+        # One product of full size, where the rule for a product of two would make two.
+        symmetric = (upstream + tf.linalg.matrix_transpose(upstream)) / count
+        return tf.reshape(tf.matmul(flat, symmetric), tf.shape(features))
+
+    return tf.matmul(flat, flat, transpose_a=True) / count, gradient
+
+
+@tf.custom_gradient
+def moments(features: Any) -> Any:
+    """Mean ``(N, C)`` and covariance ``(N, C, C)``, over H W, of features ``(N, H, W, C)``."""
+    flat, count = _positions(features)
+    mean = tf.reduce_mean(flat, 1, keepdims=True)
+    # Centred before the product: the difference of two large matrices would lose the digits of a small covariance.
+    centred = flat - mean
+
+    def gradient(of_mean: Any, of_covariance: Any) -> Any:
+        # What moves the mean does not move the covariance, because the centred features sum to zero.
+        symmetric = (of_covariance + tf.linalg.matrix_transpose(of_covariance)) / count
+        slope = tf.matmul(centred, symmetric) + of_mean[:, None] / count
+        return tf.reshape(slope, tf.shape(features))
+
+    return (mean[:, 0], tf.matmul(centred, centred, transpose_a=True) / count), gradient
+
+
+def gram_of_moments(mean: Any, covariance: Any) -> Any:
+    """The Gram matrices ``(N, C, C)`` of features of this mean ``(N, C)`` and covariance ``(N, C, C)``."""
+    channels = tf.cast(tf.shape(mean)[-1], mean.dtype)
+    return (covariance + mean[:, :, None] * mean[:, None, :]) / channels
+
+
+def _positions(features: Any) -> tuple[Any, Any]:
+    """Features ``(N, H, W, C)`` as ``(N, H W, C)``, and H W as a number of their kind."""
+    shape = tf.shape(features)
+    count = tf.cast(shape[1] * shape[2], features.dtype)
+    return tf.reshape(features, (shape[0], shape[1] * shape[2], features.shape[-1])), count
