@@ -86,6 +86,10 @@ class Recipe(Table):
         """
         return expanded_path(self._folder, written)
 
+    def without(self, *tables: str) -> Self:
+        """This recipe as if its tables of these names had been left out; each must have a default for every key."""
+        return self.model_copy(update={name: type(getattr(self, name))() for name in tables})
+
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
         """Read a recipe file.

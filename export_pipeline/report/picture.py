@@ -87,8 +87,10 @@ def _reference(task: Task, like: np.ndarray) -> list[Tile]:
 
 
 def _column(caption: str, path: Path, task: Task, samples: Sequence[Sample]) -> tuple[str, list[Any]]:
-    runtime = open_model(path)
-    return caption, [task.picture(runtime.infer(sample.inputs)) for sample in samples]
+    runtime, names = open_model(path), [port.name for port in task.signature.outputs]
+    # A Keras file has names of its own for its outputs; their order is the same.
+    outputs = [dict(zip(names, runtime.infer(sample.inputs).values(), strict=True)) for sample in samples]
+    return caption, [task.picture(values) for values in outputs]
 
 
 def _file_column(folder: Path, model: ExportedModel, task: Task, samples: Sequence[Sample]) -> tuple[str, list[Any]]:

@@ -11,7 +11,7 @@ import models
 from export_pipeline import __version__
 from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError, RecipeError
-from export_pipeline.recipe import ExportTable, Recipe, ReportTable, VerifyTable
+from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import Task
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
 from export_pipeline.train.fit import Run, default_strategy, fit
@@ -191,12 +191,11 @@ def export_checkpoint(path: Path, model: Any, trained: Checkpoint, recipe: Recip
     Of the recipe it keeps what made the network. The hash of the checkpoint goes into every exported file, and
     those must not change with a budget.
     """
-    plain = {"export": ExportTable(), "verify": VerifyTable(), "report": ReportTable()}
     before = recipe.train.steps if trained.info.stage == "polish" else 0
     info = trained.info.model_copy(
         update={
             "stage": "compress",
-            "recipe": recipe.model_copy(update=plain),
+            "recipe": recipe.without("export", "verify", "report"),
             "step": before + trained.info.step + steps,
             "parent_sha256": trained.sha256,
         }

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export_pipeline.base.files import sha256, write_bytes
 from export_pipeline.errors import CheckpointError
-from export_pipeline.recipe import ExportTable, Recipe, RecordedRecipe, ReportTable, VerifyTable
+from export_pipeline.recipe import Recipe, RecordedRecipe
 from export_pipeline.recipe.compress import PRUNING, CompressTable
 
 KEPT = 2
@@ -138,16 +138,8 @@ def deciding(recipe: Recipe, stage: str) -> Recipe:
     """
     plain, kept = CompressTable(), _DECIDING.get(stage.split("-")[0], ())
     later = {key: getattr(plain, key) for key in CompressTable.model_fields if key not in kept}
-    first = {"polish": None} if stage == "train" else {}
-    return recipe.model_copy(
-        update={
-            "train": recipe.train.model_copy(update=first),
-            "compress": recipe.compress.model_copy(update=later),
-            "export": ExportTable(),
-            "verify": VerifyTable(),
-            "report": ReportTable(),
-        }
-    )
+    decides = recipe.without("export", "verify", "report")
+    return decides.model_copy(update={"compress": recipe.compress.model_copy(update=later)})
 
 
 def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
