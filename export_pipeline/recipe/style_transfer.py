@@ -127,6 +127,9 @@ class StyleTrainTable(TrainTable):
 
     style: str = Field(BUILTIN, description="the style: an image file, or 'builtin' for the painting that comes along")
     content: str = Field(BUILTIN, description="the photographs: a folder, or 'builtin' for those that come along")
+    more_content: tuple[str, ...] = Field(
+        (), strict=False, description="further folders of photographs to train on; none of theirs is held out"
+    )
     loss_network: Literal["distilled", "vgg19"] = Field(
         "distilled", description="network whose features the losses compare: the small one that comes along, or VGG-19"
     )

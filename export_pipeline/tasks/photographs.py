@@ -49,6 +49,15 @@ class Photographs:
         return Photographs(self.names[:first], self.load, self.skipped), held
 
 
+def joined(parts: Sequence[Photographs]) -> Photographs:
+    """The photographs of *parts*, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    places = [(part, index) for part in parts for index in range(len(part))]
+    names = tuple(name for part in parts for name in part.names)
+    return Photographs(names, lambda index: places[index][0][places[index][1]], sum(part.skipped for part in parts))
+
+
 @cache
 def folder_photographs(folder: Path) -> Photographs:
     """The images in *folder*, in name order; unreadable ones are skipped with a warning that counts them.
@@ -88,6 +97,8 @@ def photographs(recipe: StyleTransferRecipe) -> tuple[Photographs, Photographs]:
     content, hold_out = recipe.train.content, recipe.train.hold_out
     found = builtin_photographs() if content == BUILTIN else folder_photographs(recipe.path(content))
     training, held = found.split(hold_out)
+    more = [folder_photographs(recipe.path(written)) for written in recipe.train.more_content]
+    training = joined([training, *more])
     if recipe.verify.content is not None:
         held = folder_photographs(recipe.path(recipe.verify.content))
     elif not hold_out:

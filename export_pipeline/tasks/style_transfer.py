@@ -114,6 +114,7 @@ class StyleTransfer(Task):
             "style": images.pixels_sha256(self.style),
             "photographs": names_sha256(self.training.names),
             "content": None if train.content == BUILTIN else images_sha256(recipe.path(train.content)),
+            "more_content": [images_sha256(recipe.path(written)) for written in train.more_content],
             "warm_start": train.warm_start and sha256_of(recipe.path(train.warm_start)),
             "vgg_weights": given_sha256(recipe),
         }
