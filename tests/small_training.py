@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from export_pipeline.base.progress import Progress
 from export_pipeline.recipe import Recipe
+from export_pipeline.tasks import Task, open_task
+from export_pipeline.train import Checkpoint, FineTuning, Listener, fine_tune, fine_tune_task, train
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:
@@ -60,3 +63,33 @@ def make_recipe(material: Path, vgg_file: Path) -> Callable[..., Recipe]:
 @pytest.fixture
 def recipe(make_recipe: Callable[..., Recipe]) -> Recipe:
     return make_recipe()
+
+
+def silent(progress: Progress) -> None:
+    """The listener of who does not want to know."""
+
+
+def trained(
+    recipe: Recipe | Task,
+    folder: Path,
+    on_step: Callable[[Progress], None] = silent,
+    tensorboard: Path | None = None,
+) -> tuple[Any, Checkpoint]:
+    """The network and the checkpoint of a training whose checkpoints lie in *folder*, which is called ``train``."""
+    assert folder.name == "train"
+    task = open_task(recipe) if isinstance(recipe, Recipe) else recipe
+    found = train(task, folder.parent, Listener(on_step, tensorboard))
+    return found.model, found.checkpoint
+
+
+def fine_tuned(
+    model: Any,
+    recipe: Recipe,
+    folder: Path,
+    parent: Checkpoint,
+    tuning: FineTuning,
+    on_step: Callable[[Progress], None] = silent,
+) -> Checkpoint:
+    """*model* of *recipe* after a fine-tuning that goes on from *parent*."""
+    task = fine_tune_task(open_task(recipe), recipe)
+    return fine_tune(model, task, folder, parent, tuning, Listener(on_step))

@@ -11,19 +11,16 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError
-from export_pipeline.recipe import TrainTable
-from export_pipeline.train import (
-    Checkpoint,
-    CheckpointInfo,
-    Progress,
-    Tuning,
-    fine_tune,
-    finishing,
-    read_inputs,
-    train,
-)
+from export_pipeline.perception.loss_network import loss_network
+from export_pipeline.recipe import StyleTrainTable
+from export_pipeline.tasks import open_task
+from export_pipeline.tasks.style_transfer import StyleTransfer
+from export_pipeline.train import Checkpoint, CheckpointInfo, FineTuning, fine_tune_task
 from export_pipeline.train.fit import momentum
+from tests.small_training import fine_tuned
+from tests.small_training import trained as train
 from tests.train import test_fit
 from tests.train.test_fit import Done, Make, same_weights
 
@@ -44,7 +41,7 @@ def last_of(checkpoint: Checkpoint, model: Any) -> tuple[list[np.ndarray], list[
 def test_what_is_kept_is_the_moving_average(done: Done, make_recipe: Make, tmp_path: Path) -> None:
     weights, averages = last_of(done.checkpoint, done.model)
     assert all(np.array_equal(*pair) for pair in zip(weights, averages, strict=True))
-    last, _ = train(make_recipe(train={"ema": 0.0}), tmp_path)
+    last, _ = train(make_recipe(train={"ema": 0.0}), tmp_path / "train")
     assert not same_weights(last, done.model)
     for variable, average in zip(last.get_weights(), averages, strict=True):
         assert np.abs(variable - average).max() < 0.5
@@ -67,10 +64,13 @@ def test_momentum_grows_to_its_most() -> None:
 
 def test_another_loss_network_does_not_go_on(done: Done, make_recipe: Make, tmp_path: Path) -> None:
     folder = done.copy(tmp_path / "train", last=8)
-    inputs = read_inputs(make_recipe())
-    other = dataclasses.replace(inputs, loss_network=dataclasses.replace(inputs.loss_network, roots={}))
+    task = open_task(make_recipe())
+    assert isinstance(task, StyleTransfer)
+    other = dataclasses.replace(
+        task, loss_network_of=lambda recipe: dataclasses.replace(loss_network(recipe), roots={})
+    )
     with pytest.raises(CheckpointError, match="its loss network has other weights"):
-        train(make_recipe(), folder, inputs=other)
+        train(other, folder)
 
 
 def test_what_a_checkpoint_does_not_name_is_what_there_was_when_it_was_written(done: Done) -> None:
@@ -79,7 +79,7 @@ def test_what_a_checkpoint_does_not_name_is_what_there_was_when_it_was_written(d
     table = data["recipe"]["train"]
     table["ema"] = 0.5
 
-    def read() -> TrainTable:
+    def read() -> StyleTrainTable:
         return CheckpointInfo.model_validate_json(json.dumps(data)).recipe.train
 
     del table["style_loss"]
@@ -114,11 +114,11 @@ def test_the_polish_goes_on_from_the_training_with_vgg19(done: Done, make_recipe
 def test_what_is_polished_is_fine_tuned_with_vgg19_as_well(make_recipe: Make, tmp_path: Path) -> None:
     recipe = make_recipe(train={"steps": 1, "polish": {"steps": 1}})
     model, trained = train(recipe, tmp_path / "train")
-    tuned = fine_tune(model, recipe, tmp_path / "prune", trained, Tuning("prune", 1, 1e-3))
+    tuned = fine_tuned(model, recipe, tmp_path / "prune", trained, FineTuning("prune", 1, 1e-3))
     assert tuned.info.recipe.train.loss_network == "vgg19"
     assert tuned.info.recipe.train.batch_size == 1
     assert tuned.info.loss_network_sha256 == trained.info.loss_network_sha256
     # What is measured for it, such as what an error of a weight counts, looks the same way.
-    assert read_inputs(recipe).final_loss_network.sha256 == trained.info.loss_network_sha256
-    assert read_inputs(make_recipe()).final_loss_network is read_inputs(make_recipe()).loss_network
-    assert finishing(make_recipe()) == make_recipe()
+    objective = fine_tune_task(open_task(recipe), recipe).objective()
+    assert objective.fingerprint["loss_network_sha256"] == trained.info.loss_network_sha256
+    assert fine_tune_task(open_task(make_recipe()), make_recipe()).recipe == make_recipe()

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from export_pipeline.base.images import pixels_sha256
-from export_pipeline.compress import Plan, Thinned, cluster
+from export_pipeline.compress import BitPlan, Compressed
+from export_pipeline.compress.cluster import clustered
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe
-from export_pipeline.train import Checkpoint, CheckpointInfo, Tuning, fine_tune, network, released, restored
+from export_pipeline.train import Checkpoint, CheckpointInfo, FineTuning, export_checkpoint, network, restored
 from export_pipeline.train.checkpoint import CheckpointFolder, require_same_run, save
 from tests.compress import material as compressing
+from tests.small_training import fine_tuned
 
 Make = Callable[..., Recipe]
 
@@ -88,13 +90,13 @@ def test_a_released_checkpoint_has_no_optimizer_and_knows_its_parent(
 ) -> None:
     pruned = make_recipe(compress={"schedule": "constant", "end_step": 1, "steps": 5})
     trained = save(tmp_path / "t", info(pruned), model.weights)
-    made = released(tmp_path / "r", model, trained, pruned, steps=5)
+    made = export_checkpoint(tmp_path / "r", model, trained, pruned, steps=5)
     assert made == Checkpoint.open(tmp_path / "r")
     assert (made.info.stage, made.info.step, made.info.parent_sha256) == ("compress", 8, trained.sha256)
     assert made.path.stat().st_size < saved.path.stat().st_size
     assert all(np.array_equal(a, b) for a, b in zip(restored(made).get_weights(), model.get_weights(), strict=True))
     assert made.info.recipe == pruned.model_copy(update={"export": ExportTable()})
-    assert released(tmp_path / "r2", model, saved, saved.info.recipe, steps=0).info.step == 3
+    assert export_checkpoint(tmp_path / "r2", model, saved, saved.info.recipe, steps=0).info.step == 3
 
 
 def test_weights_of_another_network_are_refused_and_nothing_is_assigned(saved: Checkpoint, make_recipe: Make) -> None:
@@ -212,11 +214,11 @@ def test_tables_of_another_plan_are_not_gone_on_with(saved: Checkpoint, make_rec
     recipe = make_recipe(compress=table)
 
     def begin(model: Any, recipe: Recipe, part: str, steps: int, rate: float, bits: Mapping[str, int]) -> None:
-        fine_tune(model, recipe, tmp_path / part, saved, Tuning(part, 0, rate, bits=bits))
+        fine_tuned(model, recipe, tmp_path / part, saved, FineTuning(part, 0, rate, bits=bits))
 
     def cluster_to(bits: int) -> None:
-        tools = dataclasses.replace(compressing.tools(), train=begin)  # type: ignore[arg-type]
-        cluster(Thinned(restored(saved), recipe, ()), Plan({"out_conv": bits}), {}, tools)
+        tools = dataclasses.replace(compressing.tools(), fine_tune=begin)  # type: ignore[arg-type]
+        clustered(Compressed(restored(saved), recipe), BitPlan({"out_conv": bits}), {}, tools)
 
     cluster_to(3)
     cluster_to(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export_pipeline.compress import prune, sparsity
+from export_pipeline.base.progress import Progress
+from export_pipeline.compress import compress
+from export_pipeline.compress.prune import sparsity
 from export_pipeline.recipe import Recipe
 from export_pipeline.recipe.compress import CompressTable
-from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, restored, train
+from export_pipeline.train import Checkpoint, FineTuning, restored
+from tests.compress import material as compressing
+from tests.small_training import fine_tuned
+from tests.small_training import trained as train
 
 Make = Callable[..., Recipe]
 COMPRESS = {"schedule": "polynomial_decay", "final_sparsity": 0.6, "end_step": 6, "frequency": 2, "steps": 8}
@@ -25,12 +31,12 @@ class InterruptedRunError(Exception):
 @pytest.fixture(scope="module")
 def trained(make_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     recipe = make_recipe(model={"norm": "batch"}, train={"steps": 1, "checkpoint_every": 3}, compress=COMPRESS)
-    return train(recipe, tmp_path_factory.mktemp("trained"))[1]
+    return train(recipe, tmp_path_factory.mktemp("trained") / "train")[1]
 
 
 def pruned(trained: Checkpoint, folder: Path, until: int | None = None) -> tuple[Any, list[Progress], dict[str, float]]:
     """Prune the trained network; stop in step *until*. Gives the network, the steps seen and its sparsity."""
-    model, steps = restored(trained), list[Progress]()
+    steps = list[Progress]()
 
     def watch(progress: Progress) -> None:
         steps.append(progress)
@@ -38,10 +44,12 @@ def pruned(trained: Checkpoint, folder: Path, until: int | None = None) -> tuple
             raise InterruptedRunError
 
     def tune(wrapped: Any, recipe: Recipe, *tuning: Any) -> None:
-        fine_tune(wrapped, recipe, folder, trained, Tuning(*tuning), watch)
+        fine_tuned(wrapped, recipe, folder, trained, FineTuning(*tuning), watch)
 
     recipe = trained.info.recipe.model_copy(update={"compress": CompressTable.model_validate(COMPRESS)})
-    return model, steps, prune(model, recipe, tune)
+    tools = dataclasses.replace(compressing.tools(), fine_tune=tune)
+    model = compress(restored(trained), recipe, tools, last="prune").model
+    return model, steps, sparsity(model)
 
 
 def test_an_interrupted_pruning_ends_as_if_nothing_had_happened(trained: Checkpoint, tmp_path: Path) -> None:
@@ -50,7 +58,6 @@ def test_an_interrupted_pruning_ends_as_if_nothing_had_happened(trained: Checkpo
     for name, share in shares.items():
         size = model.get_layer(name).kernel.numpy().size
         assert share == pytest.approx(1 - round(size * 0.4) / size), name
-    assert sparsity(model) == shares
     # Fine-tuning trains what is left of kernels, and the norms: else it would be pruning after training.
     for weight, old in zip(model.trainable_weights, restored(trained).trainable_weights, strict=True):
         assert not np.isin(weight.numpy()[weight.numpy() != 0], old.numpy()).all(), weight.name

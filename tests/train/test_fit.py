@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError, OutputError, TrainingError
 from export_pipeline.perception.losses import LOSSES
 from export_pipeline.recipe import Recipe
-from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, network, restored, train
+from export_pipeline.train import Checkpoint, FineTuning, network, restored
 from export_pipeline.train.fit import default_strategy
+from tests.small_training import fine_tuned, trained
 from tests.train.processes import python, toml
 
 Make = Callable[..., Recipe]
@@ -44,7 +46,7 @@ class Done:
 @pytest.fixture(scope="module")
 def done(make_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Done:
     folder, steps = tmp_path_factory.mktemp("done") / "train", list[Progress]()
-    model, checkpoint = train(make_recipe(), folder, steps.append)
+    model, checkpoint = trained(make_recipe(), folder, steps.append)
     return Done(folder, model, checkpoint, tuple(steps))
 
 
@@ -91,7 +93,7 @@ def test_the_returned_model_is_that_of_the_checkpoint(done: Done) -> None:
 
 def test_a_finished_run_does_nothing_more(done: Done, recipe: Recipe, tmp_path: Path) -> None:
     folder = done.copy(tmp_path / "train")
-    model, checkpoint = train(recipe, folder, lambda progress: pytest.fail(f"trained again: {progress}"))
+    model, checkpoint = trained(recipe, folder, lambda progress: pytest.fail(f"trained again: {progress}"))
     assert same_weights(model, done.model)
     assert checkpoint.sha256 == done.checkpoint.sha256
 
@@ -102,14 +104,15 @@ SLEEPS_IN_STEP_7 = """
 import sys, time
 from pathlib import Path
 from export_pipeline.recipe import Recipe
-from export_pipeline.train import train
+from export_pipeline.tasks import open_task
+from export_pipeline.train import Listener, train
 
 def wait(progress):
     if progress.step == 7:
         print("in step 7", flush=True)
         time.sleep(600)
 
-train(Recipe.load(sys.argv[1]), Path(sys.argv[2]), wait)
+train(open_task(Recipe.load(sys.argv[1])), Path(sys.argv[2]).parent, Listener(wait))
 """
 
 
@@ -126,7 +129,7 @@ def test_a_run_killed_in_another_process_ends_as_if_nothing_had_happened(
     assert left == ["step-00000000.safetensors", "step-00000004.safetensors"]  # one interval is lost, no more
 
     steps: list[Progress] = []
-    model, checkpoint = train(recipe, folder, steps.append)
+    model, checkpoint = trained(recipe, folder, steps.append)
     assert [progress.step for progress in steps] == list(range(5, 13))
     assert [progress.losses for progress in steps] == [progress.losses for progress in done.steps[4:]]
     assert same_weights(model, done.model)
@@ -141,7 +144,7 @@ def test_neither_logs_nor_the_checkpoint_interval_change_the_result(
     import tensorflow as tf
 
     recipe = make_recipe(train={"checkpoint_every": 5})
-    model, checkpoint = train(recipe, tmp_path / "train", tensorboard=tmp_path / "logs")
+    model, checkpoint = trained(recipe, tmp_path / "train", tensorboard=tmp_path / "logs")
     assert same_weights(model, done.model)
     assert sorted(int(path.stem[-8:]) for path in (tmp_path / "train").iterdir()) == [10, 12]
     assert checkpoint.info.step == 12
@@ -160,7 +163,7 @@ def test_neither_logs_nor_the_checkpoint_interval_change_the_result(
 def test_logs_that_cannot_be_written_are_an_output_error(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     with pytest.raises(OutputError, match="TensorBoard logs"):
-        train(recipe, tmp_path / "train", tensorboard=tmp_path / "file")
+        trained(recipe, tmp_path / "train", tensorboard=tmp_path / "file")
 
 
 # Checkpoints of something else
@@ -181,7 +184,7 @@ def test_a_run_of_another_recipe_is_not_resumed(
 ) -> None:
     before = {path: path.read_bytes() for path in done.folder.iterdir()}
     with pytest.raises(CheckpointError, match="was made by another recipe") as caught:
-        train(make_recipe(**other), done.folder)
+        trained(make_recipe(**other), done.folder)
     assert said in str(caught.value)
     assert "step-00000012" in str(caught.value)
     assert {path: path.read_bytes() for path in done.folder.iterdir()} == before
@@ -193,7 +196,7 @@ def test_another_style_image_of_the_same_name_is_noticed(done: Done, make_recipe
     shutil.copy(style.parent / "content/0.png", style)
     try:
         with pytest.raises(CheckpointError, match="its style image is another one"):
-            train(make_recipe(), done.folder)
+            trained(make_recipe(), done.folder)
     finally:
         style.write_bytes(kept)
 
@@ -203,7 +206,7 @@ def test_a_truncated_checkpoint_is_named(done: Done, recipe: Recipe, tmp_path: P
     path = folder / "step-00000008.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match=r"cannot read checkpoint .*step-00000008"):
-        train(recipe, folder)
+        trained(recipe, folder)
 
 
 # What is not finite
@@ -219,7 +222,7 @@ def tune(
 ) -> Checkpoint:
     compress = {"schedule": "constant", "end_step": 1, "steps": 6}
     recipe = make_recipe(train={"checkpoint_every": 2}, compress=compress)
-    return fine_tune(model, recipe, folder, parent, Tuning("prune", 6, 1e-3, before_step), progress)
+    return fine_tuned(model, recipe, folder, parent, FineTuning("prune", 6, 1e-3, before_step), progress)
 
 
 def poison(model: Any) -> None:
@@ -259,7 +262,7 @@ def test_weights_that_are_not_finite_are_never_saved(done: Done, make_recipe: Ma
 def test_loss_weights_that_overflow_are_named_at_once(make_recipe: Make, tmp_path: Path) -> None:
     recipe = make_recipe(train={"content_weight": 3e38, "style_weight": 3e38})
     with pytest.raises(TrainingError, match="not finite at step 1; the checkpoint of step 0 is kept"):
-        train(recipe, tmp_path)
+        trained(recipe, tmp_path / "train")
 
 
 # Warm starts
@@ -267,7 +270,7 @@ def test_loss_weights_that_overflow_are_named_at_once(make_recipe: Make, tmp_pat
 
 def test_a_warm_start_of_no_steps_is_the_network_it_started_from(done: Done, make_recipe: Make, tmp_path: Path) -> None:
     recipe = make_recipe(train={"warm_start": str(done.checkpoint.path), "steps": 0})
-    model, checkpoint = train(recipe, tmp_path)
+    model, checkpoint = trained(recipe, tmp_path / "train")
     assert same_weights(model, done.model)
     assert checkpoint.info.step == 0
     assert checkpoint.info.parent_sha256 == done.checkpoint.sha256
@@ -276,18 +279,18 @@ def test_a_warm_start_of_no_steps_is_the_network_it_started_from(done: Done, mak
 def test_a_warm_start_needs_the_same_network(done: Done, make_recipe: Make, tmp_path: Path) -> None:
     recipe = make_recipe(model={"alpha": 0.1}, train={"warm_start": str(done.checkpoint.path)})
     with pytest.raises(CheckpointError, match="another network: its model tensors do not fit"):
-        train(recipe, tmp_path)
+        trained(recipe, tmp_path / "train")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_warm_start_that_is_not_there(make_recipe: Make, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not exist"):
-        train(make_recipe(train={"warm_start": "/none.safetensors"}), tmp_path)
+        trained(make_recipe(train={"warm_start": "/none.safetensors"}), tmp_path / "train")
 
 
 def test_another_seed_gives_another_network(done: Done, make_recipe: Make, tmp_path: Path) -> None:
     """The same one gives the same network: see the tests of interrupted runs."""
-    model, _ = train(make_recipe(seed=1), tmp_path)
+    model, _ = trained(make_recipe(seed=1), tmp_path / "train")
     assert not same_weights(model, done.model)
 
 
@@ -301,12 +304,14 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import export_pipeline.train
 from export_pipeline.recipe import Recipe
+from export_pipeline.tasks import open_task
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
 export_pipeline.train.default_strategy = lambda batch_size: strategy
 recipe, folder, totals = Recipe.load(sys.argv[1]), Path(sys.argv[2]), []
-model, checkpoint = export_pipeline.train.train(recipe, folder, lambda told: totals.append(told.losses["total"]))
-assert not [v for v in model.weights if "Mirrored" in type(v).__name__]  # the stages to come take no such
+listener = export_pipeline.train.Listener(lambda told: totals.append(told.losses["total"]))
+found = export_pipeline.train.train(open_task(recipe), folder.parent, listener)
+assert not [v for v in found.model.weights if "Mirrored" in type(v).__name__]  # the stages to come take no such
 print(json.dumps(totals))
 """
 

@@ -9,11 +9,14 @@ import pytest
 import tensorflow as tf
 
 import models
+from export_pipeline.perception.loss_network import loss_network
 from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import Recipe
+from export_pipeline.tasks import open_task
 from export_pipeline.tasks.photographs import random_crop
-from export_pipeline.train import network, read_inputs, squared_gradients
-from export_pipeline.train.gradients import CROPS
+from export_pipeline.tasks.style_transfer import StyleTransfer
+from export_pipeline.train import network, squared_gradients
+from export_pipeline.train.gradients import SAMPLES
 
 
 @pytest.mark.parametrize("norm", models.NORMS)
@@ -22,16 +25,17 @@ def test_they_are_the_mean_over_crops_of_what_the_loss_gives(make_recipe: Callab
     model = network(recipe)
     before = model.get_weights()
     first, last = (model.get_layer(name).kernel for name in ("down0_conv", "out_conv"))
-    inputs = read_inputs(recipe)
-    found = squared_gradients(model, recipe, [first, last], inputs)
+    task = open_task(recipe)
+    assert isinstance(task, StyleTransfer)
+    found = squared_gradients(model, task, [first, last])
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert [values.shape for values in found] == [first.shape, last.shape]
 
-    loss = PerceptualLoss(inputs.loss_network, inputs.style, recipe.train)
+    loss = PerceptualLoss(loss_network(recipe), task.style, task.recipe.train)
     wanted = []
-    for index in range(CROPS):
-        crop = random_crop(inputs.photographs, recipe.seed, index, recipe.train.crop)[None]
+    for index in range(SAMPLES):
+        crop = random_crop(task.training, recipe.seed, index, recipe.train.crop)[None]
         with tf.GradientTape() as tape:
             total = loss(crop, model(crop, training=False))["total"]
         wanted.append(tape.gradient(total, last).numpy() ** 2)

@@ -1,4 +1,4 @@
-"""When a batch is trained in shares, one for each core, and when it stays whole."""
+"""When a batch is trained in micro-batches, one for each core, and when it stays whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from safetensors.numpy import load_file
 
 from export_pipeline.pipeline import opened
 from export_pipeline.recipe import Recipe
-from export_pipeline.train import shares, train
+from export_pipeline.tasks import Task, open_task
+from export_pipeline.train import micro_batches
+from tests.small_training import trained as train
 from tests.train.processes import python, toml
 
 import models  # isort: skip - loads TensorFlow quietly
@@ -28,10 +30,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
 
     def ask(recipe: dict[str, object], cores: int = 2, gpus: int = 0) -> list[int]:
         wanted: list[int] = []
-        monkeypatch.setattr(shares, "cores", lambda: cores)
+        monkeypatch.setattr(micro_batches, "cores", lambda: cores)
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] * gpus)
         monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", wanted.append)
-        shares.one_thread_an_operation(Recipe.parse(recipe))
+        micro_batches.one_thread_an_operation(open_task(Recipe.parse(recipe)))
         return wanted
 
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
@@ -65,18 +67,18 @@ def test_so_they_do_on_other_machines(asked: Callable[..., list[int]], monkeypat
 
 def test_it_may_be_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    monkeypatch.setattr(shares, "cores", lambda: 2)
+    monkeypatch.setattr(micro_batches, "cores", lambda: 2)
     tf.constant(0.0)  # has started
-    shares.one_thread_an_operation(Recipe.parse({"train": {"batch_size": 4}}))
-    assert shares.sizes(network(), 4, tf.distribute.get_strategy()) == [4]
+    micro_batches.one_thread_an_operation(open_task(Recipe.parse({"train": {"batch_size": 4}})))
+    assert micro_batches.sizes(network(), 4, tf.distribute.get_strategy()) == [4]
 
 
 def test_builds_ask_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: list[Recipe] = []
-    monkeypatch.setattr(shares, "one_thread_an_operation", asked.append)
+    asked: list[Task] = []
+    monkeypatch.setattr(micro_batches, "one_thread_an_operation", asked.append)
     recipe = Recipe.parse({"train": {"batch_size": 2}})
     with opened(recipe, tmp_path / "bundle"):
-        assert asked == [recipe]
+        assert [task.recipe for task in asked] == [recipe]
 
 
 def network(norm: str = "instance") -> Any:
@@ -87,58 +89,59 @@ def network(norm: str = "instance") -> Any:
     ("cores", "threads", "size", "parts"),
     [(2, 1, 5, [3, 2]), (3, 1, 4, [2, 1, 1]), (2, 0, 4, [4]), (2, 2, 4, [4]), (4, 1, 2, [2]), (1, 1, 2, [2])],
 )
-def test_shares(cores: int, threads: int, size: int, parts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shares, "cores", lambda: cores)
+def test_sizes(cores: int, threads: int, size: int, parts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(micro_batches, "cores", lambda: cores)
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: threads)
-    assert shares.sizes(network(), size, tf.distribute.get_strategy()) == parts
+    assert micro_batches.sizes(network(), size, tf.distribute.get_strategy()) == parts
 
 
 def test_what_must_be_whole_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the recipe said: a warm start may bring batch norm, several devices have divided the batch already."""
-    monkeypatch.setattr(shares, "cores", lambda: 2)
+    monkeypatch.setattr(micro_batches, "cores", lambda: 2)
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 1)
-    assert shares.sizes(network("batch"), 4, tf.distribute.get_strategy()) == [4]
+    assert micro_batches.sizes(network("batch"), 4, tf.distribute.get_strategy()) == [4]
     several = SimpleNamespace(num_replicas_in_sync=2)
-    assert shares.sizes(network(), 4, several) == [4]
+    assert micro_batches.sizes(network(), 4, several) == [4]
 
 
-IN_SHARES = """
+IN_MICRO_BATCHES = """
 import json, os, sys
 from pathlib import Path
 os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
 import tensorflow as tf
-from export_pipeline.train import shares, train
 from export_pipeline.recipe import Recipe
-recipe, folder, found, totals = Recipe.load(sys.argv[1]), Path(sys.argv[2]), [], []
-shares.cores = lambda: 2
-shares.one_thread_an_operation(recipe)
+from export_pipeline.tasks import open_task
+from export_pipeline.train import Listener, micro_batches, train
+task, folder, found, totals = open_task(Recipe.load(sys.argv[1])), Path(sys.argv[2]), [], []
+micro_batches.cores = lambda: 2
+micro_batches.one_thread_an_operation(task)
 fit = sys.modules["export_pipeline.train.fit"]
 def told(model, batch_size, strategy, sizes=fit.sizes):
     found.append(sizes(model, batch_size, strategy))
     return found[-1]
 fit.sizes = told
-train(recipe, folder, lambda told: totals.append(told.losses["total"]))
+train(task, folder.parent, Listener(lambda told: totals.append(told.losses["total"])))
 print(json.dumps([found, totals]))
 """
 
 
 @pytest.mark.parametrize(("batch_size", "parts"), [(2, [1, 1]), (3, [2, 1])])
-def test_a_batch_in_shares_trains_as_a_whole_one(
+def test_a_batch_in_micro_batches_trains_as_a_whole_one(
     batch_size: int, parts: list[int], make_recipe: Callable[..., Recipe], tmp_path: Path
 ) -> None:
     """The losses, and Adam's moments, which the gradients of all steps add up to."""
-    # At small steps, because large ones blow up what shares round otherwise.
+    # At small steps, because large ones blow up what micro-batches round otherwise.
     recipe = make_recipe(train={"batch_size": batch_size, "steps": 4, "learning_rate": 2e-3})
     whole: list[float] = []
-    train(recipe, tmp_path / "whole", lambda told: whole.append(told.losses["total"]))
+    train(recipe, tmp_path / "whole" / "train", lambda told: whole.append(told.losses["total"]))
     (tmp_path / "r.toml").write_text(toml(recipe))
-    with python(IN_SHARES, tmp_path / "r.toml", tmp_path / "shares") as process:
+    with python(IN_MICRO_BATCHES, tmp_path / "r.toml", tmp_path / "parts" / "train") as process:
         printed, complaints = process.communicate()
     assert process.returncode == 0, complaints
     sizes, totals = json.loads(printed)
     assert sizes == [parts]
     assert totals == pytest.approx(whole, rel=1e-3)
-    one, other = (load_file(tmp_path / folder / "step-00000004.safetensors") for folder in ("whole", "shares"))
+    one, other = (load_file(tmp_path / folder / "train" / "step-00000004.safetensors") for folder in ("whole", "parts"))
     moments = [name for name in one if name.startswith("optimizer.") and one[name].size > 1]
     assert moments
     for name in moments:
@@ -146,19 +149,19 @@ def test_a_batch_in_shares_trains_as_a_whole_one(
         np.testing.assert_allclose(other[name], one[name], rtol=0.02, atol=0.02 * scale, err_msg=name)
 
 
-def test_a_run_in_shares_that_was_interrupted_ends_with_the_same_bytes(
+def test_a_run_in_micro_batches_that_was_interrupted_ends_with_the_same_bytes(
     make_recipe: Callable[..., Recipe], tmp_path: Path
 ) -> None:
     recipe = make_recipe(train={"batch_size": 2, "steps": 6, "checkpoint_every": 3})
     (tmp_path / "r.toml").write_text(toml(recipe))
 
     def run(folder: str) -> bytes:
-        with python(IN_SHARES, tmp_path / "r.toml", tmp_path / folder) as process:
+        with python(IN_MICRO_BATCHES, tmp_path / "r.toml", tmp_path / folder / "train") as process:
             _, complaints = process.communicate()
         assert process.returncode == 0, complaints
-        return (tmp_path / folder / "step-00000006.safetensors").read_bytes()
+        return (tmp_path / folder / "train" / "step-00000006.safetensors").read_bytes()
 
     whole = run("whole")
-    (tmp_path / "resumed").mkdir()
-    shutil.copy(tmp_path / "whole/step-00000003.safetensors", tmp_path / "resumed")
+    (tmp_path / "resumed/train").mkdir(parents=True)
+    shutil.copy(tmp_path / "whole/train/step-00000003.safetensors", tmp_path / "resumed/train")
     assert run("resumed") == whole

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_pipeline.records.rounds import Quality, Round
 
+from export_pipeline.base.progress import Progress
 from export_pipeline.compress.structured import narrow
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.recipe.compress import CompressTable
-from export_pipeline.train import Checkpoint, Progress, Tuning, fine_tune, network, restored, train
+from export_pipeline.records.compression import Round
+from export_pipeline.records.metric import Values
+from export_pipeline.train import Checkpoint, FineTuning, network, restored
+from tests.small_training import fine_tuned
+from tests.small_training import trained as train
 
 Make = Callable[..., Recipe]
 MODEL = {"alpha": 0.2, "blocks": 1, "norm": "batch"}
@@ -24,12 +28,13 @@ COMPRESS = {"structured": {"blocks": 1, "rounds": 1, "filters": 0.2, "steps": 3}
 @pytest.fixture(scope="module")
 def trained(make_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     recipe = make_recipe(model=MODEL, train={"steps": 1, "checkpoint_every": 1}, compress=COMPRESS)
-    return train(recipe, tmp_path_factory.mktemp("trained"))[1]
+    return train(recipe, tmp_path_factory.mktemp("trained") / "train")[1]
 
 
-def judge(model: Any) -> Quality:
+def evaluate(model: Any) -> Values:
     photo = np.full((1, 16, 16, 3), 99, np.float32)
-    return Quality(float(np.mean(model(photo, training=False))), float(np.std(model(photo, training=False))))
+    output = model(photo, training=False)
+    return {"content_distance": float(np.std(output)), "covariance_distance": float(np.mean(output))}
 
 
 def narrowed(trained: Checkpoint, folder: Path) -> tuple[Any, ModelTable, tuple[Round, ...], list[tuple[str, int]]]:
@@ -40,10 +45,10 @@ def narrowed(trained: Checkpoint, folder: Path) -> tuple[Any, ModelTable, tuple[
         def watch(progress: Progress) -> None:
             seen.append((part, progress.step))
 
-        fine_tune(model, recipe, folder / part, trained, Tuning(part, steps, learning_rate), watch)
+        fine_tuned(model, recipe, folder / part, trained, FineTuning(part, steps, learning_rate), watch)
 
     recipe = trained.info.recipe.model_copy(update={"compress": CompressTable.model_validate(COMPRESS)})
-    return *narrow(restored(trained), recipe, tune, judge), seen
+    return *narrow(restored(trained), recipe, tune, evaluate), seen
 
 
 def test_an_interrupted_narrowing_ends_as_if_nothing_had_happened(trained: Checkpoint, tmp_path: Path) -> None:

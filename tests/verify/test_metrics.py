@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export_pipeline.verify import max_abs, psnr, ssim
+from export_pipeline.verify.metrics import max_abs, psnr, ssim
 
 
 def image(seed: int, shape: tuple[int, ...] = (16, 20, 3)) -> np.ndarray:
