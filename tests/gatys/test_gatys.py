@@ -18,7 +18,7 @@ from export_pipeline.gatys.canvas import luminance, luminance_canvas, matched_lu
 from export_pipeline.gatys.optimize import Iteration, Optimization, shares_of, stylize
 from export_pipeline.perception.loss_network import LossNetwork, from_arrays
 from export_pipeline.perception.losses import PerceptualLoss
-from export_pipeline.recipe import TrainTable
+from export_pipeline.recipe import StyleTrainTable
 from models.vgg import STAGES
 from tests.small_training import picture
 
@@ -41,7 +41,7 @@ def network(vgg_arrays: Arrays) -> LossNetwork:
 
 
 def distance(network: LossNetwork, style: np.ndarray, image: np.ndarray) -> float:
-    loss = PerceptualLoss(network, style, TrainTable(style_loss="gram"))
+    loss = PerceptualLoss(network, style, StyleTrainTable(style_loss="gram"))
     return float(loss(PHOTO[None].astype(np.float32), image[None].astype(np.float32))["style"][0])
 
 
@@ -69,7 +69,7 @@ def test_the_total_is_that_of_training(network: LossNetwork) -> None:
 def test_moments_are_another_aim_than_gram_matrices(network: LossNetwork) -> None:
     how = dataclasses.replace(SHORT, style_loss="moments")
     made = stylize(PHOTO, [STRIPES], network, how)
-    loss = PerceptualLoss(network, STRIPES, TrainTable(style_loss="moments"))
+    loss = PerceptualLoss(network, STRIPES, StyleTrainTable(style_loss="moments"))
 
     def moments_distance(image: np.ndarray) -> float:
         return float(loss(PHOTO[None].astype(np.float32), image[None].astype(np.float32))["style"][0])
@@ -99,7 +99,7 @@ def test_several_styles_pull_as_hard_as_they_weigh(network: LossNetwork) -> None
 
 def test_the_style_distance_to_several_is_their_weighted_mean(network: LossNetwork) -> None:
     other, made = picture(7, 64, 64), picture(3, 40, 48)
-    loss = PerceptualLoss(network, [STRIPES, other], TrainTable(style_loss="gram"), (0.25, 0.75))
+    loss = PerceptualLoss(network, [STRIPES, other], StyleTrainTable(style_loss="gram"), (0.25, 0.75))
     photo, output = PHOTO[None].astype(np.float32), made[None].astype(np.float32)
     found = loss(photo, output)
     wanted = 0.25 * distance(network, STRIPES, made) + 0.75 * distance(network, other, made)

@@ -23,7 +23,7 @@ from export_pipeline.perception.loss_network import (
 )
 from export_pipeline.perception.losses import STYLE_LOSSES, PerceptualLoss
 from export_pipeline.perception.statistics import gram, moments
-from export_pipeline.recipe import Recipe, TrainTable
+from export_pipeline.recipe import Recipe, StyleTrainTable
 from models.vgg import STAGES
 
 Arrays = dict[str, np.ndarray]
@@ -64,7 +64,7 @@ def test_it_sees_what_vgg19_sees(vgg_cached: None, style_loss: Any) -> None:
     others = [photo[::-1], 255 - photo, np.clip(photo * 0.6 + 40, 0, 255), np.roll(photo, 3, 1)]
     batch = np.stack(others).astype(np.float32)
     same = np.repeat(photo[None].astype(np.float32), len(others), 0)
-    table = TrainTable(style_size=256, style_loss=style_loss)
+    table = StyleTrainTable(style_size=256, style_loss=style_loss)
     by = {name: PerceptualLoss(named_loss_network(name), photo, table)(same, batch) for name in ("vgg19", "distilled")}
     for what in ("content", "style"):
         np.testing.assert_allclose(by["distilled"][what], by["vgg19"][what], rtol=0.35)
@@ -97,7 +97,7 @@ def test_an_embedding_that_turns_the_features_changes_no_loss(arrays: Arrays, st
         count = len(plain[f"{stage.replace('relu', 'conv')}_bias"])
         random = np.random.default_rng(count).normal(size=(count, count))
         turned[f"{stage}_embedding"] = np.linalg.qr(random)[0][None, None].astype(np.float32)
-    table = TrainTable(style_size=64, style_loss=style_loss)
+    table = StyleTrainTable(style_size=64, style_loss=style_loss)
     found = [
         PerceptualLoss(from_arrays(given, "test"), STYLE, table)(PHOTOS, PHOTOS[::-1]) for given in (plain, turned)
     ]

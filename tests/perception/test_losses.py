@@ -19,7 +19,7 @@ from export_pipeline.perception.losses import (
     edge_jump,
     total_variation,
 )
-from export_pipeline.recipe import TrainTable
+from export_pipeline.recipe import StyleTrainTable
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 STYLE = np.random.default_rng(2).integers(0, 256, (70, 90, 3), dtype=np.uint8)
@@ -73,7 +73,7 @@ STYLE_DISTANCES = {"gram": gram_distance, "moments": moments_distance}
 @pytest.mark.parametrize(("layer", "style_loss"), [("relu3_1", "gram"), ("relu3_1", "moments"), ("relu4_1", "moments")])
 def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any, style_loss: Any) -> None:
     weights = {"content_weight": 0.7, "style_weight": 3.0, "tv_weight": 0.2, "edge_weight": 0.5, "color_weight": 0.4}
-    table = TrainTable(content_layer=layer, style_loss=style_loss, style_size=64, **weights)
+    table = StyleTrainTable(content_layer=layer, style_loss=style_loss, style_size=64, **weights)
     photo, output = images(3), images(4)
     found = {
         name: value.numpy()
@@ -102,7 +102,7 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_a_picture_with_the_statistics_of_the_style_has_no_style_loss(vgg_arrays: Arrays, style_loss: Any) -> None:
     square = STYLE[:64, :64]
-    loss = PerceptualLoss(LossNetwork(vgg_arrays), square, TrainTable(style_size=64, style_loss=style_loss))
+    loss = PerceptualLoss(LossNetwork(vgg_arrays), square, StyleTrainTable(style_size=64, style_loss=style_loss))
     found = loss(images(3)[:1, :32, :32].repeat(2, 1).repeat(2, 2), square[None].astype(np.float32))
     assert found["style"].numpy() == pytest.approx(0, abs=1e-5)
     assert found["color"].numpy() == pytest.approx(0, abs=1e-9)
@@ -112,14 +112,14 @@ def test_a_picture_with_the_statistics_of_the_style_has_no_style_loss(vgg_arrays
 def test_the_color_loss_pulls_only_where_it_has_a_weight(vgg_arrays: Arrays) -> None:
     output, gradients = tf.constant(images(4)), []
     for weight in (0.0, 5.0):
-        table = TrainTable(style_size=64, color_weight=weight)
+        table = StyleTrainTable(style_size=64, color_weight=weight)
         loss = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, table)
         with tf.GradientTape() as tape:
             tape.watch(output)
             found = loss(images(3), output)
         gradients.append(tape.gradient(found["total"], output).numpy())
         assert (found["color"].numpy() > 0).all()
-    plain = TrainTable(style_size=64, color_weight=0.0)
+    plain = StyleTrainTable(style_size=64, color_weight=0.0)
     with tf.GradientTape() as tape:
         tape.watch(output)
         pixels = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, plain.model_copy(update={"color_weight": 1.0}))(
@@ -129,7 +129,7 @@ def test_the_color_loss_pulls_only_where_it_has_a_weight(vgg_arrays: Arrays) -> 
 
 
 def test_a_photo_has_no_content_distance_to_itself_and_is_no_style(vgg_arrays: Arrays) -> None:
-    found = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, TrainTable(style_size=64))(images(3), images(3))
+    found = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, StyleTrainTable(style_size=64))(images(3), images(3))
     assert found["content"].numpy() == pytest.approx(0, abs=1e-4)
     assert (found["style"].numpy() > 0.1).all()
 
@@ -148,7 +148,7 @@ def test_a_strip_along_an_edge_costs(quarter: int) -> None:
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays, style_loss: Any) -> None:
     square = STYLE[:64, :64]
-    loss = PerceptualLoss(LossNetwork(vgg_arrays), square, TrainTable(style_size=64, style_loss=style_loss))
+    loss = PerceptualLoss(LossNetwork(vgg_arrays), square, StyleTrainTable(style_size=64, style_loss=style_loss))
     image = tf.Variable(square[None], dtype=tf.float32)
     with tf.GradientTape() as tape:
         total = loss(tf.identity(image), image)["total"]
