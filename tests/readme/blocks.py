@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from export_pipeline.verbs.common import SHIPPED
 from tests.builds import ROOT, run
 
 README = ROOT / "README.md"
@@ -68,6 +69,18 @@ def of_language(language: str, page: Path = README) -> list[Block]:
 def of_part(part: str) -> list[Block]:
     """The ``sh`` blocks of the README that ``test_<part>.py`` runs."""
     return [block for block in of_language("sh") if block.heading in PARTS[part]]
+
+
+def write_small_recipe(folder: Path, **changed: str) -> None:
+    """Let ``export_only`` name the shipped recipe for images of 64x64 in *folder*: a file goes before a shipped recipe.
+
+    At 256x256 the repeated runs of its benchmark would be most of the time. *changed* are other lines, by key.
+    """
+    text = (SHIPPED / "export_only.toml").read_text(encoding="utf-8").replace("../../artifacts", "artifacts")
+    for key, value in {"height": "64", "width": "64", **changed}.items():
+        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+        assert count == 1, key
+    (folder / "export_only").write_text(text)
 
 
 def run_block(block: Block, folder: Path) -> list[str]:
