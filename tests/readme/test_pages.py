@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from export_pipeline import targets
 from export_pipeline.cli import parser
 from export_pipeline.recipe import Recipe
 from export_pipeline.verbs import NAMES, all_verbs
@@ -90,8 +89,3 @@ def test_the_recipe_is_one(tmp_path: Path) -> None:
     (tmp_path / "mosaic.toml").write_text(example.text)
     assert Recipe.load(tmp_path / "mosaic.toml").name == "mosaic"
 
-
-def test_the_table_of_targets_is_current() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text.count("<!-- targets -->") == 1
-    assert text.split("<!-- targets -->\n")[1].split("\n<!-- /targets -->")[0] == targets.table()
