@@ -88,4 +88,3 @@ def test_the_recipe_is_one(tmp_path: Path) -> None:
     (example,) = of_language("toml")
     (tmp_path / "mosaic.toml").write_text(example.text)
     assert Recipe.load(tmp_path / "mosaic.toml").name == "mosaic"
-
