@@ -38,7 +38,7 @@ demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
 	$(BIN)/export-pipeline build export_pipeline/recipes/demo.toml -o artifacts/demo $(DEMO_ARGS)
 
 # A file's tests stay in one process, for they share what they build. More than four processes wait for the longest file.
-test: $(STAMP)  ## run the tests on all cores (PYTEST_ARGS="-k parity" and the like are passed on)
+test: $(STAMP)  ## run the tests on all cores (TEST_JOBS=0: in one process, for a debugger; PYTEST_ARGS="-k parity" and the like are passed on)
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## check style, format and types

@@ -27,7 +27,7 @@ hypothesis.settings.load_profile("project")
 # Longest first: where several processes share the files, none is left with a long one at the end.
 LONGEST = (
     "tests/test_pipeline.py",
-    "tests/test_readme.py",
+    "tests/readme/test_bundle.py",
     "tests/conformance/test_conformance.py",
     "tests/train/test_fit.py",
     "tests/sweep/test_sweep.py",

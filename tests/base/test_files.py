@@ -210,12 +210,13 @@ import sys, time
 from pathlib import Path
 from export_pipeline.base.files import written_aside
 path = Path(sys.argv[1])
-print("begun", flush=True)
 for turn in range(10**9):
     with written_aside(path) as aside:
         aside.mkdir()
         for name in "abcdefgh":
             (aside / name).write_text(str(turn) * 1000)
+    if turn == 0:
+        print("begun", flush=True)
 """
 
 
@@ -241,13 +242,16 @@ def test_a_process_killed_while_writing_leaves_nothing_under_the_final_name(tmp_
     assert tree(tmp_path) == ({"out.bin": old} if old else {})
 
 
-@pytest.mark.parametrize("after", [0.02, 0.05, 0.09])
-def test_a_folder_is_whole_whenever_its_writer_is_killed(tmp_path: Path, after: float) -> None:
-    killed(ENDLESS, tmp_path / "m.mlpackage", after)
-    remove_parts(tmp_path)
-    found = tree(tmp_path)
-    # Between the removal of the old folder and the rename of the new one there is none.
-    if found:
+def test_a_folder_is_whole_whenever_its_writer_is_killed(tmp_path: Path) -> None:
+    left = []
+    for after in (0.02, 0.05, 0.09):
+        folder = tmp_path / f"{after}"
+        killed(ENDLESS, folder / "m.mlpackage", after)
+        remove_parts(folder)
+        left.append(tree(folder))
+    # Between the two renames, of the old folder and of the new one, there is none; not every kill meets that moment.
+    assert any(left)
+    for found in filter(None, left):
         assert sorted(found) == ["m.mlpackage", *(f"m.mlpackage/{name}" for name in "abcdefgh")]
         assert len({found[f"m.mlpackage/{name}"] for name in "abcdefgh"}) == 1
 

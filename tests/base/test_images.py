@@ -82,9 +82,9 @@ def test_an_opaque_alpha_channel_is_dropped(tmp_path: Path) -> None:
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rows are columns
-    path = saved(tmp_path / "a.jpg", Image.fromarray(gradient(20, 30)), exif=exif)
-    assert load_image(path).shape == (30, 20, 3)
+    exif[0x0112] = 6  # the camera was turned: the picture is to be turned clockwise
+    path = saved(tmp_path / "a.jpg", Image.fromarray(gradient(20, 30)), exif=exif, quality=100, subsampling=0)
+    np.testing.assert_allclose(load_image(path).astype(int), np.rot90(gradient(20, 30), -1).astype(int), atol=4)
 
 
 def test_an_animation_is_refused(tmp_path: Path) -> None:
@@ -174,14 +174,31 @@ def test_an_image_is_scaled_down_and_never_up(height: int, width: int, most: int
     assert found.shape[1] == pytest.approx(max(1, width * shrunk), abs=1 + width / height)
 
 
+def ramps(height: int, width: int) -> np.ndarray:
+    """An image that tells where each pixel is: red rises downwards, green to the right, by one a pixel; blue is 7."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([y, x, np.full_like(x, 7)], axis=-1).astype(np.uint8)
+
+
 def test_fit_covers_the_size_and_keeps_the_centre() -> None:
-    image = np.zeros((100, 300, 3), np.uint8)
-    image[:, 100:200] = 200
-    fitted = fit(image, 50, 50)
-    assert fitted.shape == (50, 50, 3)
-    assert (fitted[:, 4:-4] == 200).all()
-    assert fit(image, 100, 300) is image
-    assert fit(image, 160, 20).shape == (160, 20, 3)
+    image = ramps(100, 250)
+    assert fit(image, 100, 250) is image
+    for height, width, top, left in ((50, 50, 0, 75), (160, 20, 0, 118.75)):
+        step = 100 / height  # both are fitted by their height; what is too wide is cut off on both sides
+        fitted = fit(image, height, width).astype(float)
+        assert fitted.shape == (height, width, 3)
+        wanted_y, wanted_x = (
+            start + (np.arange(side) + 0.5) * step - 0.5 for start, side in ((top, height), (left, width))
+        )
+        np.testing.assert_allclose(fitted[..., 0].mean(1), wanted_y, atol=1)
+        np.testing.assert_allclose(fitted[..., 1].mean(0), wanted_x, atol=1)
+        np.testing.assert_array_equal(fitted[..., 2], 7)
+
+
+def test_an_image_that_is_scaled_down_stays_upright() -> None:
+    found = within(ramps(200, 240), 60).astype(float)
+    np.testing.assert_allclose(found[..., 0].mean(1), np.arange(50) * 4 + 1.5, atol=1)
+    np.testing.assert_allclose(found[..., 1].mean(0), np.arange(60) * 4 + 1.5, atol=1)
 
 
 def test_floats_are_rounded_clipped_and_must_be_finite() -> None:

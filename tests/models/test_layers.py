@@ -107,14 +107,29 @@ def test_a_size_is_rounded_alike_whether_it_is_known_or_not(rho: float) -> None:
         assert free(np.zeros((1, side, 16, 1), np.float32)).shape == tuple(fixed)
 
 
-@pytest.mark.parametrize("sides", [(4, 4), (6, 4), (4, 7)])
+def bilinear(x: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
+    """*x* ``(N, H, W, C)`` at the size *sides*: linear between the centres of pixels, one axis after the other."""
+    for axis, side in enumerate(sides, 1):
+        most = x.shape[axis] - 1
+        place = np.clip((np.arange(side) + 0.5) * x.shape[axis] / side - 0.5, 0, most)
+        lower = np.floor(place).astype(int)
+        share = (place - lower).reshape([-1 if other == axis else 1 for other in range(4)])
+        x = np.take(x, lower, axis) * (1 - share) + np.take(x, np.minimum(lower + 1, most), axis) * share
+    return x
+
+
+@pytest.mark.parametrize("sides", [(4, 4), (6, 4), (4, 7), (13, 9)])
 def test_match_size_crops_or_resizes(sides: tuple[int, int]) -> None:
-    x = np.arange(8 * 8, dtype=np.float32).reshape(1, 8, 8, 1)
-    like = np.zeros((1, *sides, 3), np.float32)
+    x = np.random.default_rng(2).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    like = np.zeros((2, *sides, 3), np.float32)
     np.testing.assert_array_equal(MatchSize()([x, like]), x[:, : sides[0], : sides[1]])
-    resized = MatchSize(resize=True)([x, like]).numpy()
-    assert resized.shape == (1, *sides, 1)
-    assert resized.mean() == pytest.approx(x.mean(), rel=0.1)
+    np.testing.assert_allclose(MatchSize(resize=True)([x, like]), bilinear(x, sides), atol=1e-3)
+
+
+@pytest.mark.parametrize(("rho", "sides"), [(0.5, (5, 4)), (0.7, (7, 6)), (1.0, (10, 8))])
+def test_scale_size_resizes(rho: float, sides: tuple[int, int]) -> None:
+    x = np.random.default_rng(3).uniform(0, 255, (2, 10, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(ScaleSize(rho)(x), bilinear(x, sides), atol=1e-3)
 
 
 # What coremltools makes of them

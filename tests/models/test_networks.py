@@ -23,11 +23,18 @@ def photo(height: int, width: int, batch: int = 1) -> np.ndarray:
 
 
 def scrambled(model: Any) -> Any:
-    """*model* with weights that no initializer gives, norms included."""
+    """*model* with weights that no initializer gives, norms included, and outputs that are far from constant."""
     random = np.random.default_rng(5)
-    model.set_weights(
-        [random.uniform(0.1, 1, w.shape).astype(np.float32) * random.choice((1, 1.5)) for w in model.weights]
-    )
+
+    def values(shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) == 1:  # of a norm
+            return random.uniform(0.1, 0.6, shape).astype(np.float32)
+        return (random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:3]))).astype(np.float32)
+
+    model.set_weights([values(tuple(w.shape)) for w in model.weights])
+    shown = model(photo(24, 20), training=False).numpy()
+    assert shown.std() > 5
+    assert np.abs(shown - shown[:, ::-1]).mean() > 2
     return model
 
 
