@@ -59,7 +59,7 @@ def compare(
 def _row(
     model: str, runtime: str, count: int, photos: Sequence[np.ndarray], outputs: Sequence[np.ndarray], judge: StyleJudge
 ) -> Comparison:
-    distances = judge.mean_distances(zip(outputs, photos, strict=True))
+    distances = judge.mean_distances(outputs, judge.references(photos))
     return Comparison(
         model=model,
         runtime=runtime,

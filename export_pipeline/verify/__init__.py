@@ -109,8 +109,7 @@ def _quality(
 ) -> dict[str, Any]:
     if judge is None:
         return {"quality": "skipped", "quality_reason": NO_JUDGE}
-    pairs = zip(outputs, references, strict=True)
-    own = Distances.mean([judge.distances(y, r.judged) for y, r in pairs if r.judged is not None])
+    own = judge.mean_distances(outputs, [r.judged for r in references if r.judged is not None])
     of_float = Distances.mean([reference.distances for reference in references if reference.distances is not None])
     return {
         "quality": "measured",
