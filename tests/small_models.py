@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import Recipe, StyleTransferRecipe
 from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.signature import image_to_image
 from export_pipeline.targets import TARGETS
+from export_pipeline.tasks.photographs import Photographs
+from export_pipeline.tasks.style_transfer import StyleTransfer
 
 HEIGHT, WIDTH = 64, 48
 # What a recipe must ask for that has targets for pruned and clustered networks.
@@ -54,6 +57,14 @@ def photographs(count: int = 2) -> list[np.ndarray]:
     return made
 
 
+def task(count: int = 2, recipe: Recipe = RECIPE) -> StyleTransfer:
+    """The task of *recipe* with *count* photographs of the test's own to train and to verify on."""
+    assert isinstance(recipe, StyleTransferRecipe)
+    found = photographs(count)
+    named = Photographs(tuple(map(str, range(count))), found.__getitem__)
+    return StyleTransfer(recipe, photographs(1)[0], named, named)
+
+
 @cache
 def exported() -> Exported:
     """Every target of the tiny network; its weights are seeded, and each kernel has four values, mostly zero."""
@@ -68,8 +79,8 @@ def exported() -> Exported:
     network.set_weights([_varied(array, generator) for array in network.get_weights()])
     folder = Path(tempfile.mkdtemp(prefix="tiny-models-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    samples = pictures(RECIPE.signature, photographs())
-    made = export(network, RECIPE, RECIPE.signature, folder / "files", samples)
+    signature = image_to_image(HEIGHT, WIDTH)
+    made = export(network, RECIPE, signature, folder / "files", pictures(signature, photographs()))
     float_model = folder / "float.keras"
     network.save(float_model)
     return Exported(folder / "files", made, network, float_model)

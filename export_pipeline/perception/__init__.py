@@ -1,1 +1,1 @@
-"""What the losses and the judge see with."""
+"""All that looks at pictures the way VGG-19 does: networks, statistics, distances, the judge and the losses."""

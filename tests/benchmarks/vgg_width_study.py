@@ -79,7 +79,7 @@ def study(folder: Path, data: Path, evaluations: int) -> dict[str, Any]:
                 picture = stylize(photograph, [painting], LossNetwork(weights), how).picture
                 if not judged:
                     shown.append(picture)
-                found = judges[style].mean_distances([(picture, photograph)])
+                found = judges[style].distances(picture, judges[style].reference(photograph))
                 distances = {
                     "style_distance": found.style_distance,
                     "content_distance": found.content_distance,

@@ -147,7 +147,9 @@ def test_a_photograph_as_it_is_is_the_baseline() -> None:
     assert found.content_distance == 0
     assert found.sliced_wasserstein_distance == 1
     assert min(found.covariance_distance, found.mean_distance, found.local_distance, found.style_distance) > 0.1
-    assert found == judge().mean_distances(zip(photos, photos, strict=True))
+    assert found == judge().mean_distances(photos, judge().references(photos))
+    with pytest.raises(ValueError, match="2 pictures for 1 references"):
+        judge().mean_distances(photos, judge().references(photos[:1]))
 
 
 def test_flat_colour_has_no_texture() -> None:

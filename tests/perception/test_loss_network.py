@@ -55,8 +55,9 @@ def test_it_has_a_fifteenth_of_the_parameters_and_takes_less_than_a_mebibyte() -
     assert set(network.roots) == set(STAGES)
 
 
-@pytest.mark.parametrize("style_loss", STYLE_LOSSES)
-def test_it_sees_what_vgg19_sees(vgg_cached: None, style_loss: Any) -> None:
+# A loss of squares is off twice as far as the distances are.
+@pytest.mark.parametrize(("style_loss", "tolerance"), [("gram", 0.35), ("moments", 0.6)])
+def test_it_sees_what_vgg19_sees(vgg_cached: None, style_loss: Any, tolerance: float) -> None:
     """Distances of images by both: a network of random weights, or one for BGR, would be far off."""
     import skimage.data
 
@@ -66,8 +67,8 @@ def test_it_sees_what_vgg19_sees(vgg_cached: None, style_loss: Any) -> None:
     same = np.repeat(photo[None].astype(np.float32), len(others), 0)
     table = StyleTrainTable(style_size=256, style_loss=style_loss)
     by = {name: PerceptualLoss(named_loss_network(name), photo, table)(same, batch) for name in ("vgg19", "distilled")}
-    for what in ("content", "style"):
-        np.testing.assert_allclose(by["distilled"][what], by["vgg19"][what], rtol=0.35)
+    for what, allowed in (("content", 0.35), ("style", tolerance)):
+        np.testing.assert_allclose(by["distilled"][what], by["vgg19"][what], rtol=allowed)
 
 
 def test_embedded_norms_are_those_of_the_wide_features(arrays: Arrays) -> None:

@@ -33,8 +33,9 @@ from export_pipeline.report.machine import libraries
 from export_pipeline.report.memory import peak_memory
 from export_pipeline.report.picture import IN_LINE
 from export_pipeline.report.schema import SCHEMAS, rendered, written
+from export_pipeline.tasks.style_transfer import NO_JUDGE
 from export_pipeline.verify import verify
-from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
+from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, task
 
 TARGETS = ("tflite-dynamic", "onnx-fp32")
 BUDGETS = {"onnx-fp32": {"bytes": 10**6, "fps_ratio": 0.001, "peak_memory_bytes": 10**11, "style_distance": 9.0}}
@@ -50,10 +51,10 @@ def reported() -> tuple[Path, Report]:
     for model in models:
         shutil.copy(made.folder / model.file, folder / model.file)
     recipe = Recipe.parse({**RECIPE.model_dump(), "report": {"budgets": BUDGETS}})
-    parity = verify(folder, models, made.network, photographs(1), recipe)
+    parity = verify(folder, models, made.network, task(1, recipe), NO_JUDGE)
     lines: list[str] = []
     provenance = {"checkpoint": "of <this> test"}
-    report = make_report(folder, models, parity, made.float_model, recipe, provenance, lines.append, photographs())
+    report = make_report(folder, models, parity, made.float_model, task(2, recipe), provenance, progress=lines.append)
     assert len(lines) == 6
     return folder, report
 
@@ -143,14 +144,15 @@ def test_pages_are_drawn_anew_from_the_records_alone() -> None:
 def test_the_picture_has_an_image_for_each_file_and_a_block_for_each_photograph() -> None:
     folder, report = reported()
     picture = np.asarray(Image.open(folder / PICTURE_FILE))
-    columns = 2 + len(report.record.files)
+    columns = 3 + len(report.record.files)
     lines = math.ceil(columns / IN_LINE)
     assert picture.shape[1] == 8 + min(columns, IN_LINE) * (WIDTH + 8)
     assert picture.shape[0] == 8 + 2 * lines * (HEIGHT + 40 + 8)
     places = [(48 + c // IN_LINE * (HEIGHT + 48), 8 + c % IN_LINE * (WIDTH + 8)) for c in range(columns)]
     cells = [picture[top : top + HEIGHT, left : left + WIDTH].astype(float) for top, left in places]
-    assert np.abs(cells[1] - cells[0]).mean() > 10  # the photo is not the output
-    assert all(np.abs(cell - cells[1]).mean() < 5 for cell in cells[2:])
+    assert np.abs(cells[1] - cells[0]).mean() > 10  # the photograph is neither the style nor the output
+    assert np.abs(cells[2] - cells[0]).mean() > 10
+    assert all(np.abs(cell - cells[2]).mean() < 5 for cell in cells[3:])
 
 
 def test_a_report_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -8,10 +8,14 @@ import pytest
 
 from export_pipeline.errors import UsageError
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.metric import Values
 from export_pipeline.targets import TARGETS
-from export_pipeline.verify import ParityResult, tolerance, verify
+from export_pipeline.tasks.style_transfer import NO_JUDGE, Judged
+from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator
+from export_pipeline.verify import ParityResult, verify
+from export_pipeline.verify.tolerances import tolerance
 from tests.perception.test_judge import judge
-from tests.small_models import RECIPE, exported, photographs
+from tests.small_models import RECIPE, exported, task
 
 
 def recipe(**tables: Any) -> Recipe:
@@ -32,7 +36,7 @@ def test_every_target_has_a_tolerance_with_a_reason() -> None:
 def test_every_file_passes_and_the_rows_are_complete() -> None:
     made = exported()
     lines: list[str] = []
-    rows = verify(made.folder, made.models, made.network, photographs(), RECIPE, judge(), lines.append)
+    rows = verify(made.folder, made.models, made.network, task(), Judged(judge()), lines.append)
     assert [row.target for row in rows] == list(TARGETS)
     assert len(lines) == len(TARGETS) + 1
     for row in rows:
@@ -42,25 +46,27 @@ def test_every_file_passes_and_the_rows_are_complete() -> None:
         assert row.psnr_mean is not None
         assert row.min_psnr <= row.psnr <= row.psnr_mean
         assert row.quality == "measured"
-        assert row.style_distance == pytest.approx(row.float_style_distance, rel=0.05)
-        assert row.content_distance == pytest.approx(row.float_content_distance, rel=0.05)
+        for metric in RECIPE.metrics:
+            assert row.metric(metric.name) == pytest.approx(row.float_metric(metric.name), rel=0.05, abs=0.05)
+        assert row.baseline_metric("content_distance") == 0
+        assert row.baseline_metric("sliced_wasserstein_distance") == 1
         assert ParityResult.model_validate_json(row.model_dump_json()) == row
 
 
 def test_without_a_judge_quality_is_skipped_and_says_so() -> None:
     made = exported()
-    (row,) = verify(made.folder, made.models[-1:], made.network, photographs(1), RECIPE)
+    (row,) = verify(made.folder, made.models[-1:], made.network, task(1), NO_JUDGE)
     assert row.status == "passed"
     assert row.quality == "skipped"
     assert "weights are not at hand" in row.quality_reason
-    assert row.style_distance is None
+    assert row.metric("style_distance") is None
 
 
 def test_a_psnr_below_the_tolerance_fails_and_says_by_how_much() -> None:
     made = exported()
     models = [model for model in made.models if model.target == "tflite-dynamic"]
     strict = recipe(verify={"min_psnr": {"tflite-dynamic": 90.0}})
-    (row,) = verify(made.folder, models, made.network, photographs(1), strict)
+    (row,) = verify(made.folder, models, made.network, task(1, strict), NO_JUDGE)
     assert row.status == "failed"
     assert row.psnr is not None
     assert f"{90 - row.psnr:.2f} dB below 90 dB" in row.reason
@@ -72,7 +78,7 @@ def test_a_network_that_is_not_a_number_never_passes() -> None:
     def broken(image: np.ndarray, training: bool) -> np.ndarray:
         return np.full(image.shape, np.nan, np.float32)
 
-    (row,) = verify(made.folder, made.models[-1:], broken, photographs(1), RECIPE)
+    (row,) = verify(made.folder, made.models[-1:], broken, task(1), NO_JUDGE)
     assert row.status == "failed"
     assert row.psnr is None
 
@@ -81,7 +87,7 @@ def test_a_file_that_does_not_run_has_failed(tmp_path: Path) -> None:
     made = exported()
     model = next(model for model in made.models if model.target == "onnx-fp32")
     (tmp_path / model.file).write_bytes((made.folder / model.file).read_bytes()[:500])
-    (row,) = verify(tmp_path, [model], made.network, photographs(1), RECIPE, judge())
+    (row,) = verify(tmp_path, [model], made.network, task(1), Judged(judge()))
     assert row.status == "failed"
     assert "does not run" in row.reason
     assert row.quality == "skipped"
@@ -89,5 +95,46 @@ def test_a_file_that_does_not_run_has_failed(tmp_path: Path) -> None:
 
 def test_there_must_be_photographs() -> None:
     made = exported()
-    with pytest.raises(UsageError, match="no photographs"):
-        verify(made.folder, made.models, made.network, [], RECIPE)
+    with pytest.raises(UsageError, match="nothing to verify on"):
+        verify(made.folder, made.models, made.network, task(0), NO_JUDGE)
+
+
+class Scripted(Evaluator, SampleEvaluator):
+    """Says the same of every output, and of none."""
+
+    def __init__(self, measured: Values, baseline: Values) -> None:
+        self._measured, self._baseline = measured, baseline
+
+    def of(self, sample: Sample) -> SampleEvaluator:
+        return self
+
+    def measure(self, outputs: Arrays) -> Values:
+        return self._measured
+
+    def baseline(self) -> Values:
+        return self._baseline
+
+
+def values(covariance: float, other: float = 0.5) -> dict[str, float]:
+    return {**{metric.name: other for metric in RECIPE.metrics}, "covariance_distance": covariance}
+
+
+@pytest.mark.parametrize("covariance", [1.1, 1.0])
+def test_a_network_that_is_no_better_than_none_fails(covariance: float) -> None:
+    made = exported()
+    evaluator = Scripted(values(covariance), values(1.0))
+    (row,) = verify(made.folder, made.models[-1:], made.network, task(1), evaluator)
+    assert row.status == "failed"
+    wanted = f"its covariance distance {covariance:.4f} is no better than that of the untouched photograph, 1.0000"
+    assert row.reason == wanted
+    (row,) = verify(made.folder, made.models[-1:], made.network, task(1), Scripted(values(0.9), values(1.0)))
+    assert row.status == "passed"
+
+
+def test_a_metric_that_is_not_a_number_never_passes() -> None:
+    made = exported()
+    evaluator = Scripted(values(0.5, other=float("nan")), values(1.0))
+    (row,) = verify(made.folder, made.models[-1:], made.network, task(1), evaluator)
+    assert row.status == "failed"
+    assert row.metric("content_distance") is None
+    assert "content distance is not a number" in row.reason
