@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from export_pipeline.errors import CheckFailed
 from export_pipeline.recipe import Recipe
-from export_pipeline.records.metric import Values, mean_values
+from export_pipeline.records.metric import Values
 
 if TYPE_CHECKING:
     from export_pipeline.compress import Tools
     from export_pipeline.tasks import Task
-    from export_pipeline.tasks.task import SampleEvaluator
+    from export_pipeline.tasks.task import Sample, SampleEvaluator
     from export_pipeline.train import Checkpoint, Listener
 
 
@@ -74,14 +74,17 @@ def compress_tools(
 
 def _evaluation(task: Task) -> Callable[[Any], Values]:
     """The metrics of a Keras network on the validation samples. What no network has a say in is worked out once."""
-    evaluators: list[tuple[Any, SampleEvaluator]] = []
+    from export_pipeline.tasks.task import evaluators, mean_measured
+
+    known: list[tuple[Sample, SampleEvaluator]] = []
 
     def evaluate(model: Any) -> Values:
-        if not evaluators:
+        if not known:
             evaluator = task.evaluator()
             if isinstance(evaluator, str):
                 raise CheckFailed(f"the network cannot be measured: {evaluator}")
-            evaluators.extend((sample, evaluator.of(sample)) for sample in task.validation())
-        return mean_values([own.measure(task.infer(model, sample.inputs)) for sample, own in evaluators])
+            samples = task.validation()
+            known.extend(zip(samples, evaluators(evaluator, samples), strict=True))
+        return mean_measured((own, task.infer(model, sample.inputs)) for sample, own in known)
 
     return evaluate

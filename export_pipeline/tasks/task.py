@@ -7,15 +7,17 @@ is handed from stage to stage.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from typing_extensions import Self
 
+from export_pipeline.base.cores import cores
 from export_pipeline.recipe import Recipe
-from export_pipeline.records.metric import Metric, Values
+from export_pipeline.records.metric import Metric, Values, mean_values
 from export_pipeline.records.signature import Signature
 
 Arrays = Mapping[str, np.ndarray]
@@ -184,6 +186,18 @@ class Task(abc.ABC):
     def reference_picture(self) -> tuple[str, np.ndarray] | None:
         """What pictures are shown beside, such as the style image, with its caption."""
         return None
+
+
+def mean_measured(pairs: Iterable[tuple[SampleEvaluator, Arrays]]) -> dict[str, float]:
+    """The mean of each metric over outputs and what measures them, which is done side by side."""
+    with ThreadPoolExecutor(cores()) as pool:
+        return mean_values(list(pool.map(lambda pair: pair[0].measure(pair[1]), pairs)))
+
+
+def evaluators(evaluator: Evaluator, samples: Sequence[Sample]) -> list[SampleEvaluator]:
+    """The one of each sample, worked out side by side."""
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(evaluator.of, samples))
 
 
 def spread(count: int, wanted: int) -> Sequence[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import numpy as np
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
 from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.records.metric import Metric, Values, mean_values
+from export_pipeline.records.metric import Metric, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
 from export_pipeline.targets import Tolerance
-from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task
+from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
 from export_pipeline.verify.metrics import kept, parity
 from export_pipeline.verify.tolerances import tolerance, verdict
 
@@ -24,13 +24,19 @@ __all__ = ["ParityResult", "verify"]
 
 @dataclass(frozen=True, eq=False)
 class _Reference:
-    """A sample, what the float network gives for it, and how good that is."""
+    """A sample, what the float network gives for it, and what measures outputs for it, if anything does."""
 
     sample: Sample
     outputs: Arrays
     evaluator: SampleEvaluator | None
-    metrics: Values
-    baseline: Values
+
+
+@dataclass(frozen=True)
+class _References:
+    """All samples, and the metrics of the float network and of what can be had without one."""
+
+    samples: Sequence[_Reference]
+    metrics: Mapping[str, float]
 
 
 def verify(
@@ -61,7 +67,7 @@ def verify(
     if not samples:
         raise UsageError("there is nothing to verify on; give at least one validation sample")
     progress(f"float network on {len(samples)} samples")
-    references = [_reference(task, float_model, sample, evaluator) for sample in samples]
+    references = _references(task, float_model, samples, evaluator)
     results = []
     for model in exported:
         progress(f"{model.target}: {model.file}")
@@ -73,12 +79,17 @@ def verify(
     return tuple(results)
 
 
-def _reference(task: Task, model: Any, sample: Sample, evaluator: Evaluator | str) -> _Reference:
-    outputs = task.infer(model, sample.inputs)
+def _references(task: Task, model: Any, samples: Sequence[Sample], evaluator: Evaluator | str) -> _References:
+    outputs = [task.infer(model, sample.inputs) for sample in samples]
     if isinstance(evaluator, str):
-        return _Reference(sample, outputs, None, {}, {})
-    own = evaluator.of(sample)
-    return _Reference(sample, outputs, own, own.measure(outputs), own.baseline())
+        return _References([_Reference(*pair, None) for pair in zip(samples, outputs, strict=True)], {})
+    own = evaluators(evaluator, samples)
+    rows = {
+        FLOAT: mean_measured(zip(own, outputs, strict=True)),
+        BASELINE: mean_values([one.baseline() for one in own]),
+    }
+    metrics = {f"{prefix}{name}": value for prefix, row in rows.items() for name, value in row.items()}
+    return _References([_Reference(*parts) for parts in zip(samples, outputs, own, strict=True)], metrics)
 
 
 @dataclass(frozen=True)
@@ -89,25 +100,25 @@ class _Check:
     model: ExportedModel
     limit: Tolerance
 
-    def of(self, references: Sequence[_Reference], task: Task, evaluator: Evaluator | str) -> ParityResult:
+    def of(self, references: _References, task: Task, evaluator: Evaluator | str) -> ParityResult:
+        """The row of the file."""
+        samples = references.samples
         try:
             runtime = open_model(self.path)
-            outputs = [runtime.infer(reference.sample.inputs) for reference in references]
+            outputs = [runtime.infer(one.sample.inputs) for one in samples]
         except (ModelError, EmulatorError) as error:
-            return self._failed(len(references), f"it does not run: {error}")
-        if reason := _wrong(outputs, references):
-            return self._failed(len(references), reason)
+            return self._failed(len(samples), f"it does not run: {error}")
+        if reason := _wrong(outputs, samples):
+            return self._failed(len(samples), reason)
         pictures = {port.name for port in task.signature.outputs if port.color}
-        numbers = parity(
-            [(own, reference.outputs) for own, reference in zip(outputs, references, strict=True)], pictures
-        )
+        numbers = parity([(own, one.outputs) for own, one in zip(outputs, samples, strict=True)], pictures)
         result = verdict(numbers["psnr"], self.limit.min_psnr)
         quality: dict[str, Any] = {"quality": "skipped", "quality_reason": evaluator}
         if not isinstance(evaluator, str):
             quality = _quality(outputs, references)
             if result["status"] == "passed" and (reason := _useless(quality, task.metrics)):
                 result = {"status": "failed", "reason": reason}
-        return self._result(images=len(references), **numbers, **quality, **result)
+        return self._result(images=len(samples), **numbers, **quality, **result)
 
     def _failed(self, images: int, reason: str) -> ParityResult:
         return self._result(images=images, status="failed", reason=reason, quality="skipped", quality_reason=reason)
@@ -136,16 +147,10 @@ def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
 
 
-def _quality(outputs: Sequence[Arrays], references: Sequence[_Reference]) -> dict[str, Any]:
-    pairs = [(own, reference) for own, reference in zip(outputs, references, strict=True)]
-    own = mean_values([reference.evaluator.measure(found) for found, reference in pairs if reference.evaluator])
-    rows = {
-        "": own,
-        FLOAT: mean_values([reference.metrics for reference in references]),
-        BASELINE: mean_values([reference.baseline for reference in references]),
-    }
-    metrics = {f"{prefix}{name}": kept(value, 6) for prefix, row in rows.items() for name, value in row.items()}
-    return {"quality": "measured", **metrics}
+def _quality(outputs: Sequence[Arrays], references: _References) -> dict[str, Any]:
+    pairs = zip(references.samples, outputs, strict=True)
+    own = mean_measured((one.evaluator, found) for one, found in pairs if one.evaluator)
+    return {"quality": "measured", **{name: kept(value, 6) for name, value in (own | dict(references.metrics)).items()}}
 
 
 def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:

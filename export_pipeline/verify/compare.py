@@ -9,7 +9,7 @@ import numpy as np
 
 from export_pipeline.base.files import size
 from export_pipeline.formats import open_model, resize_to
-from export_pipeline.perception.judge import StyleJudge
+from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.records.metric import Measured
 
 UNTOUCHED = "(photographs as they are)"
@@ -40,27 +40,37 @@ def compare(
     The first row is the photographs as they are, at the first model's size: what a network starts from.
     """
     rows: list[Comparison] = []
+    references: dict[object, list[Reference]] = {}  # by the sizes that the photographs are fitted to
     for path in paths:
         progress(f"{path}")
         runtime = open_model(path)
         fitted = [resize_to(photo, runtime.signature) if runtime.signature else photo for photo in photographs]
+        shapes = tuple(photo.shape for photo in fitted)
+        if shapes not in references:
+            references[shapes] = judge.references(fitted)
         if not rows:
-            rows.append(_row(UNTOUCHED, "", 0, fitted, fitted, judge))
+            rows.append(_row(UNTOUCHED, "", 0, fitted, judge, references[shapes]))
         outputs = [runtime.stylize(photo) for photo in fitted]
-        rows.append(_row(str(path), f"{runtime.name} {runtime.version}", size(path), fitted, outputs, judge))
+        rows.append(
+            _row(str(path), f"{runtime.name} {runtime.version}", size(path), outputs, judge, references[shapes])
+        )
     return tuple(rows)
 
 
 def _row(
-    model: str, runtime: str, count: int, photos: Sequence[np.ndarray], outputs: Sequence[np.ndarray], judge: StyleJudge
+    model: str,
+    runtime: str,
+    count: int,
+    outputs: Sequence[np.ndarray],
+    judge: StyleJudge,
+    references: Sequence[Reference],
 ) -> Comparison:
     about = {
         "model": model,
         "runtime": runtime,
         "bytes": count,
-        "height": photos[0].shape[0],
-        "width": photos[0].shape[1],
-        "images": len(photos),
+        "height": outputs[0].shape[0],
+        "width": outputs[0].shape[1],
+        "images": len(outputs),
     }
-    distances = judge.mean_distances(zip(outputs, photos, strict=True))
-    return Comparison.model_validate({**about, **distances.model_dump()})
+    return Comparison.model_validate({**about, **judge.mean_distances(outputs, references).model_dump()})
