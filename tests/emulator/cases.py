@@ -196,49 +196,6 @@ NORMALIZATIONS = [
 ]  # fmt: skip
 
 
-def _line(count: int, start: float, end: float, size: int) -> np.ndarray:
-    return np.clip(np.linspace(start, end, count), 0, size - 1)
-
-
-def _resized(mode: str, height: Any, width: Any) -> Case:
-    return Case(
-        f"resize_bilinear {mode}",
-        lambda x: mb.resize_bilinear(x=x, target_size_height=10, target_size_width=4, sampling_mode=mode),
-        lambda x: ref.sample(x, height, width), (X,),
-    )  # fmt: skip
-
-
-RESIZES = [
-    Case("upsample_nearest_neighbor",
-         lambda x: mb.upsample_nearest_neighbor(x=x, scale_factor_height=2, scale_factor_width=3),
-         lambda x: x.repeat(2, 2).repeat(3, 3), (X,)),
-    Case("upsample_nearest_neighbor, fractions",
-         lambda x: mb.upsample_nearest_neighbor(x=x, scale_factor_height=3.17, scale_factor_width=0.67),
-         lambda x: x.repeat(3, 2)[..., [0, 1]], (X[:, :, :1, :3],)),
-    Case("resize_nearest_neighbor",
-         lambda x: mb.resize_nearest_neighbor(x=x, target_size_height=5, target_size_width=9),
-         lambda x: x[:, :, [0, 1, 2, 4, 5]][..., [0, 0, 1, 2, 2, 3, 4, 4, 5]], (X,)),
-    Case("upsample_bilinear, corners",
-         lambda x: mb.upsample_bilinear(x=x, scale_factor_height=2, scale_factor_width=2, align_corners=True),
-         lambda x: ref.sample(x, _line(14, 0, 6, 7), _line(12, 0, 5, 6)), (X,)),
-    Case("upsample_bilinear, centres",
-         lambda x: mb.upsample_bilinear(x=x, scale_factor_height=2, scale_factor_width=2, align_corners=False),
-         lambda x: ref.sample(x, _line(14, -0.25, 6.25, 7), _line(12, -0.25, 5.25, 6)), (X,)),
-    _resized("STRICT_ALIGN_CORNERS", _line(10, 0, 6, 7), _line(4, 0, 5, 6)),
-    _resized("ALIGN_CORNERS", _line(10, 0, 6, 7), _line(4, 0, 5, 6)),
-    _resized("DEFAULT", _line(10, 0, 7 - 0.7, 7), _line(4, 0, 6 - 1.5, 6)),
-    _resized("OFFSET_CORNERS", _line(10, 0.3, 5.7, 7), _line(4, 0.625, 4.375, 6)),
-    _resized("UNALIGN_CORNERS", _line(10, -0.15, 6.15, 7), _line(4, 0.25, 4.75, 6)),
-    Case("resize", lambda x: mb.resize(x=x, shape=[0, 10, 4], resized_dims=np.uint32(2),
-         sampling_mode="UNALIGN_CORNERS"),
-         lambda x: ref.sample(x, _line(10, -0.15, 6.15, 7), _line(4, 0.25, 4.75, 6)), (X,), "iOS17"),
-    Case("resize, nearest and kept",
-         lambda x: mb.resize(x=x, shape=[14, 0], resized_dims=np.uint32(2), interpolation_mode="NEAREST_NEIGHBOR"),
-         lambda x: x.repeat(2, 2), (X,), "iOS17"),
-    Case("crop", lambda x: mb.crop(x=x, crop_height=[1, 2], crop_width=[0, 3]), lambda x: x[:, :, 1:5, :3], (X,)),
-]  # fmt: skip
-
-
 def _depth_to_space(x: np.ndarray) -> np.ndarray:
     n, c, h, w = x.shape
     return x.reshape(n, 2, 2, c // 4, h, w).transpose(0, 3, 4, 1, 5, 2).reshape(n, c // 4, h * 2, w * 2)
@@ -317,38 +274,6 @@ MOVES = [
 ]  # fmt: skip
 
 
-def _reduced(name: str, expected: Callable[..., Any], x: np.ndarray = POSITIVE, axes: Any = (1, -1)) -> Case:
-    return Case(
-        name, lambda v: getattr(mb, name)(x=v, axes=list(axes), keep_dims=True),
-        lambda v: expected(v.astype(np.float64), axis=axes, keepdims=True), (x,),
-    )  # fmt: skip
-
-
-REDUCTIONS = [
-    _reduced("reduce_mean", np.mean), _reduced("reduce_sum", np.sum), _reduced("reduce_max", np.max),
-    _reduced("reduce_min", np.min), _reduced("reduce_prod", np.prod, axes=(2,)),
-    _reduced("reduce_l1_norm", lambda x, **k: np.abs(x).sum(**k), UNIT),
-    _reduced("reduce_l2_norm", lambda x, **k: np.sqrt((x**2).sum(**k))),
-    _reduced("reduce_sum_square", lambda x, **k: (x**2).sum(**k)),
-    _reduced("reduce_log_sum", lambda x, **k: np.log(x.sum(**k))),
-    _reduced("reduce_log_sum_exp", lambda x, **k: np.log(np.exp(x).sum(**k))),
-    Case("reduce_argmax", lambda x: mb.reduce_argmax(x=x, axis=1), lambda x: x.argmax(1), (ROW,)),
-    Case("reduce_argmin", lambda x: mb.reduce_argmin(x=x, axis=0, keep_dims=True), lambda x: x.argmin(0)[None], (ROW,)),
-    Case("cumsum", lambda x: mb.cumsum(x=x, axis=1, exclusive=True, reverse=True),
-         lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1] - x, (ROW,)),
-    Case("topk", lambda x: mb.topk(x=x, k=2, axis=1),
-         lambda x: (-np.sort(-x, 1)[:, :2], np.argsort(-x, 1)[:, :2]), (ROW,)),
-    Case("argsort", lambda x: mb.argsort(x=x, axis=1, ascending=True), lambda x: np.argsort(x, 1), (ROW,)),
-]  # fmt: skip
-
-_M = _noise(5, 3, seed=11)
-PRODUCTS = [
-    Case("linear", lambda x: mb.linear(x=x, weight=_M.T.copy(), bias=_M[0]), lambda x: x @ _M + _M[0], (ROW,)),
-    Case("matmul", lambda x, y: mb.matmul(x=x, y=y, transpose_x=True), lambda x, y: x.T @ y, (ROW, ROW[:, :3])),
-    Case("einsum", lambda x, y: mb.einsum(values=(x, y), equation="bchw,bwhu->bchu"),
-         lambda x, y: np.einsum("bchw,bwhu->bchu", x, y), (_noise(1, 2, 3, 4), _noise(1, 4, 3, 5))),
-]  # fmt: skip
-
 CASES = [
-    *ACTIVATIONS, *ELEMENTWISE, *CONVOLUTIONS, *POOLS, *NORMALIZATIONS, *RESIZES, *MOVES, *REDUCTIONS, *PRODUCTS,
+    *ACTIVATIONS, *ELEMENTWISE, *CONVOLUTIONS, *POOLS, *NORMALIZATIONS, *MOVES,
 ]  # fmt: skip

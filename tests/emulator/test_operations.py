@@ -16,8 +16,10 @@ from tests.emulator.cases import CASES as FIRST
 from tests.emulator.cases import Case
 from tests.emulator.mil import ct, mb
 from tests.emulator.more_cases import MORE
+from tests.emulator.reductions import CASES as JOINING
+from tests.emulator.resizes import RESIZES
 
-CASES = [*FIRST, *MORE]
+CASES = [*FIRST, *RESIZES, *JOINING, *MORE]
 
 
 def _results(path: Path, case: Case) -> list[np.ndarray]:
