@@ -17,6 +17,7 @@ from export_pipeline.perception.losses import (
     STYLE_LOSSES,
     PerceptualLoss,
     edge_jump,
+    edge_lines,
     total_variation,
 )
 from export_pipeline.recipe import StyleTrainTable
@@ -51,6 +52,12 @@ def jump_of(image: np.ndarray) -> float:
             outer, beside = turned[:width].mean(0), turned[width : 2 * width].mean(0)
             jumps.append(np.abs(outer - beside).mean() / 255)
     return float(np.mean(jumps))
+
+
+def lines_of(image: np.ndarray) -> float:
+    """From each row along an edge to the next, each averaged along the edge."""
+    means = [np.rot90(image, quarter)[:17].mean(1) for quarter in range(4)]
+    return float(np.mean([np.abs(np.diff(mean, axis=0)).mean() / 255 for mean in means]))
 
 
 def gram_distance(own: np.ndarray, style: np.ndarray) -> float:
@@ -92,7 +99,7 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
             "content": distance(of_output[STYLE_LAYERS.index(layer)][index] - wanted, wanted),
             "style": np.mean([STYLE_DISTANCES[style_loss](own[index], its) for own, its in pairs]),
             "tv": (np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()) / 255,
-            "edge": jump_of(image),
+            "edge": jump_of(image) + lines_of(image),
             "color": moments_distance(image, square.astype(np.float64)),
         }
         expected["total"] = sum(weights[f"{name}_weight"] * value for name, value in expected.items())
@@ -145,6 +152,19 @@ def test_a_strip_along_an_edge_costs(quarter: int) -> None:
     assert edge_jump(turned[None]).numpy() == pytest.approx((165 + 90 + 90) / 3 / 255 / 8, rel=1e-3)
 
 
+@pytest.mark.parametrize("quarter", range(4))
+def test_a_thin_line_along_an_edge_costs_and_texture_hardly_does(quarter: int) -> None:
+    plain = np.full((64, 64, 3), 90, np.float32)
+    framed = plain.copy()
+    framed[5] = 0
+    turned = np.rot90(framed, quarter)
+    assert edge_lines(plain[None]).numpy() == 0
+    # The line of black, to which there are two differences of 16, and its two ends in the profiles of the sides.
+    assert edge_lines(turned[None]).numpy() == pytest.approx(2 * 90 / 16 / 4 / 255, rel=1e-2)
+    textured = np.random.default_rng(1).permutation(turned.ravel()).reshape(turned.shape)
+    assert edge_lines(textured[None]).numpy() < 0.6 * edge_lines(turned[None]).numpy()
+
+
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays, style_loss: Any) -> None:
     square = STYLE[:64, :64]
@@ -161,9 +181,9 @@ def test_total_variation_of_a_flat_image_is_nothing_and_of_a_checkerboard_most()
     assert total_variation(board).numpy() == pytest.approx(2)
 
 
-@pytest.mark.parametrize("loss", [edge_jump, total_variation])
+@pytest.mark.parametrize("loss", [edge_jump, edge_lines, total_variation])
 def test_gradients_are_slopes(loss: Any) -> None:
-    """Of odd sides, by differences along a random direction; both losses are sums of absolute values."""
+    """Of odd sides, by differences along a random direction; these losses are sums of absolute values."""
     random = np.random.default_rng(3)
     image, direction = random.uniform(0, 255, (1, 37, 53, 3)), random.normal(size=(1, 37, 53, 3))
     variable = tf.Variable(image, dtype=tf.float32)
