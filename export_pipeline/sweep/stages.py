@@ -35,7 +35,7 @@ _PACKAGE = Path(__file__).parents[1]
 BESIDE = ("__main__.py", "cli.py", "distill", "gatys", "sweep", "verbs")
 # What a pruned network has not been through yet, and then what a trained one has not.
 LATER = ("bundle.py", "emulator", "export", "formats", "pipeline.py", "report", "verify")
-COMPRESSING = ("compress", "kmeans", "stage_adapters.py")
+COMPRESSING = ("compress", "stage_adapters.py")
 
 
 def _all_but(*names: str) -> tuple[Path, ...]:

@@ -14,8 +14,13 @@ TARGET = "mlmodel-palettized"
 METRICS = StyleTransferRecipe.metrics
 
 
+def metrics(style: float | None, content: float | None) -> dict[str, float | None]:
+    """Every metric: *content* of the content, *style* of all that tell of the style."""
+    return {**dict.fromkeys((metric.name for metric in METRICS), style), "content_distance": content}
+
+
 def point(bits: int, deflated: int, style: float, content: float = 0.5, **file: Any) -> SweptPoint:
-    """A point of one file, whose float network has style distance 0.2 and content distance 0.5."""
+    """A point of one file, whose float network has content distance 0.5 and 0.2 in all other metrics."""
     about = {
         "target": TARGET,
         "file": "export/a.mlmodel",
@@ -24,15 +29,12 @@ def point(bits: int, deflated: int, style: float, content: float = 0.5, **file: 
         "nonzero_share": 1.0,
         "psnr": 30.0 + bits,
         "ssim": 0.9,
-        "style_distance": style,
-        "content_distance": content,
+        **metrics(style, content),
         "export_psnr": 60.0,
         "status": "passed",
         **file,
     }
-    network = FloatNetwork.model_validate(
-        {"checkpoint_sha256": "0" * 64, "parameters": 1000, "style_distance": 0.2, "content_distance": 0.5}
-    )
+    network = FloatNetwork.model_validate({"checkpoint_sha256": "0" * 64, "parameters": 1000, **metrics(0.2, 0.5)})
     made = FileResult.model_validate(about)
     status = made.status
     result = PointResult(

@@ -14,7 +14,7 @@ from export_pipeline.sweep.plots import draw_plots, worths
 from export_pipeline.sweep.point import FLOAT_PICTURE, PHOTO, PICTURE
 from export_pipeline.sweep.render import markdown, terminal
 from export_pipeline.sweep.sheet import MOST_BYTES, draw_sheet
-from tests.sweep.material import MACHINE, METRICS, measurement, point
+from tests.sweep.material import MACHINE, METRICS, measurement, metrics, point
 
 POINTS = (
     (point(8, 800, 0.2), 10.0),
@@ -51,7 +51,7 @@ def test_the_page_has_a_row_for_every_file_and_says_what_failed() -> None:
         result=PointResult(status="broken", reason="its process was ended by SIGKILL", height=64, width=64),
     )
     page = markdown(made((*SWEPT, lost)), ["sheet.jpg"])
-    assert "| 8 | mlmodel-palettized | 1,600 | 800 | 100.0% | 0.5000 | 0.2000 | 38.0 |" in page
+    assert f"| 8 | mlmodel-palettized | 1,600 | 800 | 100.0% | 0.5000 | {' | '.join(['0.2000'] * 6)} | 38.0 |" in page
     assert "| 2.00 | 100 | PASSED |" in page
     assert "| 1 | mlmodel-palettized | 400 | 200 |" in page
     assert "- compress.bits=1: failed: parity: 12.0 dB is below 30 dB" in page
@@ -80,7 +80,7 @@ def test_plots_are_the_same_for_the_same_numbers(tmp_path: Path) -> None:
 
 
 def test_plots_without_numbers_are_left_out(tmp_path: Path) -> None:
-    points = ((point(8, 800, 0.2, style_distance=None, content_distance=None, psnr=None), 10.0),)
+    points = ((point(8, 800, 0.2, **metrics(None, None), psnr=None), 10.0),)
     found = candidates([one for one, _ in points], measurement(points), METRICS)
     assert draw_plots(tmp_path, "tiny", found, METRICS) == ()
     assert not list(tmp_path.iterdir())

@@ -84,7 +84,7 @@ def test_nothing_within_tolerance_is_said_with_the_nearest() -> None:
     found = picked(points, measurement(points))
     assert found["smallest"].point is found["fastest"].point is None
     assert "compress.bits=2" in found["smallest"].reason
-    assert "50.0% above" in found["smallest"].reason
+    assert "50.0% worse" in found["smallest"].reason
     assert found["balanced"].point is not None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export_pipeline.base import files
 from export_pipeline.base.files import files_of
 from export_pipeline.base.images import save_image
 from export_pipeline.errors import WeightsError
@@ -19,6 +20,7 @@ from export_pipeline.sweep import stages
 from export_pipeline.sweep.grid import parse_setting, points
 from export_pipeline.sweep.jobs import Job, run_job
 from export_pipeline.sweep.stages import begin_with, point_key, shared, stages_of
+from export_pipeline.tasks import open_task
 from tests.imports import PACKAGES, imports, modules, room
 
 PRUNED = {"schedule": "constant", "end_step": 2, "steps": 4}
@@ -27,7 +29,8 @@ PRUNED = {"schedule": "constant", "end_step": 2, "steps": 4}
 def kept(data: dict[str, Any], *settings: str) -> list[tuple[str, ...]]:
     """Kinds of the stages that each point of the grid begins with, the distinct stages counted."""
     grid = points(data, [parse_setting(text) for text in settings])
-    stages = shared({point_key(point.recipe): stages_of(point.recipe, point.data) for point in grid})
+    tasks = [open_task(point.recipe) for point in grid]
+    stages = shared({point_key(task): stages_of(task, point.data) for task, point in zip(tasks, grid, strict=True)})
     assert len(stages) == len(grid)
     seen: dict[str, int] = {}
     return [tuple(f"{s.kind}{seen.setdefault(s.folder, len(seen))}" for s in chain) for chain in stages.values()]
@@ -77,11 +80,11 @@ def test_rounds_of_structured_pruning_are_shared_where_their_judge_sees_the_same
 
 def test_a_point_is_another_when_its_plan_is_rewritten(tmp_path: Path) -> None:
     data = {"compress": {"plan": "plan.toml"}}
-    recipe = Recipe.parse(data, folder=tmp_path)
+    task = open_task(Recipe.parse(data, folder=tmp_path))
     keys = set()
     for text in ("one", "two"):
         (tmp_path / "plan.toml").write_text(text)
-        keys.add((point_key(recipe), stages_of(recipe, data)[0].key))
+        keys.add((point_key(task), stages_of(task, data)[0].key))
     assert len({point for point, _ in keys}) == 2
     assert len({stage for _, stage in keys}) == 1
 
@@ -91,8 +94,8 @@ Keys = tuple[str, ...]
 
 def keys_of(data: dict[str, Any], folder: Path) -> Keys:
     """Keys of a point and of the stages before it."""
-    recipe = Recipe.parse(data, folder=folder)
-    return point_key(recipe), *(stage.key for stage in stages_of(recipe, data))
+    task = open_task(Recipe.parse(data, folder=folder))
+    return point_key(task), *(stage.key for stage in stages_of(task, data))
 
 
 def draw(path: Path, shade: int) -> None:
@@ -129,7 +132,7 @@ def test_other_weights_of_vgg_in_the_same_file_are_another_point(tmp_path: Path)
 
 def test_each_file_is_read_once_for_all_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(stages, "sha256", lambda path: read.append(path.name) or "0" * 64)
+    monkeypatch.setattr(files, "sha256", lambda path: read.append(path.name) or "0" * 64)
     for name in ("a.png", "b.png"):
         draw(tmp_path / "photos" / name, 10)
     (tmp_path / "vgg.npz").write_text("weights")
@@ -157,8 +160,8 @@ def test_a_point_and_its_stages_are_others_when_what_makes_them_is(
     data = {"compress": PRUNED}
 
     def keys() -> list[str]:
-        recipe = Recipe.parse(data)
-        return [point_key(recipe), *(stage.key for stage in stages_of(recipe, data))]
+        task = open_task(Recipe.parse(data))
+        return [point_key(task), *(stage.key for stage in stages_of(task, data))]
 
     before = keys()
     assert keys() == before
@@ -182,15 +185,21 @@ def test_all_code_counts_but_what_is_named_and_none_of_it_hides_another() -> Non
     counted = [path for source in stages.MADE_BY for path in files_of(source) if path.suffix in (".py", ".weights")]
     names = set(state.code(*stages.MADE_BY))
     assert len(names - set(state.code())) == len(counted)
-    assert {"train/fit.py", "emulator/ops/conv.py", "point.py", "report/contents/onnx.py"} < names
-    assert {"recipe.py", "compress_table.py", "signature.py", "rounds.py", "coding/planes.py"} < names
-    assert {"report/size.py", "report/budgets.py"} < names
+    assert {"train/fit.py", "emulator/ops/conv.py", "point.py", "formats/onnx/contents.py"} < names
+    assert {
+        "recipe/compress.py",
+        "records/signature.py",
+        "perception/losses.py",
+        "tasks/task.py",
+        "coding/planes.py",
+    } < names
+    assert {"base/size.py", "report/budgets.py"} < names
 
 
 @pytest.mark.parametrize(
     ("counted", "beside"),
     # What opens and runs exported files, so as to judge them, does not in a pruning: there are none yet.
-    [("TRAINED_BY", set()), ("PRUNED_BY", {"bundle", "runtimes"}), ("MADE_BY", set())],
+    [("TRAINED_BY", set()), ("PRUNED_BY", set()), ("MADE_BY", set())],
 )
 def test_code_that_counts_imports_none_that_does_not(counted: str, beside: set[str]) -> None:
     paths = getattr(stages, counted)
@@ -209,7 +218,7 @@ def place(module: str) -> str:
 
 def test_stages_hold_recipes_of_their_own() -> None:
     data = {"name": "a", "compress": {**PRUNED, "bits": 4}, "export": {"targets": ["mlmodel-palettized"]}}
-    for stage in stages_of(Recipe.parse(data), data):
+    for stage in stages_of(open_task(Recipe.parse(data)), data):
         recipe = Recipe.parse(dict(stage.data))
         assert not recipe.compress.clusters
         assert recipe.compress.prunes == (stage.kind == "prune")
@@ -237,7 +246,7 @@ def test_what_begins_with_a_polished_training_makes_no_step(tmp_path: Path, vgg_
     with opened(Recipe.parse(data), tmp_path / "point" / "build", on_step=steps.append) as pipeline:
         assert after.shared is not None
         begin_with(pipeline.work, after.shared)
-        _, checkpoint = pipeline.trained
+        checkpoint = pipeline.train().checkpoint
     assert checkpoint.info.stage == "polish"
     assert (job.folder / "done").read_text().strip() == checkpoint.sha256
     assert not steps
