@@ -16,6 +16,7 @@ from export_pipeline.bundle import MANIFEST, MEASURED, Bundle, Manifest
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.signature import image_to_image
 
 CONTENTS = {
     "demo-int8.mlpackage/Manifest.json": b'{"a": 1}',
@@ -36,7 +37,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     model = ExportedModel(
         target="tflite-int8",
         file=file,
-        signature=recipe.signature,
+        signature=image_to_image(recipe.export.height, recipe.export.width),
         sha256={file: sha256(folder / file)},
         checkpoint_sha256="0" * 64,
         notes=("instance norms stay float",),
@@ -44,7 +45,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "recipe": recipe,
-        "signature": recipe.signature,
+        "signature": image_to_image(recipe.export.height, recipe.export.width),
         "models": (model,),
         "min_psnr": {"tflite-int8": 30.0, "mlpackage-int8": 35.25},
         "provenance": {"checkpoint_sha256": "0" * 64, "style": "dripping «paint»"},

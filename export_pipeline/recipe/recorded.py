@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe.classes import CLASSES, recipe_class
+from export_pipeline.recipe.style_transfer import StyleTransferRecipe
 from export_pipeline.recipe.whole import Recipe
 
 
@@ -25,7 +26,7 @@ def _read(data: Any) -> Any:
     except RecipeError as error:
         raise ValueError(str(error)) from error
     train = data.get("train", {})
-    if "task" in data or "style_loss" in train:
+    if kind is not StyleTransferRecipe or "style_loss" in train:
         return kind.model_validate(dict(data))
     before: dict[str, Any] = {"style_loss": "gram"}
     if "loss_network" not in train:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 DIGITS = 6  # that a record keeps of a metric; more is noise of the last bits
@@ -50,7 +49,7 @@ Values = Mapping[str, float]
 
 def mean_values(rows: Sequence[Values]) -> dict[str, float]:
     """The mean of each metric over *rows*, one of each sample, to :data:`DIGITS` digits."""
-    return {name: round(float(np.mean([row[name] for row in rows])), DIGITS) for name in rows[0]}
+    return {name: round(math.fsum(row[name] for row in rows) / len(rows), DIGITS) for name in rows[0]}
 
 
 def badness(metrics: Iterable[Metric], values: Values) -> float:

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline.compress.sensitivity import Yardstick, error_together, weigh
+from export_pipeline.wiring import compress_tools
+
 from export_pipeline import train
 from export_pipeline.base.files import write_text
 from export_pipeline.base.images import fit
 from export_pipeline.compress.layers import convolutions, taken
-from export_pipeline.compress.sensitivity import Yardstick, error_together, weigh
 from export_pipeline.errors import PipelineError
 from export_pipeline.recipe import Recipe
 from export_pipeline.report.machine import machine
-from export_pipeline.wiring import compress_tools
 from tests.benchmarks.small_study import RECIPE
 
 KINDS = ("none", "fisher", "activation")

@@ -14,7 +14,7 @@ import models
 from export_pipeline.compress.channels import Group, channel_groups, kept_weights
 from export_pipeline.compress.narrow import narrowed, without_block
 from export_pipeline.compress.prune import wrap
-from export_pipeline.recipe import ModelTable
+from export_pipeline.recipe import StyleModelTable
 from export_pipeline.recipe.compress import CompressTable
 from tests.export import material
 
@@ -26,7 +26,7 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def filled(table: ModelTable) -> Any:
+def filled(table: StyleModelTable) -> Any:
     """The network of *table* with weights that no initializer gives, and activations of order one."""
     return material.filled(**table.model_dump())
 
@@ -53,7 +53,7 @@ def named(model: Any) -> list[str]:
 
 @EVERY
 def test_convolutions_that_are_added_are_one_group(network: str, norm: str) -> None:
-    groups = channel_groups(filled(ModelTable(network=network, alpha=0.1, blocks=2, norm=norm, rho=0.5)))
+    groups = channel_groups(filled(StyleModelTable(network=network, alpha=0.1, blocks=2, norm=norm, rho=0.5)))
     assert [group.makers for group in groups] == [
         ("down0_conv",),
         ("down1_conv",),
@@ -72,7 +72,7 @@ def test_convolutions_that_are_added_are_one_group(network: str, norm: str) -> N
 @settings(max_examples=2)
 @given(data=st.data())
 def test_channels_that_are_zero_can_go_and_nothing_changes(network: str, norm: str, data: st.DataObject) -> None:
-    table = ModelTable(network=network, alpha=0.13, blocks=data.draw(st.integers(0, 1)), norm=norm)
+    table = StyleModelTable(network=network, alpha=0.13, blocks=data.draw(st.integers(0, 1)), norm=norm)
     model = filled(table)
     keep = {}
     for group in channel_groups(model):
@@ -85,12 +85,12 @@ def test_channels_that_are_zero_can_go_and_nothing_changes(network: str, norm: s
     np.testing.assert_allclose(smaller(PHOTO, training=False), model(PHOTO, training=False), rtol=0, atol=2e-3)
     rebuilt = models.NETWORKS[network](**its_table.model_dump(exclude={"network"}))
     assert rebuilt.to_json() == smaller.to_json()
-    assert ModelTable.model_validate_json(its_table.model_dump_json()) == its_table
+    assert StyleModelTable.model_validate_json(its_table.model_dump_json()) == its_table
 
 
 @EVERY
 def test_a_block_that_adds_nothing_can_go_and_nothing_changes(network: str, norm: str) -> None:
-    table = ModelTable(
+    table = StyleModelTable(
         network=network, alpha=0.13, norm=norm, blocks=3, widths={"block0_a_conv": 2, "block2_a_conv": 3}
     )
     model = filled(table)
@@ -104,7 +104,7 @@ def test_a_block_that_adds_nothing_can_go_and_nothing_changes(network: str, norm
 
 
 def test_keeping_all_keeps_the_weights_as_they_are() -> None:
-    model = filled(ModelTable(alpha=0.1))
+    model = filled(StyleModelTable(alpha=0.1))
     groups = channel_groups(model)
     kept = kept_weights(model, groups, {group.name: np.arange(group.size) for group in groups})
     flat = [array for arrays in kept.values() for array in arrays]
@@ -179,7 +179,7 @@ def test_a_convolution_that_is_used_twice_ties_what_it_reads() -> None:
 
 
 def test_a_copy_that_shares_layers_does_not_stand_in_the_way() -> None:
-    model = filled(ModelTable(alpha=0.1, blocks=1))
+    model = filled(StyleModelTable(alpha=0.1, blocks=1))
     before = channel_groups(model)
     pruned = wrap(model, CompressTable(schedule="constant", end_step=1, steps=1))
     assert channel_groups(model) == before

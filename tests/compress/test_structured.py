@@ -14,7 +14,7 @@ from export_pipeline.compress.channels import channel_groups
 from export_pipeline.compress.narrow import narrowed
 from export_pipeline.compress.structured import LEAST_CHANNELS, least, narrow, scores
 from export_pipeline.errors import CheckFailed, RecipeError
-from export_pipeline.recipe import ModelTable, Recipe
+from export_pipeline.recipe import Recipe, StyleModelTable
 from export_pipeline.records.compression import Round
 from export_pipeline.records.metric import Values
 from tests.export import material
@@ -29,7 +29,7 @@ def recipe(model: dict[str, Any] | None = None, **structured: Any) -> Recipe:
     return Recipe.parse({"model": model or SMALL, "compress": {"structured": table}})
 
 
-def filled(table: ModelTable) -> Any:
+def filled(table: StyleModelTable) -> Any:
     return material.filled(**table.model_dump())
 
 
@@ -51,7 +51,7 @@ def no_training(*_: Any) -> None:
     pytest.fail("nothing to train")
 
 
-def run(made: Recipe, judge: Any = fine, train: Any = no_training) -> tuple[Any, ModelTable, tuple[Round, ...]]:
+def run(made: Recipe, judge: Any = fine, train: Any = no_training) -> tuple[Any, StyleModelTable, tuple[Round, ...]]:
     return narrow(filled(made.model), made, train, judge)
 
 
@@ -63,7 +63,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_l1_compares_a_filter_with_its_layer() -> None:
-    model = filled(ModelTable(**SMALL))
+    model = filled(StyleModelTable(**SMALL))
     group = next(group for group in channel_groups(model) if len(group.makers) == 2)
     before = scores(model, group, "l1")
     assert before.shape == (8,)
@@ -79,7 +79,7 @@ def test_l1_compares_a_filter_with_its_layer() -> None:
 
 
 def test_norm_scale_is_the_size_of_gamma() -> None:
-    model = filled(ModelTable(**SMALL))
+    model = filled(StyleModelTable(**SMALL))
     group = next(group for group in channel_groups(model) if len(group.makers) == 2)
     for name in group.norms:
         model.get_layer(name).gamma.assign(np.linspace(-1, 1, 8))
@@ -90,7 +90,7 @@ def test_norm_scale_is_the_size_of_gamma() -> None:
 @pytest.mark.parametrize("norm", models.NORMS)
 @pytest.mark.parametrize("criterion", ["l1", "norm_scale"])
 def test_what_counts_least_goes_first(network: str, norm: str, criterion: str) -> None:
-    model = filled(ModelTable(network=network, alpha=0.2, blocks=1, norm=norm))
+    model = filled(StyleModelTable(network=network, alpha=0.2, blocks=1, norm=norm))
     groups = channel_groups(model)
     found = {group.name: scores(model, group, criterion) for group in groups}
     keep = least(model, groups, 0.2, criterion)
@@ -107,7 +107,7 @@ def test_what_counts_least_goes_first(network: str, norm: str, criterion: str) -
 
 
 def test_at_least_one_filter_goes_and_four_stay() -> None:
-    model = filled(ModelTable(**SMALL))
+    model = filled(StyleModelTable(**SMALL))
     groups = channel_groups(model)
     assert sum(len(kept) for kept in least(model, groups, 0.001, "l1").values()) == 8 * 6 - 1
     assert {len(kept) for kept in least(model, groups, 0.99, "l1").values()} == {4}

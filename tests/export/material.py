@@ -13,6 +13,7 @@ import numpy as np
 
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.signature import Signature, image_to_image
 from export_pipeline.targets import TARGETS
 from tests.small_models import COMPRESSED, few_values
 
@@ -69,14 +70,19 @@ def recipe(targets: tuple[str, ...] = tuple(TARGETS), side: int = 64) -> Recipe:
     return Recipe.parse({"name": "tiny", **tables})
 
 
+def signature_of(recipe: Recipe) -> Signature:
+    """What the network of *recipe* takes and gives."""
+    return image_to_image(recipe.export.height, recipe.export.width)
+
+
 def exported(
     model: Any, recipe: Recipe, folder: Path, photographs: Sequence[np.ndarray] = (), **more: Any
 ) -> tuple[ExportedModel, ...]:
     """*model*, from image to image, exported as *recipe* says and calibrated on *photographs*."""
     from export_pipeline.export import export, pictures
 
-    samples = pictures(recipe.signature, photographs)
-    return export(model, recipe, recipe.signature, folder, samples, **more)
+    signature = signature_of(recipe)
+    return export(model, recipe, signature, folder, pictures(signature, photographs), **more)
 
 
 def main(folder: str) -> None:

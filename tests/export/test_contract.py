@@ -34,7 +34,7 @@ def test_a_file_runs_and_gives_what_the_network_gives(
     runtime = open_model(folder / record.file, threads=1)
     assert runtime.signature == record.signature
     for photograph in photographs[:2]:
-        image = fit(photograph, *recipe.signature.size)
+        image = fit(photograph, *material.signature_of(recipe).size)
         expected = model(image[None].astype(np.float32)).numpy()[0]
         error = np.mean((runtime.stylize(image).astype(np.float64) - expected) ** 2)
         assert 10 * np.log10(255**2 / error) > LEAST_PSNR[TARGETS[target].weights]
@@ -91,7 +91,7 @@ def test_a_tflite_file_keeps_its_signature_runner_and_metadata(exported: Any, ta
 
     _, recipe, folder, records = exported("small")
     path = folder / records[target].file
-    signature = recipe.signature
+    signature = material.signature_of(recipe)
     runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
     assert list(runner.get_input_details()) == [port.name for port in signature.inputs]
     assert list(runner.get_output_details()) == [port.name for port in signature.outputs]

@@ -33,7 +33,7 @@ HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "ai_edg
 
 
 def photo() -> np.ndarray:
-    return resize_to(photographs(1)[0], RECIPE.signature)
+    return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -67,7 +67,7 @@ def test_a_target_keeps_the_contract_of_its_format(target: str) -> None:
     interface, runtime = interface_of(path), open_model(path, threads=1)
     assert (interface.inputs, interface.outputs) == (runtime.inputs, runtime.outputs)
     assert (interface.inputs, interface.outputs) == (record.signature.inputs, record.signature.outputs)
-    assert interface.signature == record.signature == kind.signature(RECIPE.signature, row)
+    assert interface.signature == record.signature == kind.signature(image_to_image(HEIGHT, WIDTH), row)
     assert Signature.from_metadata(interface.metadata) == record.signature
     assert record.signature.size == (HEIGHT, WIDTH)
     found, weights = kind.kernels(path), contents_of(path).weights
@@ -102,7 +102,7 @@ def test_nothing_is_exported_to_a_format_that_is_only_read(tmp_path: Path, monke
     monkeypatch.setitem(TARGETS, "keras-fp32", type(row)("keras-fp32", *list(vars(row).values())[1:]))
     recipe = RECIPE.model_copy(update={"export": RECIPE.export.model_copy(update={"targets": ("keras-fp32",)})})
     with pytest.raises(ExportError, match=r"nothing is exported to \.keras files"):
-        export(exported().network, recipe, RECIPE.signature, tmp_path)
+        export(exported().network, recipe, image_to_image(HEIGHT, WIDTH), tmp_path)
 
 
 def onnx_file(path: Path, metadata: dict[str, str]) -> Path:

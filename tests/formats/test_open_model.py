@@ -14,7 +14,7 @@ from export_pipeline.formats import SUFFIXES, Runtime, format_of, open_model, re
 from export_pipeline.formats.keras.runtime import KerasRuntime
 from export_pipeline.records.signature import image_to_image
 from export_pipeline.targets import TARGETS
-from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
+from tests.small_models import HEIGHT, WIDTH, exported, photographs
 
 
 def file_of(suffix: str) -> Path:
@@ -25,7 +25,7 @@ def file_of(suffix: str) -> Path:
 
 
 def photo() -> np.ndarray:
-    return resize_to(photographs(1)[0], RECIPE.signature)
+    return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH))
 
 
 @pytest.mark.parametrize("target", TARGETS)
