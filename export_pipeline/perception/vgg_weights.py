@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from export_pipeline.base.files import sha256, sha256_of, write_bytes, written_aside
 from export_pipeline.errors import WeightsError
-from export_pipeline.recipe import StyleTransferRecipe
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from export_pipeline.recipe import StyleTransferRecipe
 
 Weights: TypeAlias = "Mapping[str, tuple[np.ndarray, np.ndarray]]"
 

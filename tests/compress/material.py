@@ -64,7 +64,7 @@ def squared_gradients(model: Any, variables: Sequence[Any]) -> list[np.ndarray]:
 
 
 def evaluate(model: Any) -> Values:
-    return {"style_distance": float(moved(model)), "content_distance": 0.0}
+    return {"covariance_distance": float(moved(model)), "content_distance": 0.0}
 
 
 def tools(say: Callable[[str], None] = lambda line: None) -> Tools:

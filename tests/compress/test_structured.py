@@ -34,7 +34,7 @@ def filled(table: StyleModelTable) -> Any:
 
 
 def quality(style: float, content: float) -> Values:
-    return {"content_distance": content, "style_distance": style}
+    return {"content_distance": content, "covariance_distance": style}
 
 
 def fine(model: Any) -> Values:
@@ -150,7 +150,7 @@ def test_no_rounds_change_nothing_and_measure_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "bad"), [("style_distance", quality(0.41, 0.1)), ("content_distance", quality(0.1, 0.41))]
+    ("limit", "bad"), [("covariance_distance", quality(0.41, 0.1)), ("content_distance", quality(0.1, 0.41))]
 )
 def test_a_round_above_a_limit_is_undone_and_is_the_last(limit: str, bad: Values) -> None:
     made = recipe(rounds=5, filters=0.1, **{limit: 0.4})
@@ -164,7 +164,7 @@ def test_a_round_above_a_limit_is_undone_and_is_the_last(limit: str, bad: Values
 
 
 def test_when_the_first_round_is_undone_the_network_is_the_one_that_came() -> None:
-    made = recipe(blocks=1, rounds=1, style_distance=0.4)
+    made = recipe(blocks=1, rounds=1, covariance_distance=0.4)
     model = filled(made.model)
     same_model, table, rounds = narrow(
         model, made, no_training, lambda judged: quality(0.3 if judged is model else 0.5, 0)
@@ -195,7 +195,11 @@ def test_the_block_that_goes_is_the_one_least_missed() -> None:
         return quality(0.2 * (not has[0]) + 0.3 * (not has[2]), 0.1 * (not has[1]))
 
     model, table, rounds = narrow(start, made, no_training, judge)
-    assert (rounds[1].block, rounds[1].metric("style_distance"), rounds[1].metric("content_distance")) == (1, 0, 0.1)
+    assert (rounds[1].block, rounds[1].metric("covariance_distance"), rounds[1].metric("content_distance")) == (
+        1,
+        0,
+        0.1,
+    )
     np.testing.assert_array_equal(model.get_layer("block1_a_conv").kernel, start.get_layer("block2_a_conv").kernel)
     assert table.blocks == 2
 
