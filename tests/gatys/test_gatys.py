@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from export_pipeline.distill.student import selection, slimmed
+from export_pipeline.distill.slim import selection, slimmed
 from export_pipeline.errors import ImageError, TrainingError, UsageError
 from export_pipeline.gatys.canvas import luminance, luminance_canvas, matched_luminance
 from export_pipeline.gatys.optimize import Iteration, Optimization, shares_of, stylize

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export_pipeline import coding
-from export_pipeline.distill.student import selection, slimmed
+from export_pipeline.distill.slim import selection, slimmed
 from export_pipeline.errors import WeightsError
 from export_pipeline.perception.loss_network import (
     DISTILLED,
