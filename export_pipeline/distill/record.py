@@ -45,7 +45,7 @@ class Distilled(BaseModel):
 
 def distilled_text(found: Distilled) -> str:
     """*found* as a table."""
-    from models.vgg import STAGES
+    from export_pipeline.models.vgg import STAGES
 
     lines = [f"{'error at':<28}" + "".join(f"{stage:>9}" for stage in STAGES)]
     for row, title in ((found.student, "distilled"), (found.baseline, "kept filters")):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
+from export_pipeline.models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 
 from export_pipeline.perception.vgg_weights import Weights

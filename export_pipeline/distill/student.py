@@ -18,7 +18,7 @@ import numpy as np
 
 from export_pipeline.errors import TrainingError
 
-from models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
+from export_pipeline.models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 import tf_keras as keras
 

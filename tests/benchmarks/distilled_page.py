@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.base.files import write_text
-from models.vgg import STAGES
+from export_pipeline.models.vgg import STAGES
 from tests.benchmarks.compression_page import device, table
 from tests.benchmarks.metric_columns import cell, cells, headings, metrics_of
 

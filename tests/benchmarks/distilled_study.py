@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from PIL import Image
 
 from export_pipeline.base.cores import cores
@@ -33,6 +33,7 @@ from export_pipeline.base.files import sha256, write_text, written_aside
 from export_pipeline.base.images import fit, list_images, load_image, save_image
 from export_pipeline.errors import PipelineError
 from export_pipeline.gatys.optimize import Optimization, stylize
+from export_pipeline.models.vgg import STAGES, vgg19
 from export_pipeline.perception.distances import relative
 from export_pipeline.perception.judge import STYLE_SIDE, StyleJudge
 from export_pipeline.perception.loss_network import DISTILLED, LossNetwork, distilled
@@ -42,7 +43,6 @@ from export_pipeline.recipe import StyleTransferRecipe
 from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.tasks import builtin
-from models.vgg import STAGES, vgg19
 from tests.benchmarks import distilled_page
 from tests.benchmarks.distilled_page import TITLES
 from tests.benchmarks.network_cost import costs

@@ -33,7 +33,7 @@ from export_pipeline.train import Listener, train
 from tests.benchmarks import distilled_page
 from tests.benchmarks.train_speed import NETWORKS, Variant, images_per_second
 
-SOURCES = tuple(map(Path, ("export_pipeline/perception", "export_pipeline/tasks", "export_pipeline/train", "models")))
+SOURCES = tuple(Path("export_pipeline") / name for name in ("models", "perception", "tasks", "train"))
 VARIANTS = ("vgg19", "distilled", "distilled, F'", "distilled, polished")
 POLISHED_SHARE = 0.1
 

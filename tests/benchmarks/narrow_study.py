@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline.base.files import write_text
 from export_pipeline.base.progress import Progress
 from export_pipeline.compress import Tools

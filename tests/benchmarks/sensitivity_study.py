@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline.base.files import write_text
 from export_pipeline.compress.importance import estimate_importance
 from export_pipeline.compress.layers import compressible_layers, convolutions

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline import coding
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import size_of

@@ -24,13 +24,13 @@ import tensorflow as tf
 import tf_keras as keras
 
 from export_pipeline.base.cores import cores
+from export_pipeline.models.vgg import vgg19
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.recipe import Recipe, StyleTransferRecipe
 from export_pipeline.tasks import open_task
 from export_pipeline.tasks.style_transfer import IMAGE, StyleTransfer
 from export_pipeline.train.fit import Moving, Run, train_step
 from export_pipeline.train.micro_batches import one_thread_an_operation
-from models.vgg import vgg19
 
 NETWORKS = ("small", "johnson")
 CROP, RUNS, WARM_UP = 256, 9, 2

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import models  # isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tf_keras as keras
 

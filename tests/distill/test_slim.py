@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from export_pipeline.distill.slim import KERNEL_RMS, balancing, calibrated, convolution, rescaled, rms, slimmed
+from export_pipeline.models.vgg import STAGES, activations, needed_layers
 from export_pipeline.perception.vgg_weights import Weights
-from models.vgg import STAGES, activations, needed_layers
 
 
 def test_the_strongest_filters_are_kept_with_their_inputs(teacher: Weights) -> None:

@@ -8,9 +8,9 @@ import pytest
 from export_pipeline.distill.slim import calibrated, convolution, slimmed
 from export_pipeline.distill.student import STYLE_STAGES, Student, least_squares
 from export_pipeline.errors import TrainingError
+from export_pipeline.models.vgg import STAGES, activations, needed_layers
 from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import Weights
-from models.vgg import STAGES, activations, needed_layers
 
 
 def begun(teacher: Weights, embedded: bool, images: np.ndarray, rate: float = 1e-3) -> Student:

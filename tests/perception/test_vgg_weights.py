@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from export_pipeline.errors import WeightsError
+from export_pipeline.models.vgg import LAYERS, kernel_shapes
 from export_pipeline.perception.torch_pickle import read_tensors
 from export_pipeline.perception.vgg_weights import (
     KERAS_FILE,
@@ -30,7 +31,6 @@ from export_pipeline.perception.vgg_weights import (
     vgg19_weights,
     vgg_weights,
 )
-from models.vgg import LAYERS, kernel_shapes
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
