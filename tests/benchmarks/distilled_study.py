@@ -120,7 +120,7 @@ class Judge:
         return {
             "plain": {stage: float(np.linalg.norm(made - wanted)) for stage, (made, wanted) in stages.items()},
             "relative": {stage: float(relative(made - wanted, wanted)[0]) for stage, (made, wanted) in stages.items()},
-            **judge.mean_distances([(picture, pair.photo)]).model_dump(),
+            **judge.distances(picture, judge.reference(pair.photo)).model_dump(),
         }
 
     def _grams(self, image: np.ndarray) -> list[Any]:

@@ -79,7 +79,8 @@ def study(folder: Path, data: Path, evaluations: int) -> dict[str, Any]:
                 picture = stylize(photograph, [painting], LossNetwork(weights), how).picture
                 if not judged:
                     shown.append(picture)
-                distances = judges[style].mean_distances([(picture, photograph)]).model_dump()
+                judge = judges[style]
+                distances = judge.distances(picture, judge.reference(photograph)).model_dump()
                 judged.append({"photograph": name, "style": style, **distances})
         means = {what: float(np.mean([row[what] for row in judged])) for what in distances}
         rows.append({"bits": bits, **about, **means, "pairs": judged})
