@@ -24,8 +24,8 @@ def _load_tensorflow() -> None:
 
 _load_tensorflow()
 
-from models.style_net import NORMS, johnson, small  # noqa: E402
-from models.vgg import vgg19  # noqa: E402
+from .style_net import NORMS, johnson, small  # noqa: E402
+from .vgg import vgg19  # noqa: E402
 
 NETWORKS = {"johnson": johnson, "small": small}
 

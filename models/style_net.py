@@ -13,7 +13,7 @@ from typing import Any
 
 import tf_keras as keras
 
-from models.layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
+from .layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
 
 # A power of two, so that folding the scale into the first kernel loses no bit.
 INPUT_SCALE = 1 / 128

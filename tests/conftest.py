@@ -66,7 +66,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 @pytest.fixture(scope="session")
 def vgg_arrays() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """VGG-19 with random weights (He et al., 2015), which need no download: kernel and bias by layer name."""
-    from models.vgg import kernel_shapes
+    from export_pipeline.models.vgg import kernel_shapes
 
     random = np.random.default_rng(19)
     return {

@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("export_pipeline", "models")
+PACKAGE = "export_pipeline"
+# The folder of each package. That of the networks is linked into ours, where walks through folders do not follow.
+FOLDERS = {PACKAGE: ROOT / PACKAGE, f"{PACKAGE}.models": ROOT / "models"}
 
 
 @functools.cache
 def modules() -> dict[str, Path]:
     """Every module of ours by its dotted name; a package has its own name."""
     found = {}
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
+    for package, folder in FOLDERS.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = (package, *path.relative_to(folder).with_suffix("").parts)
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
@@ -59,11 +61,11 @@ def _base(module: str, level: int) -> str:
 
 def room(name: str) -> str:
     """Where in the house a module of ours lies: ``models``, ``errors``, ``train``, ..; ``""`` for the front door."""
-    package, *rest = name.split(".")
-    return package if package != "export_pipeline" else (rest[0] if rest else "")
+    _, *rest = name.split(".")
+    return rest[0] if rest else ""
 
 
 def third_party(module: str) -> set[str]:
     """Top-level names that *module* imports and that are neither ours nor Python's own."""
-    known = sys.stdlib_module_names | set(PACKAGES)
+    known = sys.stdlib_module_names | {PACKAGE}
     return {name.split(".")[0] for name in imports(module)} - known

@@ -70,7 +70,7 @@ def exported() -> Exported:
     """Every target of the tiny network; its weights are seeded, and each kernel has four values, mostly zero."""
     import tf_keras as keras
 
-    import models
+    from export_pipeline import models
     from export_pipeline.export import export, pictures
 
     keras.utils.set_random_seed(0)

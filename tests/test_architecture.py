@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from export_pipeline import errors
 from tests.conftest import LONGEST
-from tests.imports import PACKAGES, ROOT, imports, modules, room, third_party, tree
+from tests.imports import PACKAGE, ROOT, imports, modules, room, third_party, tree
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -66,7 +66,7 @@ HEAVY = {
 
 def ours(module: str) -> set[str]:
     """Rooms that *module* imports from, its own left out."""
-    return {room(name) for name in imports(module) if name.split(".")[0] in PACKAGES} - {room(module)}
+    return {room(name) for name in imports(module) if name.split(".")[0] == PACKAGE} - {room(module)}
 
 
 def of_room(name: str) -> list[str]:
@@ -94,6 +94,15 @@ def test_models_import_nothing_of_the_pipeline() -> None:
     assert of_room("models")
     for module in of_room("models"):
         assert not ours(module)
+
+
+def test_nobody_imports_the_networks_by_another_name() -> None:
+    """The folder of the networks lies beside our package and in it; loaded twice, its layers are two of each."""
+    for path in (*modules().values(), *(ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert "models" not in {name.split(".")[0] for name in names}, path
 
 
 def test_emulator_stands_alone() -> None:
@@ -128,7 +137,7 @@ def test_importing_the_command_line_is_light(module: str) -> None:
 
 def test_importing_the_emulator_loads_no_tensorflow() -> None:
     names, _ = loaded_by("import export_pipeline.emulator")
-    assert not names & {"tensorflow", "tf_keras", "keras", "models"}
+    assert not names & {"tensorflow", "tf_keras", "keras"}
 
 
 def test_front_door_opens_without_tensorflow() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-from models.layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
+from export_pipeline.models.layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
 
 NORMS = (keras.layers.BatchNormalization, InstanceNormalization)
 # What computes each channel from the same channel of what it is given.

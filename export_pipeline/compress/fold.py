@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tf_keras as keras
 
-from models.layers import Rescaling
+from export_pipeline.models.layers import Rescaling
 
 if TYPE_CHECKING:
     from export_pipeline.compress.compressed import Compressed

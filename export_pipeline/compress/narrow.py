@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-import models
+from export_pipeline import models
 from export_pipeline.compress.channels import channel_groups, kept_weights
 from export_pipeline.recipe import ModelTable
 

@@ -1,1 +1,140 @@
-"""Distillation of the loss network."""
+"""Distillation of the loss network: a small network out of VGG-19, from photographs and paintings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export_pipeline import coding
+from export_pipeline.base.files import (
+    check_writable,
+    empty,
+    locked,
+    remove_parts,
+    remove_parts_of,
+    sha256,
+    write_text,
+    written_aside,
+)
+from export_pipeline.coding.quantize import quantize
+from export_pipeline.distill.record import Distilled, StoredStudent, distilled_text
+from export_pipeline.errors import UsageError
+from export_pipeline.recipe.distill import DistillRecipe
+
+if TYPE_CHECKING:
+    from export_pipeline.distill.run import Amounts
+    from export_pipeline.distill.student import Distillation, Student
+    from export_pipeline.perception.vgg_weights import Weights
+
+__all__ = ["Distilled", "distill", "distilled_text"]
+
+
+def distill(
+    recipe: DistillRecipe,
+    output: Path,
+    *,
+    teacher: Weights | None = None,
+    amounts: Amounts | None = None,
+    fresh: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Distilled:
+    """Distil the loss network of *recipe* into *output*, going on where an interrupted run was.
+
+    Args:
+        output: a ``.weights`` file. A record with the log of errors lies beside it as ``.json``, and the baseline, if
+            the recipe asks for one, as ``<output>-slimmed.weights``.
+        teacher: VGG-19's weights, or others of its form; when left out, those that the recipe names.
+        amounts: of crops and of steps from one row of the log to the next, other than the usual ones.
+        fresh: forget what an interrupted run left.
+
+    Raises:
+        UsageError: *output* has another suffix, or another run is at work there.
+        ImageError, WeightsError: photographs, paintings or the teacher cannot be read.
+        CheckpointError: a style network cannot be read, or what an interrupted run left is of another recipe.
+        TrainingError: an error is not finite.
+    """
+    if output.suffix != coding.SUFFIX:
+        raise UsageError(f"{output} does not end in {coding.SUFFIX}, which is what is written. Choose another name.")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder. Choose another name.")
+    check_writable(output)
+    work = output.parent / f".{output.name}.work"
+    with locked(work, "distillation"):
+        remove_parts(work)
+        remove_parts_of(output)
+        if fresh:
+            empty(work)
+        made = _distilled(recipe, output, work, teacher, amounts, say)
+        write_text(output.with_suffix(".json"), made.model_dump_json(indent=1) + "\n")
+    return made
+
+
+def _distilled(
+    recipe: DistillRecipe,
+    output: Path,
+    work: Path,
+    teacher: Weights | None,
+    amounts: Amounts | None,
+    say: Callable[[str], None],
+) -> Distilled:
+    """Train, store in *output*, and tell what came out; *work* is the folder of what is unfinished."""
+    from export_pipeline.distill.material import Material, held_crops
+    from export_pipeline.distill.run import Amounts, Run
+    from export_pipeline.distill.state import State
+
+    amounts = amounts or Amounts()
+    material = Material.of(recipe)  # first, because what is wrong with it is found without a download
+    state = State(work, recipe, material.sha256)
+    distillation = Run(
+        recipe, state, material, _teacher(recipe) if teacher is None else teacher, amounts, say
+    ).trained()
+    say("storing")
+    held = held_crops(material, amounts.held_crops)
+    paths = (output, output.with_name(f"{output.stem}-slimmed{coding.SUFFIX}"))
+    stored = [
+        _stored(recipe.bits, distillation, student, held, path, work)
+        for student, path in zip(distillation.students, paths, strict=False)
+    ]
+    networks = zip(recipe.style_networks, material.style_networks, strict=True)
+    return Distilled(
+        recipe=recipe,
+        style_networks={written: network.sha256 for written, network in networks},
+        held_crops=len(held),
+        student=stored[0],
+        baseline=stored[1] if stored[1:] else None,
+        log=tuple(state.log()),
+    )
+
+
+def _teacher(recipe: DistillRecipe) -> Weights:
+    from export_pipeline.perception.vgg_weights import vgg19_weights
+
+    return vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
+
+
+def _stored(
+    bits: int, distillation: Distillation, student: Student, held: np.ndarray, path: Path, work: Path
+) -> StoredStudent:
+    """Cluster *student* into *path*, and measure it on the crops *held* as float and as it lies there."""
+    from export_pipeline.distill.run import held_errors
+
+    arrays: dict[str, Any] = student.arrays()
+    float_errors = held_errors(distillation, student, held)
+    source = work / f"{path.stem}.npz"
+    with written_aside(source) as aside:
+        np.savez(aside, **arrays)
+    quantize(source, bits, path)
+    student.assign(coding.read(path))
+    embeddings = sum(array.size for name, array in arrays.items() if name.endswith("_embedding"))
+    return StoredStudent(
+        file=path.name,
+        sha256=sha256(path),
+        bytes=path.stat().st_size,
+        parameters=sum(array.size for array in arrays.values()) - embeddings,
+        embedding_parameters=embeddings,
+        errors=held_errors(distillation, student, held),
+        float_errors=float_errors,
+    )

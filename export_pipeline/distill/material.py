@@ -1,4 +1,4 @@
-"""Crops of all that a loss network is shown: photographs, paintings, and what lies between them.
+"""Crops of all that a loss network sees: photographs, paintings, and what lies between them.
 
 Crop number *i* is a pure function of the seed and *i*, so that a run that is resumed sees what it would have seen.
 """
@@ -24,18 +24,18 @@ HELD_CROPS = 24
 
 
 @dataclass(frozen=True)
-class Painter:
-    """A style network: *paint* makes of ``(1, H, W, 3)`` RGB 0..255 the same; *sha256* is of its checkpoint."""
+class StyleNetwork:
+    """A trained network: *stylize* turns ``(1, H, W, 3)`` RGB 0..255 into the same; *sha256* is of its checkpoint."""
 
     sha256: str
-    paint: Callable[[np.ndarray], Any]
+    stylize: Callable[[np.ndarray], Any]
 
     @classmethod
-    def open(cls, path: Path) -> Painter:
+    def open(cls, path: Path) -> StyleNetwork:
         """The network of the checkpoint *path*.
 
         Raises:
-            CheckpointError: it cannot be read, or is not of a network that is ready to paint.
+            CheckpointError: it cannot be read, or is of a network in the middle of compression.
         """
         import tensorflow as tf
 
@@ -53,13 +53,13 @@ class Material:
     photographs: Photographs
     paintings: Photographs
     held: Photographs
-    painters: tuple[Painter, ...] = ()
+    style_networks: tuple[StyleNetwork, ...] = ()
 
     @property
     def sha256(self) -> str:
-        """Of the names of what is trained on, and of the networks that paint."""
-        painters = [painter.sha256 for painter in self.painters]
-        return names_sha256([*self.photographs.names, "", *self.paintings.names, *painters])
+        """Of the names of what is trained on, and of the style networks."""
+        networks = [network.sha256 for network in self.style_networks]
+        return names_sha256([*self.photographs.names, "", *self.paintings.names, *networks])
 
     @classmethod
     def of(cls, recipe: DistillRecipe) -> Material:
@@ -67,7 +67,7 @@ class Material:
 
         Raises:
             ImageError, UsageError: a folder has no images, or none is left to train on.
-            CheckpointError: a painter cannot be read.
+            CheckpointError: a style network cannot be read.
         """
 
         def found(named: str, builtin: Callable[[], Photographs]) -> Photographs:
@@ -80,8 +80,8 @@ class Material:
         photographs = found(recipe.content, builtin_photographs)
         training, held = photographs.split(recipe.hold_out)
         paintings = found(recipe.paintings, own_painting)
-        painters = tuple(Painter.open(recipe.path(named)) for named in recipe.painters)
-        return cls(training, paintings, held if len(held) else builtin_photographs(), painters)
+        networks = tuple(StyleNetwork.open(recipe.path(named)) for named in recipe.style_networks)
+        return cls(training, paintings, held, networks)
 
 
 def crop_of(image: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
@@ -101,9 +101,9 @@ def crop_of(image: np.ndarray, side: int, random: np.random.Generator) -> np.nda
 def varied_crop(material: Material, seed: int, index: int, side: int, painted: float = 0.0) -> np.ndarray:
     """Crop number *index* of the stream of *seed*: ``(side, side, 3)`` float32, 0..255.
 
-    A loss network sees photographs, paintings, and all that a network paints on its way from one to the other. So a
-    crop is a photograph's, a painting's or a blend of both, half of them in other colours, a quarter of them noisy.
-    The share *painted* of them is then shown as one of the painters paints it, half of those blended with what it was.
+    A loss network sees photographs, paintings, and all that a style network makes on its way from one to the other. So
+    a crop is a photograph's, a painting's or a blend of both, half of them in other colours, a quarter of them noisy.
+    The share *painted* of them is then stylized by one of the style networks, half of those blended with what it was.
     """
     random = np.random.default_rng([seed, 2, index])
     photograph = crop_of(material.photographs[int(random.integers(len(material.photographs)))], side, random)
@@ -117,14 +117,14 @@ def varied_crop(material: Material, seed: int, index: int, side: int, painted: f
         image = image + random.normal(0, random.uniform(2, 24), image.shape)
     clipped: np.ndarray = np.clip(image, 0, 255).astype(np.float32)
     if painted and random.random() < painted:
-        painter = material.painters[int(random.integers(len(material.painters)))]
-        picture = painter.paint(clipped[None])[0].numpy()
+        network = material.style_networks[int(random.integers(len(material.style_networks)))]
+        picture = network.stylize(clipped[None])[0].numpy()
         share = random.choice([1.0, random.random()])
         clipped = (share * picture + (1 - share) * clipped).astype(np.float32)
     return clipped
 
 
-def held_crops(material: Material, side: int = SHORT_SIDE[0]) -> np.ndarray:
-    """Crops of held-out photographs, the same for every recipe: ``(N, side, side, 3)`` float32."""
+def held_crops(material: Material, count: int = HELD_CROPS, side: int = SHORT_SIDE[0]) -> np.ndarray:
+    """Crops of held-out photographs, the same for every recipe: ``(count, side, side, 3)`` float32."""
     random = np.random.default_rng(3)
-    return np.stack([crop_of(material.held[index % len(material.held)], side, random) for index in range(HELD_CROPS)])
+    return np.stack([crop_of(material.held[index % len(material.held)], side, random) for index in range(count)])

@@ -4,137 +4,41 @@ Wang et al., "Collaborative Distillation for Ultra-Resolution Universal Style Tr
 from the teacher's filters of largest L1 norm, and learns together with bias-free 1x1 convolutions Q, one a stage, that
 embed its features F' linearly in the teacher's, ``||F - Q F'||^2``.
 
-Other than there, the filters are first scaled and shifted to respond as they did in the teacher, all kernels are
-learned at one size, the logarithms of the stages' relative errors are summed up, if so asked with those of their Gram
-matrices, and Q is fitted by least squares before the training and, without Gram matrices, once more after it.
+There are differences. The filters are first scaled and shifted to respond as they did in the teacher. All kernels are
+learned at one size. The logarithms of the stages' relative errors are added up, on request with those of their Gram
+matrices. Q is fitted by least squares before the training and, without Gram matrices, once more after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from export_pipeline.errors import TrainingError
 
-from models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
+from export_pipeline.models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 import tf_keras as keras
 
+from export_pipeline.distill.slim import KERNEL_RMS, balancing, convolution, rescaled, rms, selection, slimmed
 from export_pipeline.perception.distances import relative_squared
 from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import Weights
 
 EMA_MOMENTUM = 0.99
 LEAST_POWER = 1e-3  # of features, where none fires
-LEAST_VARIANCE = 1e-12  # of a filter's responses, where it always gives the same
-LEAST_ERROR = 1e-6  # below which nobody need learn
-KERNEL_RMS = 0.05
+LEAST_ERROR = 1e-6  # below which no stage learns any more
 STYLE_STAGES = 4  # relu1_1 .. relu4_1, whose Gram matrices style distances compare
 RIDGE = 1e-4  # of each filter's own power
 LEAST_SHARE = 1e-6  # of the power of the strongest filter; a weaker one is taken for dead
 
 
-@dataclass(frozen=True)
-class Slimmed:
-    """Kernels and biases of the kept filters by layer, and which filters of the teacher those are."""
-
-    weights: dict[str, tuple[np.ndarray, np.ndarray]]
-    kept: dict[str, np.ndarray]
-
-
-def slimmed(teacher: Weights, width: float) -> Slimmed:
-    """The filters of largest L1 norm of *teacher* up to relu5_1: the share *width* of each layer (Li et al., 2017)."""
-    weights, kept = {}, {}
-    inputs = np.arange(3)
-    for layer in needed_layers(STAGES):
-        kernel, bias = teacher[layer]
-        count = max(1, round(width * kernel.shape[3]))
-        norms = np.abs(kernel).sum((0, 1, 2), dtype=np.float64)
-        kept[layer] = np.sort(np.argsort(-norms, kind="stable")[:count])
-        weights[layer] = (kernel[:, :, inputs][..., kept[layer]], bias[kept[layer]])
-        inputs = kept[layer]
-    return Slimmed(weights, kept)
-
-
-def calibrated(start: Slimmed, teacher: Weights, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """*start* with each filter scaled and shifted to respond to *images* with its teacher's mean and deviation.
-
-    Filters that have lost three quarters of their inputs respond otherwise than before, and many would never fire.
-    """
-    layers = needed_layers(STAGES)
-    wanted = responses(teacher, layers, images)
-    weights = dict(start.weights)
-    for layer in layers:
-        mean, variance = (moment[start.kept[layer]] for moment in wanted[layer])
-        own_mean, own_variance = responses(weights, (layer,), images)[layer]
-        gain = np.sqrt(variance / np.maximum(own_variance, LEAST_VARIANCE))
-        kernel, bias = weights[layer]
-        weights[layer] = (
-            (kernel * gain).astype(np.float32),
-            ((bias - own_mean) * gain + mean).astype(np.float32),
-        )
-    return weights
-
-
-def responses(weights: Weights, layers: Sequence[str], images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and variance of each filter of *layers* before its ReLU, over *images*: ``(C,)`` each, double precision."""
-    sums: dict[str, Any] = dict.fromkeys(layers, (0.0, 0.0))
-    for image in images:
-        for layer, response in zip(layers, activations(image[None], weights, layers), strict=True):
-            mean, variance = (part.numpy().astype(np.float64) for part in tf.nn.moments(response, [0, 1, 2]))
-            means, squares = sums[layer]
-            sums[layer] = means + mean, squares + variance + np.square(mean)
-    count = len(images)
-    return {
-        layer: (means / count, squares / count - np.square(means / count)) for layer, (means, squares) in sums.items()
-    }
-
-
-def balancing(weights: Weights) -> dict[str, float]:
-    """A factor for the features of each layer, with which every kernel has the root mean square ``KERNEL_RMS``.
-
-    A step of Adam is as large for every weight, whatever the weight is. Kernels of one size move equally fast.
-    """
-    factors, factor = {}, 1.0
-    for layer, (kernel, _) in weights.items():
-        factor *= KERNEL_RMS / rms(kernel)
-        factors[layer] = factor
-    return factors
-
-
-def rescaled(weights: Weights, factors: Mapping[str, float]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """*weights* whose features are those of before times the factor of their layer."""
-    found, before = {}, 1.0
-    for layer, (kernel, bias) in weights.items():
-        found[layer] = (kernel * np.float32(factors[layer] / before), bias * np.float32(factors[layer]))
-        before = factors[layer]
-    return found
-
-
-def rms(array: np.ndarray) -> float:
-    """The root mean square, in double precision."""
-    return float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
-
-
-def convolution(stage: str) -> str:
-    """The layer before the ReLU of *stage*."""
-    return stage.replace("relu", "conv")
-
-
-def selection(kept: np.ndarray, channels: int) -> np.ndarray:
-    """The kernel ``(1, 1, len(kept), channels)`` that puts each feature where the teacher has it."""
-    found = np.zeros((1, 1, len(kept), channels), np.float32)
-    found[0, 0, np.arange(len(kept)), kept] = 1
-    return found
-
-
 class Student:
     """The variables of a student: VGG's convolutions up to relu5_1, and the embeddings of their features.
 
-    What is learned is balanced: other by a factor from what :meth:`arrays` gives, which is in the teacher's units.
+    What is learned is balanced: it differs by a factor from what :meth:`arrays` gives, which is in the teacher's units.
     """
 
     def __init__(self, teacher: Weights, width: float, embedded: bool, schedule: Any) -> None:
@@ -301,6 +205,11 @@ class Distillation:
         constants = {layer: tuple(tf.constant(array) for array in teacher[layer]) for layer in needed_layers(STAGES)}
         self.teach = tf.function(lambda images: activations(images, constants, STAGES), reduce_retracing=True)
         self.step = tf.function(self._step, reduce_retracing=True)
+
+    @property
+    def state(self) -> list[Any]:
+        """All variables of the students that decide how the training goes on."""
+        return [variable for student in self.students for variable in student.state]
 
     def _step(self, images: Any, gram_weight: float = 0.0) -> Any:
         """One step of every student: the errors of each, ``(students, stages)``."""

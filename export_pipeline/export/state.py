@@ -25,9 +25,9 @@ _PACKAGE = Path(__file__).parents[1]
 SOURCES = (
     _PACKAGE / "export",
     _PACKAGE / "formats",
+    _PACKAGE / "models",
     _PACKAGE / "records",
     _PACKAGE / "targets.py",
-    _PACKAGE.parent / "models",
 )
 
 

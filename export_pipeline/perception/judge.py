@@ -20,7 +20,7 @@ from export_pipeline.base.cores import cores
 from export_pipeline.base.images import check_image
 from export_pipeline.records.distances import Distances
 
-from models.vgg import vgg19  # isort: skip - loads TensorFlow quietly
+from export_pipeline.models.vgg import vgg19  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 
 from export_pipeline.perception.distances import (

@@ -49,7 +49,7 @@ class LossNetwork:
 
     def features(self, outputs: Sequence[str]) -> Any:
         """A Keras model from ``(N, H, W, 3)`` RGB 0..255 to the list of activations F'; a single one comes alone."""
-        from models.vgg import vgg19
+        from export_pipeline.models.vgg import vgg19
 
         return vgg19(self.weights, outputs)
 
@@ -110,7 +110,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: object) -> LossNetwork
     Raises:
         WeightsError: an array is missing, does not fit the one before, or is not finite. *source* is named.
     """
-    from models.vgg import STAGES, needed_layers
+    from export_pipeline.models.vgg import STAGES, needed_layers
 
     weights, channels = {}, 3
     for layer in needed_layers(STAGES):

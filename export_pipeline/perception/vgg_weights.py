@@ -205,7 +205,7 @@ def _from_keras_applications() -> Weights:
 
 
 def _keras_names() -> dict[str, str]:
-    from models.vgg import LAYERS
+    from export_pipeline.models.vgg import LAYERS
 
     return {layer: f"block{layer[4]}_conv{layer[6]}" for layer in LAYERS}
 
@@ -214,7 +214,7 @@ def _checked(found: dict[str, tuple[np.ndarray, np.ndarray]], source: object) ->
     """*found* as float32, its shapes and values checked."""
     import numpy as np
 
-    from models.vgg import kernel_shapes
+    from export_pipeline.models.vgg import kernel_shapes
 
     for layer, shape in kernel_shapes().items():
         kernel, bias = found[layer]

@@ -12,7 +12,6 @@ from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.table import BUILTIN, Table
 from export_pipeline.recipe.wording import sentence
 
-LOG_EVERY = 50
 # Short side of the resized image that a crop is cut from, pixels: what styles are trained and used at.
 SHORT_SIDE = (256, 512)
 
@@ -31,7 +30,7 @@ class Phase(Table):
         "before goes on",
     )
     painted: float = Field(
-        0.0, ge=0, le=1, description="share of the crops that one of the painters has stylized before"
+        0.0, ge=0, le=1, description="share of the crops that one of the style networks has stylized before"
     )
     gram_weight: float = Field(
         0.0,
@@ -50,19 +49,14 @@ class DistillRecipe(Table):
     baseline: bool = Field(False, description="also train the kept filters without an embedding, to compare with")
     content: str = Field(BUILTIN, description="the photographs: a folder, or 'builtin' for those that come along")
     paintings: str = Field(BUILTIN, description="the paintings: a folder, or 'builtin' for those that come along")
-    painters: tuple[str, ...] = Field(
+    style_networks: tuple[str, ...] = Field(
         (),
         strict=False,
         description="checkpoint files of style networks, which stylize the share of crops that a phase calls painted",
     )
     hold_out: int = Field(2, ge=1, description="number of last photographs, by name, that are kept to measure on")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of a first phase that names none")
-    checkpoint_every: int = Field(
-        200,
-        ge=1,
-        description="steps from one checkpoint to the next",
-        json_schema_extra={"multipleOf": LOG_EVERY},
-    )
+    checkpoint_every: int = Field(200, ge=1, description="steps from one checkpoint to the next")
     bits: int = Field(8, ge=1, le=8, description="bits of each clustered weight in the file")
     vgg_weights: str | None = Field(
         None, description="file of VGG-19's weights, .h5 of Keras or .npz; cache or download when left out"
@@ -75,18 +69,12 @@ class DistillRecipe(Table):
     )
 
     @model_validator(mode="after")
-    def _logs_whole(self) -> Self:
-        if self.checkpoint_every % LOG_EVERY:
-            raise ValueError(f"checkpoint_every is {self.checkpoint_every}; it must be a multiple of {LOG_EVERY}")
-        return self
-
-    @model_validator(mode="after")
-    def _has_painters(self) -> Self:
+    def _has_style_networks(self) -> Self:
         painted = any(phase.painted for phase in self.phases)
-        if painted and not self.painters:
-            raise ValueError("a phase has painted crops, but painters is empty; name checkpoints of style networks")
-        if self.painters and not painted:
-            raise ValueError("painters are named, but no phase has painted crops; give one a share, as painted = 0.5")
+        if painted and not self.style_networks:
+            raise ValueError("a phase has painted crops, but style_networks is empty; name checkpoint files there")
+        if self.style_networks and not painted:
+            raise ValueError("style_networks is given, but no phase has painted crops; add a share, as painted = 0.5")
         return self
 
     _folder: Path = PrivateAttr(default=Path())

@@ -39,9 +39,8 @@ COMPRESSING = ("compress", "stage_adapters.py")
 
 
 def _all_but(*names: str) -> tuple[Path, ...]:
-    """The networks and what lies in the package, without *names*."""
-    parts = sorted(path for path in _PACKAGE.iterdir() if path.name not in (*names, "__pycache__"))
-    return (_PACKAGE.parent / "models", *parts)
+    """What lies in the package, without *names*."""
+    return tuple(sorted(path for path in _PACKAGE.iterdir() if path.name not in (*names, "__pycache__")))
 
 
 TRAINED_BY = _all_but(*BESIDE, *LATER, *COMPRESSING)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import models
-from export_pipeline import __version__
+from export_pipeline import __version__, models
 from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import Recipe

@@ -18,7 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Distil the network and show its errors."""
-    from export_pipeline.distill.run import distill, distilled_text
+    from export_pipeline.distill import distill, distilled_text
     from export_pipeline.recipe import DistillRecipe
 
     recipe = DistillRecipe.load(options.what)

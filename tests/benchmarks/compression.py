@@ -71,7 +71,7 @@ ALL = (
         "kmeans.json", f"{STUDIES}.kmeans_speed", ("-o", str(FOLDER / "kmeans.json")), texts.clustering,
     ),
     Study(
-        "What weighing errors is worth",
+        "What the importance of single weights is worth",
         "sensitivity.json", f"{STUDIES}.sensitivity_study", ("-o", str(FOLDER / "sensitivity.json")), texts.sensitivity,
         needs_data=True,
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.benchmarks.metric_columns import cell, cells, headings, metrics_of
+
 Record = dict[str, Any]
 
 
@@ -19,19 +21,20 @@ def table(heading: str, *rows: str) -> Iterator[str]:
 def small(found: Record) -> Iterator[str]:
     """How small the committed network can go."""
     yield (
-        f"Variants that train do so for {found['steps']} steps a stage. Content and style distance of each file, means "
-        f"of {found['photographs']} photographs at {found['size']}; export PSNR is against the network as compressed, "
+        f"Variants that train do so for {found['steps']} steps a stage. Distances of each file are means of "
+        f"{found['photographs']} photographs at {found['size']}; export PSNR is against the network as compressed, "
         "so it tells what the file loses, not what compression does. Widths by layer are chosen for as many "
         "bytes as one width takes everywhere; where nothing else errs less, they are that width."
     )
     yield ""
+    metrics = metrics_of(found["rows"][0])
     rows = [
         f"{row['variant']} | {row['file']} | {row['bytes']:,} | {row['deflated_bytes']:,} | "
-        f"{_number(row.get('psnr'), 1)} | {_number(row['content_distance'], 4)} | "
-        f"{_number(row['style_distance'], 4)} | {row.get('status', '-').upper()} {row.get('reason', '')}".rstrip()
+        f"{_number(row.get('psnr'), 1)} | {cells(metrics, row)} | "
+        f"{row.get('status', '-').upper()} {row.get('reason', '')}".rstrip()
         for row in found["rows"]
     ]
-    yield from table("variant | file | bytes | deflated | export PSNR dB | content | style | status", *rows)
+    yield from table(f"variant | file | bytes | deflated | export PSNR dB | {headings(metrics)} | status", *rows)
 
 
 def vgg(found: Record) -> Iterator[str]:
@@ -40,17 +43,18 @@ def vgg(found: Record) -> Iterator[str]:
     pairs = ", ".join(f"{pair['photograph']} after {pair['style']}" for pair in found["widths"][0]["pairs"])
     yield (
         f"Stylization by {found['evaluations']} evaluations of L-BFGS at {size}, judged by the original: means "
-        f"of {pairs}. The released weights are tables of 256 values a layer already, so 8 bits lose nothing."
+        f"of {pairs}, and in brackets how far they are from those with the float network. The published weights are "
+        "tables of 256 values a layer already, so 8 bits lose nothing."
     )
     yield ""
-    base = found["widths"][0]["style_distance"]
+    base = found["widths"][0]
+    metrics = metrics_of(base)
     rows = [
         f"{row['bits']} | {row['bytes']:,} | {_number(row.get('deflated_bytes'), 0)} | "
-        f"{_number(row.get('relative_squared_error'), 6)} | {row['style_distance']:.4f} | "
-        f"{row['style_distance'] / base - 1:+.1%} | {row['content_distance']:.4f}"
+        f"{_number(row.get('relative_squared_error'), 6)} | {cells(metrics, row, base)}"
         for row in found["widths"]
     ]
-    yield from table("bits | bytes | deflated | relative squared error | style | against float | content", *rows)
+    yield from table(f"bits | bytes | deflated | relative squared error | {headings(metrics)}", *rows)
     yield ""
     yield "![the same photograph by the float network and by 8 to 1 bits](vgg.jpg)"
 
@@ -87,12 +91,12 @@ def clustering(found: Record) -> Iterator[str]:
 
 
 def sensitivity(found: Record) -> Iterator[str]:
-    """k-means that weighs errors, and that does not."""
+    """k-means in which each weight counts by its importance, and in which all count the same."""
     side = found["side"]
     yield (
         f"The mean squared error of the pictures, 0..255, of {found['photographs']} held-out photographs at "
-        f"{side}x{side}, against those of the network before; every kernel of it clustered to one width, its errors "
-        "weighed by `compress.cluster.sensitivity`. Tables are not trained."
+        f"{side}x{side}, against those of the network before; every kernel of it is clustered to one width, and the "
+        "error of a weight counts as `compress.cluster.sensitivity` says. Tables are not trained."
     )
     yield ""
     widths = list(found["rows"][0]["errors"])
@@ -107,12 +111,11 @@ def narrow(found: Record) -> Iterator[str]:
     """Structured pruning beside training from scratch."""
     yield "`small` at alpha 0.5, trained on 128-pixel crops, judged at 256x256; both narrow networks saw equal steps."
     yield ""
+    metrics = metrics_of(found["rows"][0])
     rows = [
-        f"{row['network']} | {row['parameters']:,} | {row['steps']} | {row['style distance']:.4f} | "
-        f"{row['content distance']:.4f}"
-        for row in found["rows"]
+        f"{row['network']} | {row['parameters']:,} | {row['steps']} | {cells(metrics, row)}" for row in found["rows"]
     ]
-    yield from table("network | parameters | steps | style | content", *rows)
+    yield from table(f"network | parameters | steps | {headings(metrics)}", *rows)
 
 
 def bits(found: Record) -> Iterator[str]:
@@ -180,28 +183,30 @@ def _of_sweep(found: Record, folder: str) -> str:
     """What its distances are of, and where the whole sweep lies."""
     start = next(point["result"]["float_network"] for point in found["points"] if point["result"]["files"])
     recipe = found["recipe"]
+    distances = ", ".join(f"{metric.title} {cell(metric, start[metric.name])}" for metric in metrics_of(start))
     return (
         f"Distances are means of {recipe['verify']['images']} photographs at {recipe['export']['width']}x"
-        f"{recipe['export']['height']}, PSNR is against the float network as trained, whose content distance is "
-        f"{_number(start['content_distance'], 4)} and style distance {_number(start['style_distance'], 4)}. "
-        f"[The whole sweep]({folder}/sweep.md)."
+        f"{recipe['export']['height']}, PSNR is against the float network as trained, whose distances are: "
+        f"{distances}. [The whole sweep]({folder}/sweep.md)."
     )
 
 
 def _points(found: Record, heading: str, setting: str, form: str) -> Iterator[str]:
     """A row for each file of each point of a sweep over *setting*."""
     rows = []
+    metrics = metrics_of(next((file for point in found["points"] for file in point["result"]["files"]), {}))
     for point in found["points"]:
         value, result = format(point["overrides"][setting], form), point["result"]
         if not result["files"]:
-            rows += [f"{value} | - | - | - | - | - | - | {result['status'].upper()} {result['reason']}"]
+            dashes = " | ".join("-" * (4 + len(metrics)))
+            rows += [f"{value} | {dashes} | {result['status'].upper()} {result['reason']}"]
         rows += [
             f"{value} | {file['target']} | {file['size']['bytes']:,} | {file['size']['deflated_bytes']:,} | "
-            f"{_number(file['psnr'], 1)} | {_number(file['content_distance'], 4)} | "
-            f"{_number(file['style_distance'], 4)} | {file['status'].upper()} {'; '.join(file['reasons'])}".rstrip()
+            f"{_number(file['psnr'], 1)} | {cells(metrics, file)} | "
+            f"{file['status'].upper()} {'; '.join(file['reasons'])}".rstrip()
             for file in result["files"]
         ]
-    yield from table(f"{heading} | file | bytes | deflated | PSNR dB | content | style | status", *rows)
+    yield from table(f"{heading} | file | bytes | deflated | PSNR dB | {headings(metrics)} | status", *rows)
 
 
 def linked(page: str) -> Callable[[Record], Iterator[str]]:

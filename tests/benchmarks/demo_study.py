@@ -18,7 +18,8 @@ from typing import Any
 from export_pipeline.base.files import write_text
 from export_pipeline.errors import PipelineError
 from export_pipeline.perception.vgg_weights import vgg19_weights
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import Recipe, StyleTransferRecipe
+from export_pipeline.records.parity import FLOAT
 from export_pipeline.report.machine import machine
 from tests.benchmarks import distilled_page
 
@@ -36,12 +37,12 @@ def built(path: Path, folder: Path) -> dict[str, Any]:
     if done.returncode:
         sys.exit(f"the build of {path} ended with {done.returncode}")
     row = json.loads((bundle / "report.json").read_text())["parity"][0]
+    assert isinstance(recipe, StyleTransferRecipe)
     return {
         "loss_network": recipe.train.loss_network,
         "images": (recipe.train.steps + recipe.compress.steps) * recipe.train.batch_size,
         "seconds": round(seconds, 1),
-        "style_distance": row["float_style_distance"],
-        "content_distance": row["float_content_distance"],
+        **{metric.name: row[f"{FLOAT}{metric.name}"] for metric in recipe.metrics},
     }
 
 

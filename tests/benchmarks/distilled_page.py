@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.base.files import write_text
-from models.vgg import STAGES
+from export_pipeline.models.vgg import STAGES
 from tests.benchmarks.compression_page import device, table
+from tests.benchmarks.metric_columns import cell, cells, headings, metrics_of
 
 Record = dict[str, Any]
 TITLES = {"vgg19": "VGG-19, the original", "distilled": "distilled", "slimmed": "FP-slimmed"}
@@ -51,25 +52,22 @@ def cost_table(costs: Record, threads: int) -> Iterator[str]:
 
 
 def quality_table(networks: list[Record]) -> Iterator[str]:
-    """The distances of reports, mean over the pairs."""
+    """The distances of reports, mean over the pairs, each against that of the original."""
     base = networks[0]["means"]
+    metrics = metrics_of(base)
     rows = []
     for network in networks:
         title = TITLES[network["name"]]
         if "means" not in network:
-            rows.append(f"{title} | SKIPPED: {network['reason']} | | | |")
+            rows.append(f"{title} | SKIPPED: {network['reason']} |" + " |" * len(metrics))
             continue
         means = network["means"]
-        rows.append(
-            f"{title} | {means['style_distance']:.4f} | {means['style_distance'] / base['style_distance'] - 1:+.1%} | "
-            f"{means['content_distance']:.4f} | {means['content_distance'] / base['content_distance'] - 1:+.1%} | "
-            f"{means['seconds']:.1f}"
-        )
-    yield from table("optimized on | style | against the original | content | against it | seconds a picture", *rows)
+        rows.append(f"{title} | {cells(metrics, means, base)} | {means['seconds']:.1f}")
+    yield from table(f"optimized on | {headings(metrics)} | seconds a picture", *rows)
 
 
 def stage_table(networks: list[Record], kind: str) -> Iterator[str]:
-    """The style distance at each stage, mean over the pairs."""
+    """The Gram distance at each stage, mean over the pairs."""
     rows = [
         f"{TITLES[network['name']]} | "
         + " | ".join(f"{network['means'][kind][stage]:{'.4g' if kind == 'plain' else '.4f'}}" for stage in STAGES)
@@ -113,8 +111,8 @@ def training_table(found: Record) -> Iterator[str]:
     rates = found["images_per_second"]
     yield (
         "Whole training steps on 256x256 crops, in turns: images a second, on all "
-        f"{found['machine']['cores']} processors. A batch with an image for each of them is trained in shares, side by "
-        "side, with one thread an operation; whole: as if it were not."
+        f"{found['machine']['cores']} processors. A batch with an image for each of them is trained in "
+        "micro-batches, side by side, with one thread an operation; whole: as if it were not."
     )
     yield ""
     rows = []
@@ -132,22 +130,25 @@ def training_table(found: Record) -> Iterator[str]:
         f"`small` at alpha 0.3 trained on the same {first['images']:,} crops with each ({found['style']}), and judged "
         f"by VGG-19 on {first['photographs']} held-out photographs at 640x480. F′: on the features as they are, "
         "without the embedding. Polished: the last tenth of the crops through VGG-19, as the `polish` of a recipe "
-        f"does. Means of {len(trained['vgg19'])} seeds, and the value of each."
+        f"does. Means of {len(trained['vgg19'])} seeds, in brackets against VGG-19's, and the value of each seed."
     )
     yield ""
 
-    def mean(name: str, what: str) -> float:
-        return statistics.mean(row[what] for row in trained[name])
-
-    def cells(name: str, what: str) -> str:
-        each = ", ".join(f"{row[what]:.4f}" for row in trained[name])
-        return f"{mean(name, what):.4f} ({each}) | {mean(name, what) / mean('vgg19', what) - 1:+.1%}"
-
-    rows = [
-        f"{name} | {cells(name, 'style_distance')} | {cells(name, 'content_distance')} | {mean(name, 'seconds'):,.0f}"
-        for name in trained
-    ]
-    yield from table("trained with | style | against VGG-19 | content | against it | seconds, all told", *rows)
+    metrics = metrics_of(first)
+    names = [*(metric.name for metric in metrics), "seconds"]
+    means = {
+        variant: {name: statistics.mean(row[name] for row in seeds) for name in names}
+        for variant, seeds in trained.items()
+    }
+    rows = []
+    for variant, seeds in trained.items():
+        shown = [
+            f"{cell(metric, means[variant][metric.name], means['vgg19'][metric.name])}: "
+            + ", ".join(cell(metric, row[metric.name]) for row in seeds)
+            for metric in metrics
+        ]
+        rows.append(f"{variant} | {' | '.join(shown)} | {means[variant]['seconds']:,.0f}")
+    yield from table(f"trained with | {headings(metrics)} | seconds, all told", *rows)
 
 
 def demo_table(found: Record) -> Iterator[str]:
@@ -158,12 +159,12 @@ def demo_table(found: Record) -> Iterator[str]:
         "which only the former needed, is not counted."
     )
     yield ""
+    metrics = metrics_of(found["demos"]["before"])
     rows = [
-        f"{name} | {row['loss_network']} | {row['images']:,} | {row['seconds']:.0f} | {row['style_distance']:.4f} | "
-        f"{row['content_distance']:.4f}"
+        f"{name} | {row['loss_network']} | {row['images']:,} | {row['seconds']:.0f} | {cells(metrics, row)}"
         for name, row in found["demos"].items()
     ]
-    yield from table("demo | loss network | crops seen | seconds, all told | style | content", *rows)
+    yield from table(f"demo | loss network | crops seen | seconds, all told | {headings(metrics)}", *rows)
 
 
 def page(study: Record | None, training: Record | None, demo: Record | None, made: Record) -> str:
@@ -213,7 +214,7 @@ def study_lines(found: Record) -> list[str]:
         "",
         *quality_table(networks),
         "",
-        "Style distance stage by stage, relative, `‖G(y) − G(s)‖ / ‖G(s)‖`:",
+        "Gram distance stage by stage, relative, `‖G(y) − G(s)‖ / ‖G(s)‖`:",
         "",
         *stage_table(networks, "relative"),
         "",

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from PIL import Image
 
 from export_pipeline.base.cores import cores
@@ -33,15 +33,16 @@ from export_pipeline.base.files import sha256, write_text, written_aside
 from export_pipeline.base.images import fit, list_images, load_image, save_image
 from export_pipeline.errors import PipelineError
 from export_pipeline.gatys.optimize import Optimization, stylize
+from export_pipeline.models.vgg import STAGES, vgg19
 from export_pipeline.perception.distances import relative
-from export_pipeline.perception.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_SIDE
+from export_pipeline.perception.judge import STYLE_SIDE, StyleJudge
 from export_pipeline.perception.loss_network import DISTILLED, LossNetwork, distilled
 from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import vgg19_weights
+from export_pipeline.recipe import StyleTransferRecipe
 from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.tasks import builtin
-from models.vgg import STAGES, vgg19
 from tests.benchmarks import distilled_page
 from tests.benchmarks.distilled_page import TITLES
 from tests.benchmarks.network_cost import costs
@@ -102,31 +103,28 @@ def entries(slimmed: Path) -> list[Entry]:
 
 
 class Judge:
-    """The original VGG-19 up to relu5_1."""
+    """The original VGG-19: the distances of reports, and those of Gram matrices stage by stage up to relu5_1."""
 
     def __init__(self) -> None:
-        self._network = vgg19(vgg19_weights(), STAGES)
-        self._styles: dict[str, list[Any]] = {}
+        self._weights = vgg19_weights()
+        self._network = vgg19(self._weights, STAGES)
+        self._styles: dict[str, tuple[StyleJudge, list[Any]]] = {}
 
     def judged(self, picture: np.ndarray, pair: Pair) -> dict[str, Any]:
-        """Style distance at each stage, plain (``||G(y) - G(s)||_2``) and relative; and the distances of reports."""
-        own, photo = self._features(picture), self._features(pair.photo)
+        """Distance at each stage, plain (``||G(y) - G(s)||_2``) and relative; and the distances of reports."""
         if pair.style not in self._styles:
             square = Image.fromarray(pair.painting).resize((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
-            self._styles[pair.style] = [gram(features) for features in self._features(np.asarray(square)).values()]
-        stages = {
-            stage: (gram(own[stage]), style) for stage, style in zip(STAGES, self._styles[pair.style], strict=True)
-        }
-        relatives = {stage: float(relative(made - wanted, wanted)[0]) for stage, (made, wanted) in stages.items()}
+            self._styles[pair.style] = StyleJudge(self._weights, pair.painting), self._grams(np.asarray(square))
+        judge, style = self._styles[pair.style]
+        stages = dict(zip(STAGES, zip(self._grams(picture), style, strict=True), strict=True))
         return {
             "plain": {stage: float(np.linalg.norm(made - wanted)) for stage, (made, wanted) in stages.items()},
-            "relative": relatives,
-            "style_distance": float(np.mean([relatives[layer] for layer in STYLE_LAYERS])),
-            "content_distance": float(relative(own[CONTENT_LAYER] - photo[CONTENT_LAYER], photo[CONTENT_LAYER])[0]),
+            "relative": {stage: float(relative(made - wanted, wanted)[0]) for stage, (made, wanted) in stages.items()},
+            **judge.distances(picture, judge.reference(pair.photo)).model_dump(),
         }
 
-    def _features(self, image: np.ndarray) -> dict[str, Any]:
-        return dict(zip(STAGES, self._network(image.astype(np.float32)[None], training=False), strict=True))
+    def _grams(self, image: np.ndarray) -> list[Any]:
+        return [gram(features) for features in self._network(image.astype(np.float32)[None], training=False)]
 
 
 def painted(entry: Entry, pair: Pair, how: Optimization, work: Path) -> dict[str, Any]:
@@ -157,16 +155,15 @@ def stylized(
             made = painted(entry, pair, how, work)
             judged = judge.judged(load_image(made.pop("picture")), pair)
             rows[entry.name] = {"photograph": pair.photograph, "style": pair.style, **made, **judged}
-        styles = "  ".join(f"{name} {row['style_distance']:.4f}" for name, row in rows.items())
-        print(f"pair {number} of {len(chosen)}: {pair.photograph} after {pair.style}  {styles}", flush=True)
+        found = "  ".join(f"{name} {row['covariance_distance']:.4f}" for name, row in rows.items())
+        print(f"pair {number} of {len(chosen)}: {pair.photograph} after {pair.style}  {found}", flush=True)
         yield rows
 
 
 def mean_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The means of the distances and seconds of *rows*."""
-    means: dict[str, Any] = {
-        name: float(np.mean([row[name] for row in rows])) for name in ("style_distance", "content_distance", "seconds")
-    }
+    names = (*(metric.name for metric in StyleTransferRecipe.metrics), "seconds")
+    means: dict[str, Any] = {name: float(np.mean([row[name] for row in rows])) for name in names}
     for kind in ("plain", "relative"):
         means[kind] = {stage: float(np.mean([row[kind][stage] for row in rows])) for stage in STAGES}
     return means

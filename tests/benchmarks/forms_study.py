@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 import numpy as np
 import tensorflow as tf
 
@@ -23,13 +23,15 @@ from export_pipeline import train
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import size_of
 from export_pipeline.errors import ExportError
+from export_pipeline.export import export
 from export_pipeline.formats.static import at_size, function
-from export_pipeline.records.signature import Signature
+from export_pipeline.records.signature import image_to_image
 from export_pipeline.report.machine import machine
-from tests.export.material import exported, recipe
+from tests.export.material import recipe
 
 CHECKPOINT = Path("artifacts/compression/network.safetensors")
 SIDE = 256
+SIGNATURE = image_to_image(SIDE, SIDE)
 LINEAR = ("mlmodel-int8", "mlpackage-int8", "tflite-dynamic")
 TABLES = ("mlmodel-palettized", "mlpackage-palettized", "mlpackage-joint")
 
@@ -82,19 +84,19 @@ def sizes(kernels: Kernels, work: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for target in kernels.targets:
         try:
-            (record,) = exported(model, recipe((target,), SIDE), work, (), checkpoint_sha256=trained.sha256)
+            (record,) = export(model, recipe((target,), SIDE), SIGNATURE, work, (), checkpoint_sha256=trained.sha256)
         except ExportError as error:
             found[target] = {"skipped": str(error)}
             continue
         found[target] = size_of(work / record.file).model_dump()
     if kernels.zeros and kernels.bits is None:
-        found |= dict(converted(model, recipe(("tflite-fp16",), SIDE).signature, work))
+        found |= dict(converted(model, work))
     return found
 
 
-def converted(model: Any, signature: Signature, work: Path) -> Iterator[tuple[str, Any]]:
+def converted(model: Any, work: Path) -> Iterator[tuple[str, Any]]:
     """By TensorFlow's converter alone, without and with its sparse form."""
-    copy = at_size(model, signature)
+    copy = at_size(model, SIGNATURE)
     for name, half in (("converter, fp16", True), ("converter, 8 bit", False)):
         for suffix, optimizations in (
             ("", [tf.lite.Optimize.DEFAULT]),
@@ -102,7 +104,7 @@ def converted(model: Any, signature: Signature, work: Path) -> Iterator[tuple[st
         ):
             holder = tf.Module()
             holder.kept = copy.variables
-            converter = tf.lite.TFLiteConverter.from_concrete_functions([function(copy, signature)], holder)
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([function(copy, SIGNATURE)], holder)
             converter.optimizations = optimizations
             if half:
                 converter.target_spec.supported_types = [tf.float16]

@@ -17,23 +17,23 @@ import os
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.wiring import style_judge
-
-from export_pipeline import train as training
-from export_pipeline.base.files import sha256, write_text
-from export_pipeline.base.images import fit as fitted
+from export_pipeline.base.files import names_sha256, sha256, write_text
+from export_pipeline.base.images import pixels_sha256
 from export_pipeline.errors import PipelineError
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.recipe import BUILTIN, Recipe
 from export_pipeline.report.machine import machine
-from export_pipeline.train.checkpoint import names_sha256, pixels_sha256
+from export_pipeline.stage_adapters import checked_task, compress_tools
+from export_pipeline.tasks.style_transfer import StyleTransfer
+from export_pipeline.train import Listener, train
 from tests.benchmarks import distilled_page
 from tests.benchmarks.train_speed import NETWORKS, Variant, images_per_second
 
-SOURCES = (Path("export_pipeline/perception"), Path("export_pipeline/train"), Path("models"))
+SOURCES = tuple(Path("export_pipeline") / name for name in ("models", "perception", "tasks", "train"))
 VARIANTS = ("vgg19", "distilled", "distilled, F'", "distilled, polished")
 POLISHED_SHARE = 0.1
 
@@ -71,33 +71,37 @@ def network_of(variant: str, of: Recipe) -> LossNetwork:
     return dataclasses.replace(found, roots={}) if variant.endswith("F'") else found
 
 
-def key(variant: str, of: Recipe) -> str:
+def task_of(variant: str, of: Recipe) -> StyleTransfer:
+    """The task of *of*, whose losses are seen through the loss network of *variant*."""
+    task = checked_task(of)
+    assert isinstance(task, StyleTransfer)
+    return dataclasses.replace(task, loss_network_of=partial(network_of, variant))
+
+
+def key(variant: str, task: StyleTransfer) -> str:
     """What decides the outcome of a training: recipe, images, the weights that it looks through, and the code."""
-    images = (pixels_sha256(training.style_image(of)), names_sha256(training.photographs(of)[0].names))
+    images = (pixels_sha256(task.style), names_sha256(task.training.names))
     code = [sha256(path) for folder in SOURCES for path in sorted(folder.rglob("*.py"))]
-    text = f"{of.model_dump_json()} {images} {network_of(variant, of).sha256} {code}"
+    text = f"{task.recipe.model_dump_json()} {images} {network_of(variant, task.recipe).sha256} {code}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def trained(variant: str, of: Recipe, folder: Path) -> dict[str, Any]:
+def trained(variant: str, task: StyleTransfer, folder: Path) -> dict[str, Any]:
     """Train with *variant* from the start, so that the seconds are those of all of it, and judge by VGG-19."""
+    of = task.recipe
     work = folder / f"{variant.replace(', ', '-').replace(chr(39), '')}-{of.seed}"
     shutil.rmtree(work, ignore_errors=True)
     begun = time.perf_counter()
-    inputs = dataclasses.replace(training.read_inputs(of), loss_network=network_of(variant, of))
-    model, _ = training.train(of, work / "train", inputs=inputs)
+    found = train(task, work)
     seconds = time.perf_counter() - begun
-    size = of.signature
-    photographs = [fitted(photo, size.height, size.width) for photo in training.validation_photographs(of)]
-    quality = style_judge(of).quality(model, photographs)
+    evaluate = compress_tools(task, found.checkpoint, work, print, Listener()).evaluate
     return {
-        "key": key(variant, of),
+        "key": key(variant, task),
         "seed": of.seed,
         "images": images(of),
         "seconds": round(seconds, 1),
-        "photographs": len(photographs),
-        "style_distance": quality.style_distance,
-        "content_distance": quality.content_distance,
+        "photographs": len(task.validation()),
+        **evaluate(found.model),
     }
 
 
@@ -118,10 +122,10 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     try:
         for seed, variant in itertools.product(options.seeds, VARIANTS):
-            of = recipe(variant, options.steps, options.style, seed)
+            task = task_of(variant, recipe(variant, options.steps, options.style, seed))
             name = f"{variant}, seed {seed}"
-            if kept_runs.get(name, {}).get("key") != key(variant, of):
-                kept_runs[name] = trained(variant, of, work)
+            if kept_runs.get(name, {}).get("key") != key(variant, task):
+                kept_runs[name] = trained(variant, task, work)
                 write_text(kept, json.dumps(kept_runs))
             found[variant].append(kept_runs[name])
             print(name, kept_runs[name], flush=True)

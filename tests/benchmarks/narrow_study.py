@@ -12,36 +12,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
-from export_pipeline.records.rounds import Quality, Round
-
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline.base.files import write_text
+from export_pipeline.base.progress import Progress
+from export_pipeline.compress import Tools
 from export_pipeline.compress.structured import narrow
 from export_pipeline.errors import PipelineError
-from export_pipeline.formats import resize_to
-from export_pipeline.perception.vgg_weights import vgg_weights
-from export_pipeline.recipe import ModelTable, Recipe
+from export_pipeline.recipe import ModelTable, Recipe, StyleTransferRecipe
+from export_pipeline.records.compression import Round
 from export_pipeline.report.machine import machine
-from export_pipeline.train import (
-    Checkpoint,
-    Progress,
-    Tuning,
-    checked,
-    fine_tune,
-    read_inputs,
-    style_image,
-    train,
-    validation_photographs,
-)
-from export_pipeline.verify import StyleJudge
+from export_pipeline.stage_adapters import checked_task, compress_tools
+from export_pipeline.tasks import Task
+from export_pipeline.train import Checkpoint, Listener, train
 
 RECIPE = Path("tests/benchmarks/narrow.toml")
-HEADINGS = ("seed", "network", "parameters", "steps", "style distance", "content distance")
-Judge = Callable[[Any], Quality]
+HEADINGS = ("seed", "network", "parameters", "steps", *(metric.name for metric in StyleTransferRecipe.metrics))
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -87,19 +76,7 @@ def recipe_of(chosen: argparse.Namespace, seed: int) -> Recipe:
     }
     # Parsed again: what the command line says is checked like what a recipe says.
     Recipe.parse(base.model_copy(update=tables).model_dump())
-    return checked(base.model_copy(update=tables))
-
-
-def judge_of(recipe: Recipe) -> Judge:
-    """Mean distances of a network's outputs for the validation photographs at the size of the recipe."""
-    judge = StyleJudge(vgg_weights(recipe), style_image(recipe))
-    photographs = [resize_to(photograph, recipe.signature) for photograph in validation_photographs(recipe)]
-
-    def measured(model: Any) -> Quality:
-        found = judge.quality(model, photographs)
-        return Quality(style_distance=found.style_distance, content_distance=found.content_distance)
-
-    return measured
+    return base.model_copy(update=tables)
 
 
 def tell(progress: Progress) -> None:
@@ -108,40 +85,36 @@ def tell(progress: Progress) -> None:
         print(f"{progress.stage} {progress.step}/{progress.steps}: {progress.losses['total']:.4f}", file=sys.stderr)
 
 
-def study(recipe: Recipe, folder: Path, judge: Judge) -> list[dict[str, Any]]:
+def study(task: Task, folder: Path) -> list[dict[str, Any]]:
     """Wide, pruned and from scratch: a row for each."""
-    inputs = read_inputs(recipe)
-    wide, trained = train(recipe, folder / "wide", tell, inputs=inputs)
-
-    def tune(model: Any, its_recipe: Recipe, part: str, steps: int, learning_rate: float) -> None:
-        fine_tune(model, its_recipe, folder / part, trained, Tuning(part, steps, learning_rate), tell, inputs=inputs)
-
-    pruned, table, rounds = narrow(wide, recipe, tune, judge)
-    before = trained.info.step
+    recipe, listener = task.recipe, Listener(tell)
+    wide = train(task, folder / "wide", listener)
+    tools = compress_tools(task, wide.checkpoint, folder, lambda line: None, listener)
+    pruned, table, rounds = narrow(wide.model, recipe, tools.fine_tune, tools.evaluate)
+    before = wide.checkpoint.info.step
     if recipe.train.warm_start:
         before += Checkpoint.open(recipe.path(recipe.train.warm_start)).info.step
     steps = before + sum(done.steps for done in rounds if done.status == "kept")
     plain = recipe.train.model_copy(update={"steps": steps, "warm_start": None})
-    scratch, _ = train(recipe.model_copy(update={"model": table, "train": plain}), folder / "scratch", tell)
+    anew = task.with_recipe(recipe.model_copy(update={"model": table, "train": plain}))
+    scratch = train(anew, folder / "scratch", listener)
     return [
-        row("wide", wide, recipe.model, before, judge),
-        row("pruned", pruned, table, steps, judge, rounds),
-        row("from scratch", scratch, table, steps, judge),
+        row("wide", wide.model, recipe.model, before, tools),
+        row("pruned", pruned, table, steps, tools, rounds),
+        row("from scratch", scratch.model, table, steps, tools),
     ]
 
 
 def row(
-    name: str, model: Any, table: ModelTable, steps: int, judge: Judge, rounds: tuple[Round, ...] = ()
+    name: str, model: Any, table: ModelTable, steps: int, tools: Tools, rounds: tuple[Round, ...] = ()
 ) -> dict[str, Any]:
-    """What the record says of one network."""
-    quality = judge(model)
+    """What the record says of one network; the metrics are those of the validation photographs."""
     return {
         "network": name,
         "model": table.model_dump(),
         "parameters": model.count_params(),
         "steps": steps,
-        "style distance": round(quality.style_distance, 6),
-        "content distance": round(quality.content_distance, 6),
+        **tools.evaluate(model),
         "rounds": [done.model_dump() for done in rounds],
     }
 
@@ -152,9 +125,9 @@ def main(given: Sequence[str] | None = None) -> None:
     rows = []
     try:
         for seed in chosen.seeds:
-            recipe = recipe_of(chosen, seed)
+            task = checked_task(recipe_of(chosen, seed), to_train=True)
             folder = chosen.out.parent / f".{chosen.out.stem}.work" / f"seed-{seed}"
-            rows += [{"seed": seed, **found} for found in study(recipe, folder, judge_of(recipe))]
+            rows += [{"seed": seed, **found} for found in study(task, folder)]
         settings = {name: value for name, value in vars(chosen).items() if name not in ("out", "recipe", "start")}
         record = {
             "machine": machine().model_dump(),

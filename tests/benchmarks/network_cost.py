@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from export_pipeline import coding
 from export_pipeline.base.files import size
+from export_pipeline.models.vgg import STAGES, needed_layers
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.vgg_weights import Weights
-from models.vgg import STAGES, needed_layers
 
 NAMES = ("vgg19", "distilled")
 TOP = STAGES[-1]

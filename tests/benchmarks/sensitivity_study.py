@@ -1,7 +1,7 @@
-"""What it is worth to weigh errors of weights in k-means: ``python -m tests.benchmarks.sensitivity_study -o RECORD``.
+"""What the importance of single weights is worth: ``python -m tests.benchmarks.sensitivity_study -o RECORD``.
 
-The committed network is clustered to one width throughout, with each kind of sensitivity, and the mean squared error of
-its pictures against those of before is taken on photographs that were held out.
+The committed network is clustered to one width throughout, with each kind of ``compress.cluster.sensitivity``. The mean
+squared error of its pictures, against those of the network before, is taken on held-out photographs.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
-from export_pipeline.compress.sensitivity import Yardstick, error_together, weigh
-from export_pipeline.wiring import compress_tools
-
-from export_pipeline import train
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline.base.files import write_text
-from export_pipeline.base.images import fit
-from export_pipeline.compress.layers import convolutions, taken
+from export_pipeline.compress.importance import estimate_importance
+from export_pipeline.compress.layers import compressible_layers, convolutions
+from export_pipeline.compress.output_error import OutputError
 from export_pipeline.errors import PipelineError
 from export_pipeline.recipe import Recipe
 from export_pipeline.report.machine import machine
+from export_pipeline.stage_adapters import checked_task, compress_tools
+from export_pipeline.tasks import Task
+from export_pipeline.tasks.style_transfer import IMAGE
+from export_pipeline.train import Checkpoint, Listener, restored
 from tests.benchmarks.small_study import RECIPE
 
 KINDS = ("none", "fisher", "activation")
@@ -33,28 +34,32 @@ WIDTHS = (2, 3, 4, 6, 8)
 SIDE = 256
 
 
-def recipe_of(kind: str) -> Recipe:
-    """The recipe that starts from the committed network, with kernels clustered by *kind* of sensitivity."""
+def opened_task() -> Task:
+    """The task of the recipe that starts from the committed network and has its kernels clustered, at our size."""
     base = Recipe.load(RECIPE)
-    cluster = base.compress.cluster.model_copy(update={"sensitivity": kind})
-    return base.model_copy(update={"compress": base.compress.model_copy(update={"bits": 8, "cluster": cluster})})
+    export = base.export.model_copy(update={"height": SIDE, "width": SIDE})
+    compress = base.compress.model_copy(update={"bits": 8})
+    return checked_task(base.model_copy(update={"export": export, "compress": compress}))
 
 
-def rows(folder: Path, held: list[np.ndarray]) -> list[dict[str, Any]]:
-    """The error by width for each kind, on the photographs *held*."""
-    start = recipe_of("none")
-    trained = train.Checkpoint.open(start.path(str(start.train.warm_start)))
-    model = train.restored(trained)
-    yardstick = Yardstick(model, np.stack([fit(photo, SIDE, SIDE) for photo in held]))
+def with_kind(recipe: Recipe, kind: str) -> Recipe:
+    """*recipe* with this kind of sensitivity."""
+    cluster = recipe.compress.cluster.model_copy(update={"sensitivity": kind})
+    return recipe.model_copy(update={"compress": recipe.compress.model_copy(update={"cluster": cluster})})
+
+
+def rows(task: Task, folder: Path, held: np.ndarray) -> list[dict[str, Any]]:
+    """The error by width for each kind, on the photographs *held*, ``(N, H, W, 3)`` uint8."""
+    trained = Checkpoint.open(task.recipe.path(str(task.recipe.train.warm_start)))
+    model = restored(trained)
+    tools = compress_tools(task, trained, folder, print, Listener())
+    output_error = OutputError(model, [held])
     found = []
     for kind in KINDS:
-        recipe = recipe_of(kind)
-        tools = compress_tools(recipe, trained, folder, print, lambda progress: None, None)
-        importance = weigh(model, recipe, tools)
-        names = taken(recipe.compress, convolutions(model))
-        errors = {
-            str(width): error_together(model, dict.fromkeys(names, width), importance, yardstick) for width in WIDTHS
-        }
+        recipe = with_kind(task.recipe, kind)
+        importance = estimate_importance(model, recipe, tools)
+        names = compressible_layers(recipe.compress, convolutions(model))
+        errors = {str(width): output_error.together(dict.fromkeys(names, width), importance) for width in WIDTHS}
         found.append({"sensitivity": kind, "errors": errors})
         print(kind, errors, flush=True)
     return found
@@ -68,8 +73,9 @@ def main() -> None:
     if not os.environ.get("EXPORT_PIPELINE_DATA"):
         sys.exit("EXPORT_PIPELINE_DATA names no folder with content/ and styles/")
     try:
-        held = train.validation_photographs(recipe_of("none"))
-        found = rows(options.out.parent, held)
+        task = opened_task()
+        held = np.stack([sample.inputs[IMAGE] for sample in task.validation()])
+        found = rows(task, options.out.parent, held)
     except PipelineError as error:
         sys.exit(str(error))
     record = {"machine": machine().model_dump(), "photographs": len(held), "side": SIDE, "rows": found}

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
 from export_pipeline import coding
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import size_of
 from export_pipeline.compress.plan import packed_bytes
 from export_pipeline.errors import CheckFailed
 from export_pipeline.pipeline import Pipeline, opened
-from export_pipeline.recipe import Recipe, read_toml
+from export_pipeline.recipe import Recipe, StyleTransferRecipe, read_toml
 from export_pipeline.report.machine import machine
 
 RECIPE = Path("tests/benchmarks/small.toml")
@@ -86,26 +86,28 @@ def recipe_of(variant: Variant) -> Recipe:
 
 def rows(variant: Variant, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
     """One row a file, and one of the weights alone in the compact container, where *variant* has changed them."""
-    judged = {row.target: row for row in pipeline.parity}
-    for model in pipeline.exported:
-        row, size = judged[model.target], size_of(pipeline.work / "export" / model.file)
+    network = pipeline.compress(pipeline.train())
+    exported = pipeline.export(network)
+    parity = pipeline.verify(network.compressed.model, exported)
+    metrics = [metric.name for metric in StyleTransferRecipe.metrics]
+    for model, row in zip(exported, parity, strict=True):
         yield {
             "variant": variant.name,
             "file": model.target,
-            **size.model_dump(),
-            **{key: getattr(row, key) for key in ("psnr", "content_distance", "style_distance", "status", "reason")},
+            **size_of(pipeline.files / model.file).model_dump(),
+            "psnr": row.psnr,
+            **{name: row.metric(name) for name in metrics},
+            "status": row.status,
+            "reason": row.reason,
         }
     if not variant.compress and variant.name != "float":
         return
-    model, _ = pipeline.compressed
-    first = judged[variant.targets[0]]
-    distances = {"content_distance": first.float_content_distance, "style_distance": first.float_style_distance}
-    arrays = {f"{index:03d}": weight.numpy() for index, weight in enumerate(model.weights)}
+    arrays = {f"{index:03d}": weight.numpy() for index, weight in enumerate(network.compressed.model.weights)}
     yield {
         "variant": variant.name,
         "file": "weights alone, coded",
         **coded_size(arrays),
-        **distances,
+        **{name: parity[0].float_metric(name) for name in metrics},
         "status": "passed",
     }
 

@@ -1,11 +1,12 @@
 """Images per second of whole training steps, variant by variant, interleaved: ``make trainspeed``.
 
 The network is ``small`` at alpha 0.3 or ``johnson`` at 0.25, the crops are 256x256; the optimizer is part of a step,
-reading photographs is not. Batches with an image for each core are trained in shares, as builds train them.
+reading photographs is not. Batches with an image for each core are trained in micro-batches, as builds train them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import statistics
 import time
@@ -21,13 +22,15 @@ import numpy as np
 from export_pipeline import train as training  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 import tf_keras as keras
-from export_pipeline.train.shares import one_thread_an_operation
 
 from export_pipeline.base.cores import cores
-from export_pipeline.perception.loss_network import LossNetwork
-from export_pipeline.recipe import Recipe
+from export_pipeline.models.vgg import vgg19
+from export_pipeline.perception.loss_network import LossNetwork, loss_network
+from export_pipeline.recipe import Recipe, StyleTransferRecipe
+from export_pipeline.tasks import open_task
+from export_pipeline.tasks.style_transfer import IMAGE, StyleTransfer
 from export_pipeline.train.fit import Moving, Run, train_step
-from models.vgg import vgg19
+from export_pipeline.train.micro_batches import one_thread_an_operation
 
 NETWORKS = ("small", "johnson")
 CROP, RUNS, WARM_UP = 256, 9, 2
@@ -48,6 +51,12 @@ class Bfloat16(LossNetwork):
             tf.nn.conv2d = conv2d
 
 
+def bfloat16_loss_network(recipe: StyleTransferRecipe) -> Bfloat16:
+    """The loss network that *recipe* names, in bfloat16."""
+    network = loss_network(recipe)
+    return Bfloat16(network.weights, network.roots)
+
+
 @dataclass(frozen=True)
 class Variant:
     """What is trained, and with what."""
@@ -60,27 +69,18 @@ class Variant:
     style_loss: str = "moments"
 
     @property
-    def in_shares(self) -> bool:
-        """Whether a batch is trained in shares, as builds train those with an image for each core, unless *whole*."""
+    def in_micro_batches(self) -> bool:
+        """Whether a batch is trained in micro-batches: builds do so where each core has an image; not if *whole*."""
         return self.batch >= cores() > 1 and not self.whole
 
-    @property
-    def recipe(self) -> Recipe:
-        """What a user would write."""
-        return Recipe.parse({
+    def task(self) -> StyleTransfer:
+        """The task of what a user would write."""
+        task = open_task(Recipe.parse({
             "model": {"network": self.network, "alpha": {"small": 0.3, "johnson": 0.25}[self.network]},
             "train": {"loss_network": self.loss, "batch_size": self.batch, "style_loss": self.style_loss},
-        })  # fmt: skip
-
-    def step(self) -> Any:
-        """One step of its training."""
-        recipe = self.recipe
-        inputs, model = training.read_inputs(recipe), training.network(recipe)
-        network = inputs.loss_network
-        if self.bfloat16:
-            network = Bfloat16(network.weights, network.roots)
-        run = Run(recipe, "train", 1, 1e-3, Path(), inputs.style, inputs.photographs, network, ema=recipe.train.ema)
-        return train_step(model, run, Moving.of(model, run))
+        }))  # fmt: skip
+        assert isinstance(task, StyleTransfer)
+        return dataclasses.replace(task, loss_network_of=bfloat16_loss_network) if self.bfloat16 else task
 
     def __str__(self) -> str:
         batch = f"batch of {self.batch}{', whole' if self.whole else ''}"
@@ -91,14 +91,14 @@ class Variant:
 def images_per_second(variants: Sequence[Variant], runs: int = RUNS) -> dict[str, float]:
     """Of each of *variants*, from the median of *runs* steps; they take turns.
 
-    TensorFlow's threads are those of a process: what is trained in shares runs in one, the rest in another.
+    TensorFlow's threads are those of a process: what is trained in micro-batches runs in one, the rest in another.
     """
     spawn = multiprocessing.get_context("spawn")
     seconds: dict[Variant, list[float]] = {variant: [] for variant in variants}
-    with ProcessPoolExecutor(1, spawn) as whole, ProcessPoolExecutor(1, spawn) as shared:
+    with ProcessPoolExecutor(1, spawn) as whole, ProcessPoolExecutor(1, spawn) as divided:
         for turn in range(runs + WARM_UP):
             for variant, measured in seconds.items():
-                took = (shared if variant.in_shares else whole).submit(_seconds, variant, turn).result()
+                took = (divided if variant.in_micro_batches else whole).submit(_seconds, variant, turn).result()
                 if turn >= WARM_UP:
                     measured.append(took / variant.batch)
     return {str(variant): 1 / statistics.median(values) for variant, values in seconds.items()}
@@ -106,19 +106,23 @@ def images_per_second(variants: Sequence[Variant], runs: int = RUNS) -> dict[str
 
 @cache
 def _step(variant: Variant) -> Any:
-    if variant.in_shares:
-        one_thread_an_operation(variant.recipe)
+    """One step of the training of *variant*, as a function of a batch."""
+    task = variant.task()
+    if variant.in_micro_batches:
+        one_thread_an_operation(task)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(0)
-    return variant.step()
+    model, run = training.network(task.recipe), Run(task, "train", 1, 1e-3, Path(), ema=task.recipe.train.ema)
+    return train_step(model, run, task.objective(), Moving.of(model, run))
 
 
 def _seconds(variant: Variant, turn: int) -> float:
     """Of one step of *variant* in this process; the first of them is traced."""
     step = _step(variant)
     photo = np.random.default_rng(turn).uniform(0, 255, (variant.batch, CROP, CROP, 3)).astype(np.float32)
+    batch = {IMAGE: tf.constant(photo)}
     begun = time.perf_counter()
-    step(photo).numpy()
+    step(batch).numpy()
     return time.perf_counter() - begun
 
 

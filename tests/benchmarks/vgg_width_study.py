@@ -25,11 +25,11 @@ from export_pipeline.base.images import fit, load_image
 from export_pipeline.base.size import size_of
 from export_pipeline.gatys.optimize import Optimization, stylize
 from export_pipeline.kmeans import kmeans
+from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.vgg_weights import Weights, vgg19_weights
 from export_pipeline.report.machine import machine
 from export_pipeline.tasks import builtin
-from export_pipeline.verify import StyleJudge
 
 SIDE = 256
 PHOTOGRAPHS = ("astronaut", "coffee")
@@ -79,15 +79,14 @@ def study(folder: Path, data: Path, evaluations: int) -> dict[str, Any]:
                 picture = stylize(photograph, [painting], LossNetwork(weights), how).picture
                 if not judged:
                     shown.append(picture)
-                found = judges[style].distances(picture, judges[style].reference(photograph))
-                distances = {
-                    "style_distance": found.style_distance,
-                    "content_distance": found.content_distance,
-                }
+                judge = judges[style]
+                distances = judge.distances(picture, judge.reference(photograph)).model_dump()
                 judged.append({"photograph": name, "style": style, **distances})
         means = {what: float(np.mean([row[what] for row in judged])) for what in distances}
         rows.append({"bits": bits, **about, **means, "pairs": judged})
-        print(f"{bits:>2} bits  {about['bytes']:>12,.0f} bytes  style {means['style_distance']:.4f}", flush=True)
+        print(
+            f"{bits:>2} bits  {about['bytes']:>12,.0f} bytes  covariance {means['covariance_distance']:.4f}", flush=True
+        )
     Image.fromarray(np.concatenate(shown, 1)).save(folder / "vgg.jpg", quality=85)
     return {"machine": machine().model_dump(), "evaluations": evaluations, "side": SIDE, "widths": rows}
 

@@ -15,17 +15,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import models  # isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tf_keras as keras
 
 from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.parity import FLOAT
 from export_pipeline.report.tables import TextTable, markdown_table
 from export_pipeline.sweep import sweep
 from export_pipeline.sweep.model import Sweep, SweptPoint
 from export_pipeline.train import Checkpoint, CheckpointInfo, network
 from export_pipeline.train.checkpoint import save
+from tests.benchmarks.metric_columns import metrics_of
 
 ALPHAS = (0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
 TARGETS = ("mlpackage-fp16", "mlpackage-int8", "mlmodel-int8", "tflite-dynamic", "onnx-fp32")
@@ -91,8 +93,7 @@ def row(study: Sweep, folder: Path, point: SweptPoint) -> dict[str, Any]:
             **file.size.model_dump(),
             "latency_ms": latency.median_ms if latency else None,
             "iqr_ms": latency.iqr_ms if latency else None,
-            "style_distance": file.style_distance if info.step else None,
-            "content_distance": file.content_distance if info.step else None,
+            **{metric.name: file.metric(metric.name) if info.step else None for metric in study.metrics},
         }
     float_latency = benchmark.latency_of(benchmark.yardsticks[point.label])
     return {
@@ -100,8 +101,7 @@ def row(study: Sweep, folder: Path, point: SweptPoint) -> dict[str, Any]:
         "alpha": info.recipe.model.alpha,
         "parameters": network.parameters,
         "steps": info.step,
-        "float_style_distance": network.style_distance if info.step else None,
-        "float_content_distance": network.content_distance if info.step else None,
+        **{f"{FLOAT}{m.name}": network.metric(m.name) if info.step else None for m in study.metrics},
         "float_latency_ms": float_latency.median_ms if float_latency else None,
         "files": files,
     }
@@ -113,14 +113,14 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     def shown(value: float | None, digits: int) -> str:
         return "" if value is None else f"{value:.{digits}f}"
 
-    header = ("network", "alpha", "parameters", "style", "content", "Keras ms")
+    metrics = metrics_of(rows[0], FLOAT)
+    header = ("network", "alpha", "parameters", *(metric.title for metric in metrics), "Keras ms")
     body = [
         (
             one["network"],
             f"{one['alpha']:g}",
             f"{one['parameters']:,}",
-            shown(one["float_style_distance"], 4),
-            shown(one["float_content_distance"], 4),
+            *(shown(one[f"{FLOAT}{metric.name}"], metric.digits + 1) for metric in metrics),
             shown(one["float_latency_ms"], 2),
             *(f"{f['bytes']:,} B, {shown(f['latency_ms'], 2)} ms" for f in one["files"].values()),
         )

@@ -20,7 +20,7 @@ from export_pipeline.coding.weight_files import read_arrays
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One small network's weights in every kind of file."""
-    import models  # isort: skip - loads TensorFlow quietly
+    from export_pipeline import models  # isort: skip - loads TensorFlow quietly
     import tf_keras as keras
 
     keras.utils.set_random_seed(0)

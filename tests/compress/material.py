@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import models
+from export_pipeline import models
 from export_pipeline.compress import Tools
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.metric import Values

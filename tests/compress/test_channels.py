@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import models
+from export_pipeline import models
 from export_pipeline.compress.channels import Group, channel_groups, kept_weights
 from export_pipeline.compress.narrow import narrowed, without_block
 from export_pipeline.compress.prune import wrap

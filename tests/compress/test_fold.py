@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import models
+from export_pipeline import models
 from export_pipeline.compress import compress
 from export_pipeline.compress.fold import fold_input_scale
+from export_pipeline.models.layers import Rescaling
 from export_pipeline.recipe import Recipe
-from models.layers import Rescaling
 from tests.compress.material import tools
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import models
+from export_pipeline import models
 from export_pipeline.compress import check, compress
 from export_pipeline.compress.layers import compressible_layers, convolutions, sparsities
 from export_pipeline.compress.prune import require_sparsity, sparsity

@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import models
+from export_pipeline import models
 from export_pipeline.compress import Compressed, FineTune, Tools, compress
 from export_pipeline.compress.prune import masking, schedule, sparsity, wrap
 from export_pipeline.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import models
+from export_pipeline import models
 from export_pipeline.compress.channels import channel_groups
 from export_pipeline.compress.narrow import narrowed
 from export_pipeline.compress.structured import LEAST_CHANNELS, least, narrow, scores

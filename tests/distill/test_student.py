@@ -1,75 +1,33 @@
-"""What a student starts from, and how its embeddings are fitted."""
+"""How a student learns, how its embeddings are fitted, and what it gives as arrays."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
 
-from export_pipeline.distill.student import (
-    KERNEL_RMS,
-    STYLE_STAGES,
-    Slimmed,
-    Student,
-    balancing,
-    calibrated,
-    convolution,
-    least_squares,
-    rescaled,
-    rms,
-    slimmed,
-)
+from export_pipeline.distill.slim import calibrated, convolution, slimmed
+from export_pipeline.distill.student import STYLE_STAGES, Student, least_squares
 from export_pipeline.errors import TrainingError
+from export_pipeline.models.vgg import STAGES, activations, needed_layers
 from export_pipeline.perception.statistics import gram
-from models.vgg import STAGES, activations, needed_layers
+from export_pipeline.perception.vgg_weights import Weights
 
 
-@pytest.fixture(scope="module")
-def teacher(vgg_arrays: Any) -> Any:
-    """A tenth of VGG-19's filters."""
-    return slimmed(vgg_arrays, 0.1).weights
-
-
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    return np.random.default_rng(1).uniform(0, 255, (4, 48, 48, 3)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def start(teacher: Any) -> Slimmed:
-    return slimmed(teacher, 0.5)
-
-
-def begun(teacher: Any, embedded: bool, images: np.ndarray, rate: float = 1e-3) -> Student:
+def begun(teacher: Weights, embedded: bool, images: np.ndarray, rate: float = 1e-3) -> Student:
     student = Student(teacher, 0.5, embedded, rate)
     student.begin(calibrated(slimmed(teacher, 0.5), teacher, images))
     return student
 
 
-def test_calibrated_filters_respond_as_their_teachers_do(teacher: Any, images: np.ndarray, start: Slimmed) -> None:
-    layers = needed_layers(STAGES)
-    weights = calibrated(start, teacher, images)
-    for layer, wanted, found in zip(
-        layers, activations(images, teacher, layers), activations(images, weights, layers), strict=True
-    ):
-        wanted = wanted.numpy()[..., start.kept[layer]]
-        np.testing.assert_allclose(found.numpy().mean((0, 1, 2)), wanted.mean((0, 1, 2)), rtol=1e-2, atol=1e-4)
-        np.testing.assert_allclose(found.numpy().std((0, 1, 2)), wanted.std((0, 1, 2)), rtol=1e-2, err_msg=layer)
-
-
-def test_balancing_changes_features_by_a_factor_alone(teacher: Any, images: np.ndarray) -> None:
-    factors = balancing(teacher)
-    weights = rescaled(teacher, factors)
-    for kernel, _ in weights.values():
-        assert rms(kernel) == pytest.approx(KERNEL_RMS, rel=1e-5)
-    wanted, found = activations(images, teacher, STAGES), activations(images, weights, STAGES)
-    for stage, before, after in zip(STAGES, wanted, found, strict=True):
-        expected = before.numpy() * factors[convolution(stage)]
-        np.testing.assert_allclose(after, expected, rtol=1e-3, atol=1e-4 * expected.max())
-    back = rescaled(weights, {layer: 1 / factor for layer, factor in factors.items()})
-    for layer, pair in back.items():
-        np.testing.assert_allclose(pair[0], teacher[layer][0], rtol=1e-5)
+def features(student: Student, images: np.ndarray) -> list[np.ndarray]:
+    """Those of *images* at each stage by the arrays of *student*, embedded where it has embeddings."""
+    arrays = student.arrays()
+    kernels = {layer: (arrays[f"{layer}_kernel"], arrays[f"{layer}_bias"]) for layer in needed_layers(STAGES)}
+    found = []
+    for stage, feature in zip(STAGES, activations(images, kernels, STAGES), strict=True):
+        embedding = arrays.get(f"{stage}_embedding")
+        found.append(feature.numpy() if embedding is None else feature.numpy() @ embedding[0, 0])
+    return found
 
 
 def test_least_squares_finds_the_embedding_and_leaves_dead_filters_out() -> None:
@@ -83,7 +41,7 @@ def test_least_squares_finds_the_embedding_and_leaves_dead_filters_out() -> None
     assert not found[5].any()
 
 
-def test_a_fit_in_batches_is_a_fit_of_all_and_lowers_every_error(teacher: Any, images: np.ndarray) -> None:
+def test_a_fit_in_batches_is_a_fit_of_all_and_lowers_every_error(teacher: Weights, images: np.ndarray) -> None:
     wanted = activations(images, teacher, STAGES)
     students = [begun(teacher, True, images) for _ in range(2)]
     before = students[0].errors(images, wanted).numpy()
@@ -95,29 +53,23 @@ def test_a_fit_in_batches_is_a_fit_of_all_and_lowers_every_error(teacher: Any, i
 
 
 @pytest.mark.parametrize("embedded", [True, False])
-def test_arrays_are_in_the_units_of_the_teacher(teacher: Any, images: np.ndarray, embedded: bool) -> None:
+def test_arrays_are_in_the_units_of_the_teacher(teacher: Weights, images: np.ndarray, embedded: bool) -> None:
     wanted = activations(images, teacher, STAGES)
     student = begun(teacher, embedded, images)
     student.fit_embeddings([(images, wanted)])
-    arrays = student.arrays()
-    kernels = {layer: (arrays[f"{layer}_kernel"], arrays[f"{layer}_bias"]) for layer in needed_layers(STAGES)}
     kept = slimmed(teacher, 0.5).kept
     errors = []
-    for stage, feature, target in zip(STAGES, activations(images, kernels, STAGES), wanted, strict=True):
-        feature, target = feature.numpy(), target.numpy()
-        if embedded:
-            feature = feature @ arrays[f"{stage}_embedding"][0, 0]
-        else:
-            target = target[..., kept[convolution(stage)]]
+    for stage, feature, target in zip(STAGES, features(student, images), wanted, strict=True):
+        target = target.numpy() if embedded else target.numpy()[..., kept[convolution(stage)]]
         axes = (1, 2, 3)
         errors.append(np.mean(np.square(target - feature).sum(axes) / np.square(target).sum(axes)))
     np.testing.assert_allclose(student.errors(images, wanted), errors, rtol=1e-3, atol=1e-6)
     other = begun(teacher, embedded, images)
-    other.assign(arrays)
+    other.assign(student.arrays())
     np.testing.assert_allclose(other.errors(images, wanted), errors, rtol=1e-3, atol=1e-6)
 
 
-def test_a_student_whose_filters_are_dead_is_refused(teacher: Any, images: np.ndarray) -> None:
+def test_a_student_whose_filters_are_dead_is_refused(teacher: Weights, images: np.ndarray) -> None:
     student = begun(teacher, True, images)
     for kernel, bias in student.weights.values():
         kernel.assign(kernel * 0)
@@ -126,7 +78,7 @@ def test_a_student_whose_filters_are_dead_is_refused(teacher: Any, images: np.nd
         student.fit_embeddings([(images, activations(images, teacher, STAGES))])
 
 
-def test_the_state_is_all_that_decides(teacher: Any, images: np.ndarray) -> None:
+def test_the_state_is_all_that_decides(teacher: Weights, images: np.ndarray) -> None:
     """A student that was never begun gives the same arrays from the state of another."""
     student = begun(teacher, True, images)
     student.fit_embeddings([(images, activations(images, teacher, STAGES))])
@@ -138,8 +90,8 @@ def test_the_state_is_all_that_decides(teacher: Any, images: np.ndarray) -> None
         np.testing.assert_array_equal(array, wanted[name])
 
 
-def test_steps_that_weigh_gram_matrices_bring_them_nearer(teacher: Any, images: np.ndarray) -> None:
-    """Nearer than steps do that look at the features alone, which least squares have fitted as well as it can be."""
+def test_steps_that_compare_gram_matrices_bring_them_nearer(teacher: Weights, images: np.ndarray) -> None:
+    """Nearer than steps that compare the features alone, which least squares have fitted as well as can be."""
     wanted = activations(images, teacher, STAGES)
     found = {}
     for weight in (0.0, 4.0):
@@ -147,7 +99,7 @@ def test_steps_that_weigh_gram_matrices_bring_them_nearer(teacher: Any, images: 
         student.fit_embeddings([(images, wanted)])
         for _ in range(40):
             student.step(images, wanted, weight)
-        pairs = student._embedded(images, wanted)[:STYLE_STAGES]
+        pairs = list(zip(features(student, images), wanted, strict=True))[:STYLE_STAGES]
         grams = [(gram(own).numpy(), gram(target).numpy()) for own, target in pairs]
         found[weight] = [float(np.square(own - target).sum() / np.square(target).sum()) for own, target in grams]
     assert np.prod(found[4.0]) < 0.7 * np.prod(found[0.0]), found

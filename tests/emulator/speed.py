@@ -25,8 +25,8 @@ from export_pipeline.base.cores import cores
 from export_pipeline.base.files import write_text
 from export_pipeline.emulator import CoreMLModel
 from export_pipeline.emulator.coremltools_quietly import quiet
+from export_pipeline.models import NETWORKS
 from export_pipeline.report.machine import processor
-from models import NETWORKS
 from tests.builds import COMMITTED
 
 RECORD = Path(__file__).with_name("speed.json")

@@ -19,7 +19,6 @@ ABSENT = (
     "ai_edge_litert",
     "h5py",
     "matplotlib",
-    "models",
     "safetensors",
     "scipy",
     "skimage",
@@ -49,7 +48,7 @@ for number, line in enumerate(open(sys.argv[1]).read().splitlines()):
 def test_what_is_absent_is_all_that_the_extra_does_not_bring() -> None:
     extras = project()["optional-dependencies"]
     brought = distributions(project()["dependencies"] + extras["emulator"])
-    assert imported_distributions(set(ABSENT) - {"models"}) == distributions(extras["all"]) - brought
+    assert imported_distributions(set(ABSENT)) == distributions(extras["all"]) - brought
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself runs there")

@@ -37,7 +37,7 @@ def compressed(model: Any, count: int, zeros: float) -> Any:
 
 
 def filled(network: str, **arguments: Any) -> Any:
-    from models import NETWORKS as BUILDERS
+    from export_pipeline.models import NETWORKS as BUILDERS
 
     model = BUILDERS[network](**arguments)
     random = np.random.default_rng(0)

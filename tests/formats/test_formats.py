@@ -29,7 +29,7 @@ from tests.builds import ROOT
 from tests.emulator.mil import ct, mb
 from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
 
-HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "ai_edge_litert", "models"}
+HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "ai_edge_litert"}
 
 
 def photo() -> np.ndarray:

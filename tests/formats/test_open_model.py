@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,20 +119,35 @@ def test_what_is_not_there_or_of_no_known_kind_is_refused(tmp_path: Path) -> Non
         {"module": "os", "class_name": "system", "registered_name": None},
         {"module": "keras.layers", "class_name": "Lambda", "registered_name": None},
         {"module": "keras.layers", "class_name": "TFOpLambda", "registered_name": None},
+        {"module": "os", "class_name": "system", "registered_name": "export_pipeline>Rescaling"},
+        {"module": "models.layers", "class_name": "Foreign", "registered_name": "export_pipeline>Foreign"},
+        {"module": "models.layers", "class_name": "Rescaling", "registered_name": None},
     ],
 )
 def test_a_keras_file_that_would_run_its_own_code_is_refused(tmp_path: Path, entry: dict[str, Any]) -> None:
-    path = tmp_path / "evil.keras"
+    def changed(config: str) -> str:
+        whole = json.loads(config)
+        whole["config"]["layers"][1].update(entry)
+        return json.dumps(whole)
+
+    with pytest.raises(ModelError, match="code of the file's own"):
+        open_model(with_config(tmp_path / "evil.keras", changed))
+
+
+def test_a_keras_file_of_when_the_networks_were_a_package_of_their_own_opens(tmp_path: Path) -> None:
+    path = with_config(tmp_path / "old.keras", lambda config: config.replace('"export_pipeline.models.', '"models.'))
+    with zipfile.ZipFile(path) as archive:
+        assert b'"models.layers"' in archive.read("config.json")
+    np.testing.assert_array_equal(open_model(path).stylize(photo()), open_model(file_of(".keras")).stylize(photo()))
+
+
+def with_config(path: Path, changed: Callable[[str], str]) -> Path:
+    """Write *path*, the ``.keras`` file of the small network with its configuration as *changed* makes it."""
     with zipfile.ZipFile(file_of(".keras")) as source, zipfile.ZipFile(path, "w") as archive:
         for name in source.namelist():
             data = source.read(name)
-            if name == "config.json":
-                config = json.loads(data)
-                config["config"]["layers"][1].update(entry)
-                data = json.dumps(config).encode()
-            archive.writestr(name, data)
-    with pytest.raises(ModelError, match="code of the file's own"):
-        open_model(path)
+            archive.writestr(name, changed(data.decode()).encode() if name == "config.json" else data)
+    return path
 
 
 def test_a_model_of_other_inputs_is_no_style_network(tmp_path: Path) -> None:

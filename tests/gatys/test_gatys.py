@@ -16,10 +16,10 @@ from export_pipeline.distill.student import selection, slimmed
 from export_pipeline.errors import ImageError, TrainingError, UsageError
 from export_pipeline.gatys.canvas import luminance, luminance_canvas, matched_luminance
 from export_pipeline.gatys.optimize import Iteration, Optimization, shares_of, stylize
+from export_pipeline.models.vgg import STAGES
 from export_pipeline.perception.loss_network import LossNetwork, from_arrays
 from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import StyleTrainTable
-from models.vgg import STAGES
 from tests.small_training import picture
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]

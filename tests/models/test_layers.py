@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import models
-from models.layers import EPSILON, InstanceNormalization, MatchSize, Rescaling, ScaleSize
+from export_pipeline import models
+from export_pipeline.models.layers import EPSILON, InstanceNormalization, MatchSize, Rescaling, ScaleSize
 
 import tensorflow as tf  # isort: skip
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2

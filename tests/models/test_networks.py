@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import models
-from models.layers import InstanceNormalization
+from export_pipeline import models
+from export_pipeline.models.layers import InstanceNormalization
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 

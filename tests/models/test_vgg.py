@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import models
-from models.vgg import LAYERS, MEAN_RGB, kernel_shapes
+from export_pipeline import models
+from export_pipeline.models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 

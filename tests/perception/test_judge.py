@@ -13,11 +13,11 @@ from PIL import Image
 
 from export_pipeline.base.images import load_image
 from export_pipeline.formats import open_model
+from export_pipeline.models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 from export_pipeline.perception.distances import directions
 from export_pipeline.perception.judge import StyleJudge, patches_of
 from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.records.distances import Distances
-from models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 from tests.builds import COMMITTED
 
 STYLE = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)

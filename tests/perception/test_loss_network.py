@@ -12,6 +12,7 @@ import pytest
 from export_pipeline import coding
 from export_pipeline.distill.student import selection, slimmed
 from export_pipeline.errors import WeightsError
+from export_pipeline.models.vgg import STAGES
 from export_pipeline.perception.loss_network import (
     DISTILLED,
     LossNetwork,
@@ -24,7 +25,6 @@ from export_pipeline.perception.loss_network import (
 from export_pipeline.perception.losses import STYLE_LOSSES, PerceptualLoss
 from export_pipeline.perception.statistics import gram, moments
 from export_pipeline.recipe import Recipe, StyleTrainTable
-from models.vgg import STAGES
 
 Arrays = dict[str, np.ndarray]
 PHOTOS = np.random.default_rng(5).uniform(0, 255, (2, 40, 48, 3)).astype(np.float32)

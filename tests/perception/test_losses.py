@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-import models
+from export_pipeline import models
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.losses import (
     LOSSES,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from export_pipeline.errors import WeightsError
+from export_pipeline.models.vgg import LAYERS, kernel_shapes
 from export_pipeline.perception.vgg_weights import (
     KERAS_FILE,
     MEMBER,
@@ -21,7 +22,6 @@ from export_pipeline.perception.vgg_weights import (
     vgg19_weights,
     vgg_weights,
 )
-from models.vgg import LAYERS, kernel_shapes
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 

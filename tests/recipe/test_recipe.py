@@ -204,7 +204,7 @@ def test_a_recipe_cannot_be_changed() -> None:
 
 
 def test_the_networks_and_norms_are_those_of_models() -> None:
-    import models
+    from export_pipeline import models
 
     networks = [
         name

@@ -21,7 +21,7 @@ from export_pipeline.sweep.grid import parse_setting, points
 from export_pipeline.sweep.jobs import Job, run_job
 from export_pipeline.sweep.stages import begin_with, point_key, shared, stages_of
 from export_pipeline.tasks import open_task
-from tests.imports import PACKAGES, imports, modules, room
+from tests.imports import PACKAGE, imports, modules, room
 
 PRUNED = {"schedule": "constant", "end_step": 2, "steps": 4}
 
@@ -207,7 +207,7 @@ def test_code_that_counts_imports_none_that_does_not(counted: str, beside: set[s
     looked_at = {module for module in modules() if place(module) in rooms}
     assert {name for name in rooms if "." in name} <= {place(module) for module in looked_at}
     for module in looked_at:
-        ours = {place(name) for name in imports(module) if name.split(".")[0] in PACKAGES}
+        ours = {place(name) for name in imports(module) if name.split(".")[0] == PACKAGE}
         assert ours <= rooms | beside, module
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import models
+from export_pipeline import models
 from export_pipeline.perception.loss_network import loss_network
 from export_pipeline.perception.losses import PerceptualLoss
 from export_pipeline.recipe import Recipe

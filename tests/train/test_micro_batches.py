@@ -20,7 +20,7 @@ from export_pipeline.train import micro_batches
 from tests.small_training import trained as train
 from tests.train.processes import python, toml
 
-import models  # isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import models
+from export_pipeline import models
 from export_pipeline.train.space_to_depth import space_to_depth_convolution, space_to_depth_convolutions
 
 import tensorflow as tf  # isort: skip - after models, which chooses Keras 2

@@ -18,7 +18,7 @@ from tests.builds import ROOT
 
 EVERY = pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.name)
 # Not even what recipes are read with: any command line imports every verb.
-HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "models", "numpy", "PIL", "pydantic"}
+HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "numpy", "PIL", "pydantic"}
 
 
 def test_a_verb_is_a_file_and_a_line_of_the_list() -> None:

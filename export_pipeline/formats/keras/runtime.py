@@ -17,8 +17,9 @@ from export_pipeline.records.signature import Port
 
 _WHAT = "a .keras model (Keras 2 archive)"
 # Loading a .keras file imports the modules that it names and calls their classes: others are refused.
-_TRUSTED_MODULES = ("keras", "tf_keras", "models", "builtins")
-_TRUSTED_PACKAGE = "export_pipeline>"
+_TRUSTED = ("keras", "tf_keras", "builtins")
+# Modules of our own layers, which Keras finds by their registered name. Older files have the second.
+_OUR_MODULES = ("export_pipeline.models.layers", "models.layers")
 # Layers that run code or any TensorFlow function that the file names.
 _REFUSED_CLASSES = ("Lambda", "TFOpLambda", "SlicingOpLambda", "__lambda__", "__typespec__")
 
@@ -48,7 +49,7 @@ class KerasRuntime(Runtime):
 
     @classmethod
     def load_library(cls) -> None:  # noqa: D102  as Runtime says
-        import models  # noqa: F401  chooses Keras 2 and registers our layers
+        from export_pipeline import models  # noqa: F401  chooses Keras 2 and registers our layers
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:  # noqa: D102  as Runtime says
         import tensorflow as tf
@@ -70,11 +71,19 @@ def refuse_foreign_code(path: Path) -> None:
         config = json.loads(archive.read("config.json"))
     for entry in _objects(config):
         module, name = str(entry.get("module") or "keras"), str(entry["class_name"])
-        ours = str(entry.get("registered_name") or "").startswith(_TRUSTED_PACKAGE)
-        if name in _REFUSED_CLASSES or (not ours and module.split(".")[0] not in _TRUSTED_MODULES):
+        known = module.split(".")[0] in _TRUSTED or (module in _OUR_MODULES and _is_registered(entry))
+        if name in _REFUSED_CLASSES or not known:
             raise ModelError(
                 f"{path} holds {module}.{name}, which may run code of the file's own; allowed: Keras layers and ours"
             )
+
+
+def _is_registered(entry: dict[str, Any]) -> bool:
+    """Whether Keras knows the class of *entry* by its registered name, so that it imports no module for it."""
+    KerasRuntime.load_library()
+    import tf_keras as keras
+
+    return keras.utils.get_registered_object(entry.get("registered_name")) is not None
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
