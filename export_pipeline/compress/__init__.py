@@ -12,10 +12,11 @@ from pathlib import Path
 import tf_keras as keras
 
 from export_pipeline.compress import cluster, fold, prune, structured
+from export_pipeline.compress.bit_plan import BitPlan, read_plan
 from export_pipeline.compress.compressed import Compressed
 from export_pipeline.compress.importance import Importance, estimate_importance
 from export_pipeline.compress.layers import compressible_layers, convolutions, require_known, require_left
-from export_pipeline.compress.plan import BitPlan, make_plan, read_plan, require_enough, require_whole
+from export_pipeline.compress.plan import make_plan, require_enough, require_whole
 from export_pipeline.compress.tools import FineTune, Tools
 from export_pipeline.recipe import CompressTable, Recipe
 

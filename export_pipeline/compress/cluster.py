@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import tf_keras as keras
 
+from export_pipeline.compress.bit_plan import BitPlan
 from export_pipeline.compress.compressed import Compressed
 from export_pipeline.compress.importance import estimate_importance
 from export_pipeline.compress.kernels import clustered_kernels, set_kernels
 from export_pipeline.compress.layers import convolutions, copy_of
-from export_pipeline.compress.plan import BitPlan, plan_bits
+from export_pipeline.compress.plan import plan_bits
 from export_pipeline.compress.tools import Tools
 from export_pipeline.compress.trained_tables import with_tables, without_tables
 from export_pipeline.errors import CheckFailed

@@ -7,7 +7,7 @@ from typing import Any
 
 import tf_keras as keras
 
-from export_pipeline.compress.plan import BitPlan
+from export_pipeline.compress.bit_plan import BitPlan
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import CompressedLayer, Compression, Round
 

@@ -8,12 +8,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from export_pipeline.compress.bit_plan import WIDTHS
 from export_pipeline.compress.importance import Importance
 from export_pipeline.compress.kernels import clustered_kernels, set_kernels
 from export_pipeline.compress.layers import convolutions, copy_of, one_by_one
-from export_pipeline.recipe.compress import MOST_BITS
-
-WIDTHS = tuple(range(1, MOST_BITS + 1))
 
 
 class OutputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export_pipeline.recipe.classes import CLASSES, recipe_class
+from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.distill import DistillRecipe, Phase
 from export_pipeline.recipe.export import DEFAULT_TARGETS, ExportTable, default_targets
@@ -14,7 +14,7 @@ from export_pipeline.recipe.style_transfer import PolishTable, StyleModelTable, 
 from export_pipeline.recipe.table import BUILTIN, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
-from export_pipeline.recipe.whole import Recipe
+from export_pipeline.recipe.whole import Recipe, recipe_class
 from export_pipeline.recipe.wording import sentence
 
 __all__ = [

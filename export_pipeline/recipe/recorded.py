@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import BeforeValidator
 
 from export_pipeline.errors import RecipeError
-from export_pipeline.recipe.classes import CLASSES, recipe_class
+from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.style_transfer import StyleTransferRecipe
-from export_pipeline.recipe.whole import Recipe
+from export_pipeline.recipe.whole import Recipe, recipe_class
 
 
 def _read(data: Any) -> Any:

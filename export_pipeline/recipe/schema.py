@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from export_pipeline.recipe.classes import CLASSES, DEFAULT_TASK
+from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.distill import DistillRecipe
 from export_pipeline.recipe.table import LIMITS, Table
-from export_pipeline.recipe.whole import Recipe
+from export_pipeline.recipe.whole import DEFAULT_TASK, Recipe
 from export_pipeline.records.metric import Metric
 
 KINDS = {"recipe": "Recipe of export-pipeline build", "distill": "Recipe of export-pipeline distill"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -107,8 +108,6 @@ class Recipe(Table):
         Raises:
             RecipeError: an unknown key or a value out of range; every one is named.
         """
-        from export_pipeline.recipe.classes import recipe_class  # which know this one
-
         kind = recipe_class(data, where)
         try:
             recipe = kind.model_validate(data)
@@ -116,3 +115,20 @@ class Recipe(Table):
             raise RecipeError("; ".join(f"{where}: {sentence(dict(e), kind)}" for e in error.errors())) from error
         recipe._folder = folder
         return recipe
+
+
+DEFAULT_TASK = "style_transfer"
+# The class of the recipes of each task; ``classes.py`` fills it in.
+CLASSES: dict[str, type[Recipe]] = {}
+
+
+def recipe_class(data: Mapping[str, Any], where: str = "recipe") -> type[Recipe]:
+    """The class of the recipe that *data* is, by its task.
+
+    Raises:
+        RecipeError: there is no such task.
+    """
+    task = data.get("task", DEFAULT_TASK)
+    if not isinstance(task, str) or task not in CLASSES:
+        raise RecipeError(f"{where}: task is {task!r}; {near(str(task), CLASSES)}")
+    return CLASSES[task]

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_pipeline.compress import Compressed, check, compress
+from export_pipeline.compress.bit_plan import packed_bytes, read_plan
 from export_pipeline.compress.cluster import clustered
 from export_pipeline.compress.output_error import OutputError
-from export_pipeline.compress.plan import cheapest, make_plan, packed_bytes, plan_bits, read_plan
+from export_pipeline.compress.plan import cheapest, make_plan, plan_bits
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import Recipe
 from tests.compress.material import NETWORKS, PHOTOS, kernels, network, recipe, tools
