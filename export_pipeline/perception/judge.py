@@ -37,17 +37,19 @@ STYLE_SIDE = 512
 PATCH_SIDE, PATCH_STRIDE = 96, 64
 PATCHES_AT_ONCE = 16  # as many as keep their features below 200 MB
 LEAST_WASSERSTEIN = 1e-12
+LEAST_DISTANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Reference:
     """A photograph as the judge sees it, which pictures made of it are compared with.
 
-    ``content``: features ``(1, h, w, C)`` at relu3_1. ``wasserstein``: sliced Wasserstein distance of the untouched
-    photograph to the style, one for each style layer.
+    ``content``: features ``(1, h, w, C)`` at relu3_1; ``mirrored``: those of the photograph mirrored left to right.
+    ``wasserstein``: sliced Wasserstein distance of the untouched photograph to the style, one for each style layer.
     """
 
     content: Any
+    mirrored: Any
     wasserstein: np.ndarray
 
 
@@ -90,7 +92,7 @@ class StyleJudge:
     def reference(self, photograph: np.ndarray) -> Reference:
         """What :meth:`distances` compares with: worth keeping where several pictures of one photograph are judged."""
         seen = self._seen(photograph)
-        return Reference(seen.content, self._wasserstein(seen))
+        return Reference(seen.content, self._content(photograph[:, ::-1]), self._wasserstein(seen))
 
     def distances(self, image: np.ndarray, reference: Reference) -> Distances:
         """All distances of *image*, of the size of the photograph of *reference*.
@@ -99,9 +101,11 @@ class StyleJudge:
         """
         seen, style = self._seen(image), self._style
         grams, style_grams = (map(gram_of_moments, one.means, one.covariances) for one in (seen, style))
+        content, mirrored = (_mean_relative([seen.content], [one]) for one in (reference.content, reference.mirrored))
         ratios = self._wasserstein(seen) / np.maximum(reference.wasserstein, LEAST_WASSERSTEIN)
         return Distances(
-            content_distance=_mean_relative([seen.content], [reference.content]),
+            content_distance=content,
+            content_ratio=content / max(mirrored, LEAST_DISTANCE),
             style_distance=_mean_relative(grams, style_grams),
             covariance_distance=_mean_relative(seen.covariances, style.covariances),
             mean_distance=_mean_relative(seen.means, style.means),
@@ -135,6 +139,9 @@ class StyleJudge:
         # Half of the work has one thread however many cores there are, and all of it where a build trains in shares.
         with ThreadPoolExecutor(cores()) as pool:
             return Distances.mean(list(pool.map(self.distances, pictures, references)))
+
+    def _content(self, image: np.ndarray) -> Any:
+        return self._features(image.astype(np.float32)[None])[STYLE_LAYERS.index(CONTENT_LAYER)]
 
     def _wasserstein(self, seen: _Seen) -> np.ndarray:
         pairs = zip(seen.projections, self._style.projections, strict=True)

@@ -29,6 +29,9 @@ class Distances(BaseModel):
     local_distance: float = Field(
         description="mean over 96x96 patches of the covariance distance to the style's nearest"
     )
+    content_ratio: float = Field(
+        description="content distance over that to the mirrored photograph: 1 where nothing of it can be told"
+    )
     color_distance: float = Field(description="sliced 2-Wasserstein distance of the pixels, RGB 0..255")
 
     @classmethod

@@ -23,6 +23,7 @@ class Metric:
         digits: after the point, in tables.
         meaning: one line for documentation.
         ranks: whether structured pruning adds it up to choose what goes first.
+        limit: beyond which an output is of no use, whatever the recipe says, and what that means; none if left out.
         without: what can be had without a network and a useful one must be better than; empty if nothing.
     """
 
@@ -33,6 +34,7 @@ class Metric:
     meaning: str
     ranks: bool = False
     without: str = ""
+    limit: tuple[float, str] | None = None
 
     @property
     def rule(self) -> Literal["most", "least"]:

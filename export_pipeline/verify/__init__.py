@@ -154,11 +154,13 @@ def _quality(outputs: Sequence[Arrays], references: _References) -> dict[str, An
 
 
 def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:
-    """Why the file is of no use: a metric is not finite, or one is no better than without a network."""
+    """Why the file is of no use: a metric is not finite, beyond its limit, or no better than without a network."""
     for metric in metrics:
         own, baseline, name = quality[metric.name], quality[f"{BASELINE}{metric.name}"], metric.name.replace("_", " ")
         if own is None:
             return f"its {name} is not a number"
+        if metric.limit and metric.worse_than(own, metric.limit[0]):
+            return f"{metric.limit[1]}: its {name} is {own:.4f}, and {metric.limit[0]:g} is the {metric.rule}"
         if metric.without and baseline is not None and (own == baseline or metric.worse_than(own, baseline)):
             return f"its {name} {own:.4f} is no better than that of {metric.without}, {baseline:.4f}"
     return ""

@@ -93,7 +93,10 @@ def test_the_distances_are_as_defined() -> None:
         return float(np.mean([measure(own[layer], wanted[layer]) for layer in STYLE_LAYERS]))
 
     found = small.distances(image, small.reference(photograph))
-    assert found.content_distance == pytest.approx(distance(own["relu3_1"], other["relu3_1"]), rel=1e-4)
+    content = distance(own["relu3_1"], other["relu3_1"])
+    assert found.content_distance == pytest.approx(content, rel=1e-4)
+    mirrored = features(photograph[:, ::-1])["relu3_1"]
+    assert found.content_ratio == pytest.approx(content / distance(own["relu3_1"], mirrored), rel=1e-4)
     grams = over_layers(lambda a, b: distance(a.T @ a / len(a), b.T @ b / len(b)))
     assert found.style_distance == pytest.approx(grams, rel=1e-4)
     covariances = over_layers(lambda a, b: distance(covariance(a), covariance(b)))
@@ -137,19 +140,27 @@ def test_the_style_at_its_own_size_has_no_distance_to_itself() -> None:
     style = np.asarray(Image.fromarray(STYLE).resize((512, 512), Image.Resampling.LANCZOS))
     found = judge().distances(style, judge().reference(pictures(1, 512, 512)[0]))
     assert found.content_distance > 0.1
-    rest = found.model_dump(exclude={"content_distance"})
+    rest = found.model_dump(exclude={"content_distance", "content_ratio"})
     assert rest == pytest.approx(dict.fromkeys(rest, 0), abs=1e-5)
 
 
 def test_a_photograph_as_it_is_is_the_baseline() -> None:
     photos = pictures(2, 64, 96)
     found = judge().baseline(photos)
-    assert found.content_distance == 0
+    assert found.content_distance == found.content_ratio == 0
     assert found.sliced_wasserstein_distance == 1
     assert min(found.covariance_distance, found.mean_distance, found.local_distance, found.style_distance) > 0.1
     assert found == judge().mean_distances(photos, judge().references(photos))
     with pytest.raises(ValueError, match="2 pictures for 1 references"):
         judge().mean_distances(photos, judge().references(photos[:1]))
+
+
+def test_noise_tells_nothing_of_a_photograph() -> None:
+    photos = pictures(2, 64, 96)
+    noise = [
+        np.random.default_rng(index).integers(0, 256, photo.shape, dtype=np.uint8) for index, photo in enumerate(photos)
+    ]
+    assert judge().mean_distances(noise, judge().references(photos)).content_ratio > 0.95
 
 
 def test_flat_colour_has_no_texture() -> None:

@@ -131,6 +131,14 @@ def test_a_network_that_is_no_better_than_none_fails(covariance: float) -> None:
     assert row.status == "passed"
 
 
+def test_a_network_that_paints_noise_fails() -> None:
+    made = exported()
+    measured = {**values(0.5), "content_ratio": 0.98}
+    (row,) = verify(made.folder, made.models[-1:], made.network, task(1), Scripted(measured, values(1.0)))
+    assert row.status == "failed"
+    assert row.reason == "the photograph cannot be told from it: its content ratio is 0.9800, and 0.95 is the most"
+
+
 def test_a_metric_that_is_not_a_number_never_passes() -> None:
     made = exported()
     evaluator = Scripted(values(0.5, other=float("nan")), values(1.0))
