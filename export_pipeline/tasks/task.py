@@ -47,7 +47,8 @@ class Objective(abc.ABC):
 
     Attributes:
         terms: names of the losses in order, ``total`` first.
-        fingerprint: SHA-256 of what is learned from, by keys of a checkpoint's info.
+        fingerprint: SHA-256 of what is learned from; the names end in ``_sha256``. Checkpoints keep it, and one with
+            another is not gone on with.
     """
 
     terms: tuple[str, ...]
