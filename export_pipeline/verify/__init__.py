@@ -110,8 +110,8 @@ class _Check:
             return self._failed(len(samples), f"it does not run: {error}")
         if reason := _wrong(outputs, samples):
             return self._failed(len(samples), reason)
-        pictures = {port.name for port in task.signature.outputs if port.color}
-        numbers = parity([(own, one.outputs) for own, one in zip(outputs, samples, strict=True)], pictures)
+        pairs = [(own, one.outputs) for own, one in zip(outputs, samples, strict=True)]
+        numbers = parity(pairs, task.signature.outputs)
         result = verdict(numbers["psnr"], self.limit.min_psnr)
         quality: dict[str, Any] = {"quality": "skipped", "quality_reason": evaluator}
         if not isinstance(evaluator, str):
