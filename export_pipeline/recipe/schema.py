@@ -66,7 +66,8 @@ def _plain(node: dict[str, Any], tables: dict[str, Any], metrics: Sequence[Metri
     own = {key: value for key, value in node.items() if key not in DROPPED}
     if own.pop(LIMITS, False):
         own["additionalProperties"] = False
-        own["properties"] = {**own["properties"], **{metric.name: _limit(metric) for metric in metrics}}
+        limits = {metric.name: _limit(metric) for metric in metrics if metric.has_limits}
+        own["properties"] = {**own["properties"], **limits}
     if "$ref" in node:
         # A table's own description says more than that of the key.
         own |= _plain(tables[node["$ref"].rsplit("/", 1)[1]], tables, metrics)

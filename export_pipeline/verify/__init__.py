@@ -58,7 +58,7 @@ def verify(
         progress: called with a line of text before each file.
 
     A file that cannot be run, or whose output is not finite, has failed; and so has one that is no better than what
-    can be had without a network.
+    can be had without a network, or that strays from the float network in a metric that must stay near it.
 
     Raises:
         UsageError: there are no samples, or a target is unknown.
@@ -154,11 +154,16 @@ def _quality(outputs: Sequence[Arrays], references: _References) -> dict[str, An
 
 
 def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:
-    """Why the file is of no use: a metric is not finite, or one is no better than without a network."""
+    """Why the file is of no use: a metric is not finite, no better than without a network, or strays."""
     for metric in metrics:
         own, baseline, name = quality[metric.name], quality[f"{BASELINE}{metric.name}"], metric.name.replace("_", " ")
         if own is None:
             return f"its {name} is not a number"
         if metric.without and baseline is not None and (own == baseline or metric.worse_than(own, baseline)):
             return f"its {name} {own:.4f} is no better than that of {metric.without}, {baseline:.4f}"
+        network = quality[f"{FLOAT}{metric.name}"]
+        if network is not None and metric.strays(own, network):
+            return (
+                f"its {name} {own:.4f} differs by more than {metric.within:.0%} from the float network's, {network:.4f}"
+            )
     return ""
