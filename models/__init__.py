@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 # tfmot and our layers are written for Keras 2; TensorFlow reads this when it is first imported.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -24,9 +26,10 @@ def _load_tensorflow() -> None:
 
 _load_tensorflow()
 
-from .style_net import NORMS, johnson, small  # noqa: E402
+from .blocks import NORMS  # noqa: E402
+from .style_net import johnson, small  # noqa: E402
 from .vgg import vgg19  # noqa: E402
 
-NETWORKS = {"johnson": johnson, "small": small}
+NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small}
 
 __all__ = ["NETWORKS", "NORMS", "johnson", "small", "vgg19"]

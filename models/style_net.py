@@ -6,18 +6,15 @@ instance norm of Ulyanov et al. (2016) and the resize-convolution of Odena et al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tf_keras as keras
 
-from .layers import InstanceNormalization, MatchSize, Rescaling, ScaleSize
+from .blocks import INPUT_SCALE, check_norm, conv_block, scaled_filters, with_widths
+from .layers import MatchSize, Rescaling, ScaleSize
 
-# A power of two, so that folding the scale into the first kernel loses no bit.
-INPUT_SCALE = 1 / 128
-NORMS = ("instance", "batch")
 # Deviation before the last tanh of an untrained network: outputs then have the contrast of a photograph. At 1
 # they are glaring, and training learns blobs that swallow the deviation before it learns to lower it.
 LAST_GAMMA = 0.4
@@ -65,7 +62,7 @@ def style_net(
         rho: resolution multiplier in (0, 1]: the network computes on an image of ``rho`` times the
             height and width, and gives one of the full size.
         blocks: number of residual blocks, 0 or more; ``None`` takes the architecture's.
-        norm: one of :data:`NORMS`.
+        norm: one of ``models.NORMS``.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down2_conv`` and every ``block*_b_conv`` are added to each other and have the same; the
             three of ``out_conv`` are the image's.
@@ -81,20 +78,19 @@ def style_net(
     if blocks < 0:
         raise ValueError(f"blocks is {blocks}; it must be 0 or more")
     filters = _filters(architecture, alpha, blocks, widths or {})
-    if norm not in NORMS:
-        raise ValueError(f"norm is {norm!r}; allowed: {', '.join(NORMS)}")
+    check_norm(norm)
 
     image = keras.Input((height, width, 3), name="image")
     entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
     x = Rescaling(INPUT_SCALE, name="rescale")(entry)
     for index, (kernel, stride) in enumerate(((9, 1), (3, 2), (3, 2))):
-        x = _conv(x, f"down{index}", filters, kernel, norm, stride=stride)
+        x = conv_block(x, f"down{index}", filters, kernel, norm, stride=stride)
     for index in range(blocks):
         x = _residual(x, f"block{index}", filters, norm)
     for index in range(2):
         x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"up{index}_resize")(x)
-        x = _conv(x, f"up{index}", filters, 3, norm)
-    x = _conv(x, "out", filters, 9, norm, activation="tanh", initial_gamma=LAST_GAMMA)
+        x = conv_block(x, f"up{index}", filters, 3, norm)
+    x = conv_block(x, "out", filters, 9, norm, activation="tanh", initial_gamma=LAST_GAMMA)
     x = Rescaling(127.5, 127.5, name="to_image")(x)
     x = MatchSize(name="crop")([x, entry])
     if rho != 1:
@@ -104,19 +100,11 @@ def style_net(
 
 def _filters(architecture: Architecture, alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:
     """Filters of every convolution, by layer name."""
-    least = 1 / min(architecture.filters)
-    if not least <= alpha < math.inf:
-        raise ValueError(f"alpha is {alpha}, which leaves a layer without filters; it must be {least:g} or more")
-    first, second, third = (int(alpha * count) for count in architecture.filters)
+    first, second, third = scaled_filters(architecture.filters, alpha)
     of_blocks = {f"block{index}_{half}_conv": third for index in range(blocks) for half in "ab"}
     by_alpha = {"down0_conv": first, "down1_conv": second, "down2_conv": third, **of_blocks}
     by_alpha |= {"up0_conv": second, "up1_conv": first}
-    for name, count in widths.items():
-        if name not in by_alpha:
-            raise ValueError(f"widths names {name!r}; allowed: {', '.join(by_alpha)}")
-        if not isinstance(count, int) or count < 1:
-            raise ValueError(f"widths gives {name} {count!r} filters; it must be a whole number, 1 or more")
-    filters = {**by_alpha, **widths}
+    filters = with_widths(by_alpha, widths)
     added = {name: filters[name] for name in filters if name == "down2_conv" or name.endswith("_b_conv")}
     if len(set(added.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in added.items())
@@ -124,29 +112,7 @@ def _filters(architecture: Architecture, alpha: float, blocks: int, widths: Mapp
     return {**filters, "out_conv": 3}
 
 
-def _conv(
-    x: Any,
-    name: str,
-    filters: Mapping[str, int],
-    kernel: int,
-    norm: str,
-    *,
-    stride: int = 1,
-    activation: str | None = "relu",
-    initial_gamma: float = 1.0,
-) -> Any:
-    # No bias: the norm behind it would take it out again.
-    layer, options = f"{name}_conv", {"strides": stride, "padding": "same", "use_bias": False}
-    x = keras.layers.Conv2D(filters[layer], kernel, name=layer, **options)(x)
-    if norm == "instance":
-        x = InstanceNormalization(initial_gamma=initial_gamma, name=f"{name}_norm")(x)
-    else:
-        gamma = keras.initializers.Constant(initial_gamma)
-        x = keras.layers.BatchNormalization(gamma_initializer=gamma, name=f"{name}_norm")(x)
-    return x if activation is None else keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
-
-
 def _residual(x: Any, name: str, filters: Mapping[str, int], norm: str) -> Any:
-    y = _conv(x, f"{name}_a", filters, 3, norm)
-    y = _conv(y, f"{name}_b", filters, 3, norm, activation=None)
+    y = conv_block(x, f"{name}_a", filters, 3, norm)
+    y = conv_block(y, f"{name}_b", filters, 3, norm, activation=None)
     return keras.layers.Add(name=f"{name}_add")([x, y])

@@ -33,7 +33,7 @@ def at_size(model: Any, signature: Signature) -> Any:
         if tuple(tensor.shape) != port.shape:
             raise ExportError(
                 f"the network turns {_sizes(signature.inputs)} into {port.name} of shape {tuple(tensor.shape)}; "
-                f"{port.shape} is needed. Choose a height and width that are multiples of 4."
+                f"{port.shape} is needed. Choose another height and width."
             )
     return copy
 

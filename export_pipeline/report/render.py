@@ -57,7 +57,7 @@ def notes(report: Report) -> list[str]:
 def markdown(report: Report, picture: str | None = None) -> str:
     """The page ``report.md``; *picture* is the name of the image beside it."""
     parts = [f"# Report of {report.record.name}"]
-    parts += [f"![photo, float network, exported files]({picture})"] if picture else []
+    parts += [f"![input, float network, exported files]({picture})"] if picture else []
     parts += [f"## {table.title}\n\n{markdown_table(table)}" for table in all_tables(report) if table.rows]
     parts += ["## Notes\n\n" + "\n".join(f"- {line}" for line in notes(report))]
     return "\n\n".join(parts) + "\n"
@@ -70,7 +70,7 @@ def page(report: Report, picture: Path | None = None) -> str:
     parts += [f"<h1>{title}</h1>"]
     if picture is not None:
         data = base64.b64encode(picture.read_bytes()).decode()
-        parts += [f'<p><img alt="photo, float network, exported files" src="data:image/jpeg;base64,{data}"></p>']
+        parts += [f'<p><img alt="input, float network, exported files" src="data:image/jpeg;base64,{data}"></p>']
     parts += [f"<h2>{html.escape(t.title)}</h2><div>{_html_table(t)}</div>" for t in all_tables(report) if t.rows]
     parts += ["<h2>Notes</h2><ul>", *(f"<li>{html.escape(line)}</li>" for line in notes(report)), "</ul></html>"]
     return "\n".join(parts) + "\n"

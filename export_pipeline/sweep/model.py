@@ -32,7 +32,7 @@ class FloatNetwork(Measured):
 class FileResult(Measured):
     """One exported file of a point.
 
-    ``psnr`` (dB at peak 255, the worst photograph's) and ``ssim`` compare it with the float network as trained:
+    ``psnr`` (dB, the worst sample's) and ``ssim`` compare it with the float network as trained:
     all that compression and export took. ``export_psnr`` compares it with the compressed network, which is what
     the parity check is about: what the export alone took. The task's metrics are further keys.
     """

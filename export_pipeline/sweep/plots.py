@@ -42,7 +42,7 @@ PLOT = "pareto_{}.png"
 
 
 def worths(metrics: Sequence[Metric]) -> dict[str, Axis]:
-    """What a file is worth, by the name of the plot: the metrics and its parity."""
+    """What a file is worth, by the name of the plot: the metrics that have a better side, and its parity."""
     found = {
         PLOT.format(metric.title): Axis(
             metric.name,
@@ -50,6 +50,7 @@ def worths(metrics: Sequence[Metric]) -> dict[str, Axis]:
             larger_is_better=metric.better == "higher",
         )
         for metric in metrics
+        if metric.has_limits
     }
     return {**found, PLOT.format("parity"): PARITY}
 

@@ -48,7 +48,7 @@ def draw_sheet(path: Path, out: Path, points: Sequence[SweptPoint]) -> bool:
 def _block(out: Path, others: str, column: str, points: Sequence[SweptPoint]) -> list[Tile]:
     ordered = sorted(points, key=lambda point: _largest_first(point.overrides[column]))
     first = out / ordered[0].folder
-    tiles = [Tile(f"photo\n{others}".strip(), load_image(first / PHOTO))]
+    tiles = [Tile(f"input\n{others}".strip(), load_image(first / PHOTO))]
     seen: set[str] = set()
     for point in ordered:
         folder, network = out / point.folder, point.result.float_network

@@ -135,7 +135,7 @@ class StyleTransfer(Task):
         """The photograph or the picture itself."""
         return images.to_uint8(values[STYLIZED if STYLIZED in values else IMAGE])
 
-    def reference_picture(self) -> tuple[str, np.ndarray] | None:
+    def reference_picture(self, sample: Sample) -> tuple[str, np.ndarray] | None:
         """The style image."""
         return "style", self.style
 

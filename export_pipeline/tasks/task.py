@@ -47,7 +47,8 @@ class Objective(abc.ABC):
 
     Attributes:
         terms: names of the losses in order, ``total`` first.
-        fingerprint: SHA-256 of what is learned from, by keys of a checkpoint's info.
+        fingerprint: SHA-256 of what is learned from; the names end in ``_sha256``. Checkpoints keep it, and one with
+            another is not gone on with.
     """
 
     terms: tuple[str, ...]
@@ -183,8 +184,8 @@ class Task(abc.ABC):
     def picture(self, values: Arrays) -> np.ndarray | None:
         """Inputs or outputs as one image ``(H, W, 3)`` uint8; ``None`` where they cannot be shown."""
 
-    def reference_picture(self) -> tuple[str, np.ndarray] | None:
-        """What pictures are shown beside, such as the style image, with its caption."""
+    def reference_picture(self, sample: Sample) -> tuple[str, np.ndarray] | None:
+        """What the outputs for *sample* are shown beside, such as a style image or the truth, with its caption."""
         return None
 
 

@@ -210,8 +210,7 @@ def provenance(checkpoint: Checkpoint) -> dict[str, str]:
     return {
         "checkpoint_sha256": checkpoint.sha256,
         "parent_sha256": info.parent_sha256 or "",
-        "style_sha256": info.style_sha256,
-        "loss_network_sha256": info.loss_network_sha256 or "",
+        **{name: value or "" for name, value in info.fingerprint.items()},
         "steps": str(info.step),
         "export-pipeline": __version__,
         **{name: version(name) for name in ("tensorflow", "coremltools")},

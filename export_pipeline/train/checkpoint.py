@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
 
 from export_pipeline.base.files import sha256, write_bytes
 from export_pipeline.errors import CheckpointError
@@ -20,6 +21,7 @@ from export_pipeline.recipe import Recipe, RecordedRecipe
 from export_pipeline.recipe.compress import PRUNING, CompressTable
 
 KEPT = 2
+HASH = "_sha256"  # at the end of the name of each hash of what a training learns from
 # What may differ between a checkpoint and the recipe that resumes it: how often it is saved, and how long it trains;
 # a run made longer or shorter goes on with the learning rates of its new length. The steps of another part may not:
 # this part began with what that one left.
@@ -35,20 +37,34 @@ _DECIDING: dict[str, tuple[str, ...]] = {
 
 
 class CheckpointInfo(BaseModel):
-    """Where a checkpoint comes from. ``losses`` are the means since the checkpoint before."""
+    """Where a checkpoint comes from. ``losses`` are the means since the checkpoint before.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Further keys, which end in ``_sha256``, are the hashes of what it was trained on: the fingerprint of the task's
+    objective.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, str | None] = Field(init=False)
 
     format: int = 1
     stage: str
     step: int = Field(ge=0)
     recipe: RecordedRecipe
-    style_sha256: str = Field(description="of the style image's pixels")
-    photographs_sha256: str | None = Field(None, description="of the names of the training photographs, in order")
-    loss_network_sha256: str | None = Field(None, description="of the network that the losses look through")
     parent_sha256: str | None = Field(None, description="of the checkpoint that this run started from")
     bits: dict[str, int] = Field(default_factory=dict, description="of the tables that this run trains, by layer")
     losses: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _only_hashes(self) -> Self:
+        for name in self.fingerprint:
+            if not name.endswith(HASH):
+                raise ValueError(f"unknown key {name!r}; the hash of what is trained on ends in {HASH}")
+        return self
+
+    @property
+    def fingerprint(self) -> dict[str, str | None]:
+        """The hashes of what it was trained on; ``None`` in a checkpoint that was written without one."""
+        return dict(self.__pydantic_extra__)
 
 
 @dataclass(frozen=True)
@@ -151,12 +167,9 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
     differences = []
     if found.info.stage != wanted.stage:
         differences.append(f"its stage is {found.info.stage}, not {wanted.stage}")
-    if found.info.style_sha256 != wanted.style_sha256:
-        differences.append("its style image is another one")
-    if found.info.photographs_sha256 not in (None, wanted.photographs_sha256):
-        differences.append("its training photographs are others")
-    if found.info.loss_network_sha256 not in (None, wanted.loss_network_sha256):
-        differences.append("its loss network has other weights")
+    for name, value in wanted.fingerprint.items():
+        if found.info.fingerprint.get(name) not in (None, value):
+            differences.append(f"the hash of its {name.removesuffix(HASH).replace('_', ' ')} is another one")
     if found.info.parent_sha256 != wanted.parent_sha256:
         differences.append("it started from another checkpoint")
     for table in ("model", "train", "compress"):

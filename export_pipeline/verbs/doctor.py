@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from export_pipeline.base.files import sha256
+from export_pipeline.base.wheels import Wheel
 from export_pipeline.errors import CheckFailed
-from export_pipeline.perception.vgg_weights import WHEEL_FILE, WHEEL_SHA256, cache_folder
+from export_pipeline.perception.vgg_weights import WHEEL
 from export_pipeline.verbs.common import Verb, show
 
 # What pyproject.toml asks for: the base, `emulator` and `all`. A checkout that is not installed has no metadata of
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
 
 def examine() -> tuple[Row, ...]:
     """Look at the interpreter, the libraries, the disk and the loss network's weights; loads nothing heavy."""
-    return (_python(), *(_library(name) for name in LIBRARIES), _processor(), _disk(), _weights())
+    return (_python(), *(_library(name) for name in LIBRARIES), _processor(), _disk(), weights(WHEEL))
 
 
 def require_healthy(rows: tuple[Row, ...]) -> None:
@@ -105,13 +105,16 @@ def _disk() -> Row:
     return Row(status="ok" if good else "failed", name="disk", detail=detail)
 
 
-def _weights() -> Row:
-    name, cached = "VGG-19 weights", cache_folder() / WHEEL_FILE
-    if not cached.is_file():
+def weights(wheel: Wheel) -> Row:
+    """Whether the weights in *wheel* are at hand."""
+    name = "VGG-19 weights"
+    if not wheel.cached.is_file():
         return Row(status="skipped", name=name, detail="not cached; the first training fetches 18 MB from PyPI")
-    if sha256(cached) != WHEEL_SHA256:
-        return Row(status="skipped", name=name, detail=f"damaged at {cached}; the first training fetches it again")
-    return Row(status="ok", name=name, detail=f"cached at {cached}")
+    if not wheel.at_hand:
+        return Row(
+            status="skipped", name=name, detail=f"damaged at {wheel.cached}; the first training fetches it again"
+        )
+    return Row(status="ok", name=name, detail=f"cached at {wheel.cached}")
 
 
 VERB = Verb("doctor", "check what this machine has", add, run)

@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=float,
         default=0.05,
-        help="rise of style and content distance above the float network's that the picks allow (default: 0.05)",
+        help="share by which the metrics that rank may be worse than the float network's in the picks (default: 0.05)",
     )
     parser.add_argument("--fresh", action="store_true", help="forget what an interrupted sweep left behind")
 

@@ -58,7 +58,7 @@ def verify(
         progress: called with a line of text before each file.
 
     A file that cannot be run, or whose output is not finite, has failed; and so has one that is no better than what
-    can be had without a network.
+    can be had without a network, or that strays from the float network in a metric that must stay near it.
 
     Raises:
         UsageError: there are no samples, or a target is unknown.
@@ -110,8 +110,8 @@ class _Check:
             return self._failed(len(samples), f"it does not run: {error}")
         if reason := _wrong(outputs, samples):
             return self._failed(len(samples), reason)
-        pictures = {port.name for port in task.signature.outputs if port.color}
-        numbers = parity([(own, one.outputs) for own, one in zip(outputs, samples, strict=True)], pictures)
+        pairs = [(own, one.outputs) for own, one in zip(outputs, samples, strict=True)]
+        numbers = parity(pairs, task.signature.outputs)
         result = verdict(numbers["psnr"], self.limit.min_psnr)
         quality: dict[str, Any] = {"quality": "skipped", "quality_reason": evaluator}
         if not isinstance(evaluator, str):
@@ -154,7 +154,7 @@ def _quality(outputs: Sequence[Arrays], references: _References) -> dict[str, An
 
 
 def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:
-    """Why the file is of no use: a metric is not finite, beyond its limit, or no better than without a network."""
+    """Why the file is of no use: a metric is no number, beyond its limit, no better than with no network, or strays."""
     for metric in metrics:
         own, baseline, name = quality[metric.name], quality[f"{BASELINE}{metric.name}"], metric.name.replace("_", " ")
         if own is None:
@@ -163,4 +163,9 @@ def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:
             return f"{metric.limit[1]}: its {name} is {own:.4f}, and {metric.limit[0]:g} is the {metric.rule}"
         if metric.without and baseline is not None and (own == baseline or metric.worse_than(own, baseline)):
             return f"its {name} {own:.4f} is no better than that of {metric.without}, {baseline:.4f}"
+        network = quality[f"{FLOAT}{metric.name}"]
+        if network is not None and metric.strays(own, network):
+            return (
+                f"its {name} {own:.4f} differs by more than {metric.within:.0%} from the float network's, {network:.4f}"
+            )
     return ""

@@ -52,5 +52,5 @@ def _check(bundle: Bundle, model: ExportedModel, inputs: Arrays, expected: Array
         outputs = {name: to_uint8(value) if name in pictures else value for name, value in found.items()}
     except (ModelError, EmulatorError) as error:
         return ParityResult(**row, status="failed", reason=f"it does not run: {error}")
-    numbers = parity([(outputs, expected)], pictures)
+    numbers = parity([(outputs, expected)], bundle.manifest.signature.outputs)
     return ParityResult(**row, **numbers, **verdict(numbers["psnr"], least))

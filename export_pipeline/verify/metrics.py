@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from export_pipeline.records.signature import Port
 
 PEAK = 255.0
 # PSNR of equal images is infinite; records hold this instead, which no pair of unequal float32 images reaches.
@@ -43,15 +45,16 @@ def relative_error(output: np.ndarray, reference: np.ndarray) -> float:
 
 
 def parity(
-    pairs: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]], pictures: Collection[str]
+    pairs: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]], ports: Sequence[Port]
 ) -> dict[str, float | None]:
     """The numbers of a ``ParityResult`` over pairs of outputs and those of the reference, by name.
 
     Args:
-        pictures: names of the outputs that are pictures. The peak of another is the range of the reference's values
-            over all pairs.
+        ports: of the network's outputs. The peak of one that is no picture is its range where that is known, else the
+            range of the reference's values over all pairs.
     """
-    peaks = {name: PEAK if name in pictures else _range([other[name] for _, other in pairs]) for name in pairs[0][1]}
+    pictures = {port.name for port in ports if port.color}
+    peaks = {port.name: _peak(port, [other[port.name] for _, other in pairs]) for port in ports}
     ratios = [min(psnr(own[name], other[name], peaks[name]), MOST_PSNR) for own, other in pairs for name in other]
     shown = [ssim(own[name], other[name]) for own, other in pairs for name in other if name in pictures]
     rest = [relative_error(own[name], other[name]) for own, other in pairs for name in other if name not in pictures]
@@ -64,8 +67,12 @@ def parity(
     return found | ({"relative_error": kept(float(np.mean(rest)), 6)} if rest else {})
 
 
-def _range(arrays: Sequence[np.ndarray]) -> float:
-    return float(max(array.max() for array in arrays) - min(array.min() for array in arrays))
+def _peak(port: Port, references: Sequence[np.ndarray]) -> float:
+    if port.color:
+        return PEAK
+    if port.low is not None and port.high is not None:
+        return port.high - port.low
+    return float(max(array.max() for array in references) - min(array.min() for array in references))
 
 
 def kept(value: float, digits: int) -> float | None:

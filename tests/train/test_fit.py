@@ -193,7 +193,7 @@ def test_another_style_image_of_the_same_name_is_noticed(done: Done, make_recipe
     kept = style.read_bytes()
     shutil.copy(style.parent / "content/0.png", style)
     try:
-        with pytest.raises(CheckpointError, match="its style image is another one"):
+        with pytest.raises(CheckpointError, match="the hash of its style is another one"):
             trained(make_recipe(), done.folder)
     finally:
         style.write_bytes(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -16,9 +17,9 @@ from packaging.requirements import Requirement
 
 from export_pipeline.cli import main
 from export_pipeline.errors import CheckFailed
-from export_pipeline.perception.vgg_weights import WHEEL_FILE
+from export_pipeline.perception.vgg_weights import WHEEL
 from export_pipeline.verbs import doctor
-from export_pipeline.verbs.doctor import LIBRARIES, Row, examine, require_healthy
+from export_pipeline.verbs.doctor import LIBRARIES, Row, examine, require_healthy, weights
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,12 +91,13 @@ def test_pythons(version: tuple[int, int, int], status: str, monkeypatch: pytest
 
 def test_the_weights_are_looked_at_closely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EXPORT_PIPELINE_CACHE", str(tmp_path))
-    assert (row("VGG-19 weights").status, row("VGG-19 weights").detail[:10]) == ("skipped", "not cached")
-    (tmp_path / WHEEL_FILE).write_bytes(b"half a download")
-    assert row("VGG-19 weights").status == "skipped"
-    assert "damaged at" in row("VGG-19 weights").detail
-    monkeypatch.setattr(doctor, "WHEEL_SHA256", hashlib.sha256(b"half a download").hexdigest())
-    assert row("VGG-19 weights") == Row(status="ok", name="VGG-19 weights", detail=f"cached at {tmp_path / WHEEL_FILE}")
+    found = row("VGG-19 weights")
+    assert (found.status, found.detail[:10]) == ("skipped", "not cached")
+    (tmp_path / WHEEL.file).write_bytes(b"half a download")
+    assert weights(WHEEL).status == "skipped"
+    assert "damaged at" in weights(WHEEL).detail
+    whole = dataclasses.replace(WHEEL, sha256=hashlib.sha256(b"half a download").hexdigest())
+    assert weights(whole) == Row(status="ok", name="VGG-19 weights", detail=f"cached at {tmp_path / WHEEL.file}")
 
 
 def test_what_is_skipped_does_not_stand_in_the_way() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export_pipeline.verify.metrics import max_abs, psnr, ssim
+from export_pipeline.records.signature import Port, picture, tensor
+from export_pipeline.verify.metrics import max_abs, parity, psnr, ssim
 
 
 def image(seed: int, shape: tuple[int, ...] = (16, 20, 3)) -> np.ndarray:
@@ -47,3 +48,22 @@ def test_ssim_of_equal_images_is_one_and_falls_with_noise() -> None:
     noise = image(1, (32, 32, 3)) - 127
     assert ssim(base, base) == pytest.approx(1)
     assert 1 > ssim(base + noise / 16, base) > ssim(base + noise / 4, base) > ssim(base + noise, base)
+
+
+@pytest.mark.parametrize(
+    ("port", "peak"),
+    [(picture("y", 8, 8), 255), (tensor("y", (1, 8, 8, 3), 0, 1), 1), (tensor("y", (1, 8, 8, 3)), 0.5)],
+    ids=["picture", "known range", "range of the values"],
+)
+def test_the_peak_of_an_output(port: Port, peak: float) -> None:
+    reference = np.full((8, 8, 3), 0.25)
+    reference[0] = 0.75
+    found = parity([({"y": reference + 0.01}, {"y": reference})], [port])
+    assert found["psnr"] == pytest.approx(10 * math.log10(peak**2 / 0.01**2), abs=1e-3)
+
+
+def test_a_constant_output_with_a_known_range_can_be_compared() -> None:
+    """A network that finds nothing in any sample is a network all the same."""
+    nothing = np.zeros((8, 8, 1))
+    found = parity([({"mask": nothing + 0.1}, {"mask": nothing})], [tensor("mask", (1, 8, 8, 1), 0, 1)])
+    assert found["psnr"] == pytest.approx(20)

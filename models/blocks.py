@@ -1,0 +1,83 @@
+"""What the networks are built of: a convolution with its norm and activation, and the filters of every convolution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import tf_keras as keras
+
+from .layers import InstanceNormalization
+
+# A power of two, so that folding the scale into the first kernel loses no bit.
+INPUT_SCALE = 1 / 128
+NORMS = ("instance", "batch")
+
+
+def conv_block(
+    x: Any,
+    name: str,
+    filters: Mapping[str, int],
+    kernel: int,
+    norm: str,
+    *,
+    stride: int = 1,
+    activation: str | None = "relu",
+    initial_gamma: float = 1.0,
+    momentum: float = 0.99,
+) -> Any:
+    """The layers ``{name}_conv``, ``{name}_norm`` and, unless it is ``None``, ``{name}_{activation}`` on *x*.
+
+    Args:
+        filters: of every convolution, by layer name.
+        kernel: its side.
+        norm: one of :data:`NORMS`.
+        initial_gamma: deviation that the norm gives at first.
+        momentum: of the moving statistics of batch norm.
+    """
+    # No bias: the norm after it would take it out again.
+    layer, options = f"{name}_conv", {"strides": stride, "padding": "same", "use_bias": False}
+    x = keras.layers.Conv2D(filters[layer], kernel, name=layer, **options)(x)
+    if norm == "instance":
+        x = InstanceNormalization(initial_gamma=initial_gamma, name=f"{name}_norm")(x)
+    else:
+        gamma = keras.initializers.Constant(initial_gamma)
+        x = keras.layers.BatchNormalization(gamma_initializer=gamma, momentum=momentum, name=f"{name}_norm")(x)
+    return x if activation is None else keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def check_norm(norm: str) -> None:
+    """Refuse a *norm* that there is not.
+
+    Raises:
+        ValueError: it is not one of :data:`NORMS`.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm is {norm!r}; allowed: {', '.join(NORMS)}")
+
+
+def scaled_filters(filters: tuple[int, ...], alpha: float) -> tuple[int, ...]:
+    """*filters* times the width multiplier *alpha*, rounded down.
+
+    Raises:
+        ValueError: one is left without filters, or *alpha* is not finite.
+    """
+    least = 1 / min(filters)
+    if not least <= alpha < math.inf:
+        raise ValueError(f"alpha is {alpha}, which leaves a layer without filters; it must be {least:g} or more")
+    return tuple(int(alpha * count) for count in filters)
+
+
+def with_widths(filters: Mapping[str, int], widths: Mapping[str, int]) -> dict[str, int]:
+    """*filters* by layer name, those that *widths* names as it says.
+
+    Raises:
+        ValueError: *widths* names another layer, or gives one no filters.
+    """
+    for name, count in widths.items():
+        if name not in filters:
+            raise ValueError(f"widths names {name!r}; allowed: {', '.join(filters)}")
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"widths gives {name} {count!r} filters; it must be a whole number, 1 or more")
+    return {**filters, **widths}
