@@ -28,8 +28,9 @@ _load_tensorflow()
 
 from .blocks import NORMS  # noqa: E402
 from .style_net import johnson, small  # noqa: E402
+from .subpixel import subpixel  # noqa: E402
 from .vgg import vgg19  # noqa: E402
 
-NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small}
+NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small, "subpixel": subpixel}
 
-__all__ = ["NETWORKS", "NORMS", "johnson", "small", "vgg19"]
+__all__ = ["NETWORKS", "NORMS", "johnson", "small", "subpixel", "vgg19"]

@@ -47,6 +47,35 @@ def conv_block(
     return x if activation is None else keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
+def residual_block(x: Any, name: str, filters: Mapping[str, int], norm: str) -> Any:
+    """*x* plus what two convolutions of 3x3, ``{name}_a`` and ``{name}_b``, make of it (He et al., 2016)."""
+    y = conv_block(x, f"{name}_a", filters, 3, norm)
+    y = conv_block(y, f"{name}_b", filters, 3, norm, activation=None)
+    return keras.layers.Add(name=f"{name}_add")([x, y])
+
+
+def check_blocks(blocks: int) -> None:
+    """Refuse a number of residual *blocks* below 0.
+
+    Raises:
+        ValueError: it is below 0.
+    """
+    if blocks < 0:
+        raise ValueError(f"blocks is {blocks}; it must be 0 or more")
+
+
+def check_added(filters: Mapping[str, int], first: str) -> None:
+    """Refuse *filters* where what residual blocks add to each other differs: *first* and every ``block*_b_conv``.
+
+    Raises:
+        ValueError: they have different numbers of filters.
+    """
+    added = {name: filters[name] for name in filters if name == first or name.endswith("_b_conv")}
+    if len(set(added.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in added.items())
+        raise ValueError(f"widths gives {listed} filters, but their outputs are added; give all of them the same")
+
+
 def check_norm(norm: str) -> None:
     """Refuse a *norm* that there is not.
 

@@ -125,6 +125,27 @@ class ScaleSize(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
+class DepthToSpace(keras.layers.Layer):
+    """Channels become pixels: ``(N, H, W, block^2 C)`` to ``(N, block H, block W, C)``.
+
+    The sub-pixel convolution of Shi et al., "Real-Time Single Image and Video Super-Resolution", 2016, less its
+    convolution. Channel ``(block i + j) C + c`` becomes channel ``c`` of row ``i`` and column ``j`` of a square.
+    """
+
+    def __init__(self, block: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if block < 2:
+            raise ValueError(f"block is {block}; it must be 2 or more")
+        self.block = int(block)
+
+    def call(self, inputs: Any) -> Any:
+        return tf.nn.depth_to_space(inputs, self.block)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "block": self.block}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
 class MatchSize(keras.layers.Layer):
     """Brings ``[x, like]`` to the height and width of ``like``: crops *x*, or resizes it (bilinear).
 

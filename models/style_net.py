@@ -12,7 +12,16 @@ from typing import Any
 
 import tf_keras as keras
 
-from .blocks import INPUT_SCALE, check_norm, conv_block, scaled_filters, with_widths
+from .blocks import (
+    INPUT_SCALE,
+    check_added,
+    check_blocks,
+    check_norm,
+    conv_block,
+    residual_block,
+    scaled_filters,
+    with_widths,
+)
 from .layers import MatchSize, Rescaling, ScaleSize
 
 # Deviation before the last tanh of an untrained network: outputs then have the contrast of a photograph. At 1
@@ -75,8 +84,7 @@ def style_net(
         ValueError: an argument is out of range.
     """
     blocks = architecture.blocks if blocks is None else blocks
-    if blocks < 0:
-        raise ValueError(f"blocks is {blocks}; it must be 0 or more")
+    check_blocks(blocks)
     filters = _filters(architecture, alpha, blocks, widths or {})
     check_norm(norm)
 
@@ -86,7 +94,7 @@ def style_net(
     for index, (kernel, stride) in enumerate(((9, 1), (3, 2), (3, 2))):
         x = conv_block(x, f"down{index}", filters, kernel, norm, stride=stride)
     for index in range(blocks):
-        x = _residual(x, f"block{index}", filters, norm)
+        x = residual_block(x, f"block{index}", filters, norm)
     for index in range(2):
         x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"up{index}_resize")(x)
         x = conv_block(x, f"up{index}", filters, 3, norm)
@@ -105,14 +113,5 @@ def _filters(architecture: Architecture, alpha: float, blocks: int, widths: Mapp
     by_alpha = {"down0_conv": first, "down1_conv": second, "down2_conv": third, **of_blocks}
     by_alpha |= {"up0_conv": second, "up1_conv": first}
     filters = with_widths(by_alpha, widths)
-    added = {name: filters[name] for name in filters if name == "down2_conv" or name.endswith("_b_conv")}
-    if len(set(added.values())) > 1:
-        listed = ", ".join(f"{name} {count}" for name, count in added.items())
-        raise ValueError(f"widths gives {listed} filters, but their outputs are added; give all of them the same")
+    check_added(filters, "down2_conv")
     return {**filters, "out_conv": 3}
-
-
-def _residual(x: Any, name: str, filters: Mapping[str, int], norm: str) -> Any:
-    y = conv_block(x, f"{name}_a", filters, 3, norm)
-    y = conv_block(y, f"{name}_b", filters, 3, norm, activation=None)
-    return keras.layers.Add(name=f"{name}_add")([x, y])

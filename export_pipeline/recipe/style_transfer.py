@@ -86,7 +86,7 @@ METRICS = (
 class StyleModelTable(ModelTable):
     """``[model]``: the network, as in ``models.NETWORKS``."""
 
-    network: Literal["johnson", "small"] = Field("small", description="which network")
+    network: Literal["johnson", "small", "subpixel"] = Field("small", description="which network")
     alpha: float = Field(
         0.3,
         gt=0,

@@ -24,6 +24,9 @@ PHOTO = np.random.default_rng(0).uniform(0, 255, (2, 22, 17, 3)).astype(np.float
 EVERY = pytest.mark.parametrize(
     ("network", "norm"), [(network, norm) for network in models.NETWORKS for norm in models.NORMS]
 )
+# By network: the convolutions before the residual blocks, the one whose output is added to theirs, those after.
+RESIZING = (("down0_conv", "down1_conv"), "down2_conv", ("up0_conv", "up1_conv"))
+ENDS = {"johnson": RESIZING, "small": RESIZING, "subpixel": ((), "down_conv", ())}
 
 
 def filled(table: StyleModelTable) -> Any:
@@ -54,16 +57,16 @@ def named(model: Any) -> list[str]:
 @EVERY
 def test_convolutions_that_are_added_are_one_group(network: str, norm: str) -> None:
     groups = channel_groups(filled(StyleModelTable(network=network, alpha=0.1, blocks=2, norm=norm, rho=0.5)))
+    first, joined, after = ENDS[network]
+    added = (joined, "block0_b_conv", "block1_b_conv")
     assert [group.makers for group in groups] == [
-        ("down0_conv",),
-        ("down1_conv",),
-        ("down2_conv", "block0_b_conv", "block1_b_conv"),
+        *((name,) for name in first),
+        added,
         ("block0_a_conv",),
         ("block1_a_conv",),
-        ("up0_conv",),
-        ("up1_conv",),
+        *((name,) for name in after),
     ]
-    assert groups[2].takers == ("block0_a_conv", "block1_a_conv", "up0_conv")
+    assert groups[len(first)].takers == ("block0_a_conv", "block1_a_conv", (*after, "out_conv")[0])
     for group in groups:
         assert group.norms == tuple(name.replace("conv", "norm") for name in group.makers)
 

@@ -15,6 +15,10 @@ from export_pipeline.models.layers import InstanceNormalization
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
 NARROW = 1 / 16  # two filters in the narrowest layers: quick to build and to run
+# The convolution before the residual blocks, whose output is added to theirs.
+JOINED = {"johnson": "down2_conv", "small": "down2_conv", "subpixel": "down_conv"}
+# Filters of the last convolution: three channels of each pixel that it makes.
+LAST = {"johnson": 3, "small": 3, "subpixel": 4 * 4 * 3}
 ALL = pytest.mark.parametrize("build", models.NETWORKS.values(), ids=models.NETWORKS)
 
 
@@ -44,7 +48,13 @@ def of_type(model: Any, kind: type) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("network", "alpha", "parameters"),
-    [("johnson", 1.0, 1_677_638), ("johnson", 0.5, 424_102), ("johnson", 0.25, 108_374), ("small", 0.3, 11_868)],
+    [
+        ("johnson", 1.0, 1_677_638),
+        ("johnson", 0.5, 424_102),
+        ("johnson", 0.25, 108_374),
+        ("small", 0.3, 11_868),
+        ("subpixel", 0.375, 15_480),
+    ],
 )
 def test_published_parameter_counts(network: str, alpha: float, parameters: int) -> None:
     model = models.NETWORKS[network](alpha=alpha)
@@ -95,7 +105,7 @@ def test_each_image_of_a_batch_is_on_its_own(build: Callable[..., Any]) -> None:
 def test_alpha_scales_the_filters_of_every_layer(build: Callable[..., Any]) -> None:
     full, half = (of_type(build(alpha=alpha), keras.layers.Conv2D) for alpha in (1, 0.5))
     assert [layer.filters for layer in half[:-1]] == [layer.filters // 2 for layer in full[:-1]]
-    assert half[-1].filters == full[-1].filters == 3
+    assert half[-1].filters == full[-1].filters == LAST[build.__name__]
 
 
 def test_filters_are_rounded_down() -> None:
@@ -109,18 +119,18 @@ def test_blocks_can_be_chosen(build: Callable[..., Any]) -> None:
     assert len(of_type(build(alpha=NARROW, blocks=2), keras.layers.Add)) == 2
 
 
-@pytest.mark.parametrize(("network", "blocks"), [("johnson", 5), ("small", 3)])
+@pytest.mark.parametrize(("network", "blocks"), [("johnson", 5), ("small", 3), ("subpixel", 3)])
 def test_blocks_of_the_published_networks(network: str, blocks: int) -> None:
     assert len(of_type(models.NETWORKS[network](alpha=NARROW), keras.layers.Add)) == blocks
 
 
 @ALL
 @pytest.mark.parametrize("norm", models.NORMS)
-def test_one_norm_behind_each_convolution(build: Callable[..., Any], norm: str) -> None:
+def test_one_norm_after_each_convolution_without_a_bias(build: Callable[..., Any], norm: str) -> None:
     model = build(alpha=NARROW, norm=norm)
     kinds = {"instance": InstanceNormalization, "batch": keras.layers.BatchNormalization}
-    convolutions = of_type(model, keras.layers.Conv2D)
-    assert not any(layer.use_bias for layer in convolutions)
+    convolutions = [layer for layer in of_type(model, keras.layers.Conv2D) if not layer.use_bias]
+    assert [layer.name for layer in of_type(model, keras.layers.Conv2D) if layer.use_bias] in ([], ["out_conv"])
     for name, kind in kinds.items():
         assert len(of_type(model, kind)) == (len(convolutions) if name == norm else 0)
 
@@ -171,8 +181,9 @@ def test_bad_arguments_are_value_errors_that_name_them(build: Callable[..., Any]
 @ALL
 def test_single_convolutions_have_the_filters_of_widths(build: Callable[..., Any]) -> None:
     plain = {layer.name: layer.filters for layer in of_type(build(alpha=0.25, blocks=2), keras.layers.Conv2D)}
-    names = ["down0_conv", "down2_conv", "block0_a_conv", "block0_b_conv", "block1_b_conv", "up1_conv"]
-    widths = dict(zip(names, (5, 7, 2, 7, 7, 1), strict=True))
+    names = [JOINED[build.__name__], "block0_b_conv", "block1_b_conv", "block0_a_conv", "block1_a_conv"]
+    widths = dict(zip(names, (7, 7, 7, 2, 1), strict=True))
+    widths |= {name: 5 for name in ("down0_conv", "up1_conv") if name in plain}
     model = build(alpha=0.25, blocks=2, widths=widths)
     assert {layer.name: layer.filters for layer in of_type(model, keras.layers.Conv2D)} == {**plain, **widths}
     assert model(photo(18, 21)).shape == (1, 18, 21, 3)
@@ -189,14 +200,14 @@ def test_the_widths_of_alpha_change_nothing(build: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("widths", "told"),
     [
-        ({"out_conv": 3}, r"widths names 'out_conv'; allowed: down0_conv, .*block1_b_conv, up0_conv, up1_conv$"),
+        ({"out_conv": 3}, r"widths names 'out_conv'; allowed: down.*_conv, .*block1_b_conv"),
         ({"block2_a_conv": 3}, "widths names 'block2_a_conv'"),
-        ({"down0_norm": 3}, "widths names 'down0_norm'"),
-        ({"up0_conv": 0}, "widths gives up0_conv 0 filters; it must be a whole number, 1 or more"),
-        ({"up0_conv": 2.5}, "widths gives up0_conv 2.5 filters"),
+        ({"block0_a_norm": 3}, "widths names 'block0_a_norm'"),
+        ({"block0_a_conv": 0}, "widths gives block0_a_conv 0 filters; it must be a whole number, 1 or more"),
+        ({"block0_a_conv": 2.5}, "widths gives block0_a_conv 2.5 filters"),
         (
-            {"down2_conv": 1, "block1_b_conv": 1},
-            r"widths gives down2_conv 1, block0_b_conv \d+, block1_b_conv 1 filters, but their outputs are added",
+            {"block0_b_conv": 1, "block1_b_conv": 1},
+            r"widths gives down\d?_conv \d+, block0_b_conv 1, block1_b_conv 1 filters, but their outputs are added",
         ),
     ],
     ids=str,
@@ -212,3 +223,11 @@ def test_positional_and_unknown_arguments_are_refused(build: Callable[..., Any])
         build(0.5)
     with pytest.raises(TypeError):
         build(aplha=0.5)
+
+
+def test_an_untrained_subpixel_network_paints_no_weave() -> None:
+    """Each pixel of a square of 4x4 is made by the same kernel at first."""
+    output = models.subpixel(alpha=0.375)(photo(32, 32)).numpy()
+    squares = output.reshape(8, 4, 8, 4, 3)
+    np.testing.assert_allclose(squares, np.broadcast_to(squares[:, :1, :, :1], squares.shape), atol=1e-3)
+    assert squares[:, 0, :, 0].std() > 5

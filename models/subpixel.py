@@ -1,0 +1,103 @@
+"""A fast feed-forward style transfer network: all of its work is done at a quarter of the height and width.
+
+One convolution with a stride of 4 goes down, residual blocks follow, and a sub-pixel convolution (Shi et al.,
+"Real-Time Single Image and Video Super-Resolution", 2016) comes back up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from .blocks import (
+    INPUT_SCALE,
+    check_added,
+    check_blocks,
+    check_norm,
+    conv_block,
+    residual_block,
+    scaled_filters,
+    with_widths,
+)
+from .layers import DepthToSpace, MatchSize, Rescaling, ScaleSize
+
+FILTERS = 32
+BLOCKS = 3
+STRIDE = 4
+# Of the kernel of the last convolution at first: outputs then have the contrast of a photograph.
+LAST_SCALE = 0.4
+
+
+def subpixel(
+    *,
+    alpha: float = 1.0,
+    rho: float = 1.0,
+    blocks: int | None = None,
+    norm: str = "instance",
+    widths: Mapping[str, int] | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    name: str = "subpixel",
+) -> keras.Model:
+    """The sub-pixel network: an 8x8 convolution with a stride of 4, three residual blocks, depth to space.
+
+    The last convolution has a bias and no norm: a norm would force the 16 pixels of each square, which are channels
+    there, to statistics of their own.
+
+    Args:
+        alpha: width multiplier; every layer has ``int(32 alpha)`` filters, at least one.
+        rho: resolution multiplier in (0, 1]: the network computes on an image of ``rho`` times the
+            height and width, and gives one of the full size.
+        blocks: number of residual blocks, 0 or more; ``None`` takes 3.
+        norm: one of ``models.NORMS``.
+        widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
+            *alpha*. ``down_conv`` and every ``block*_b_conv`` are added to each other and have the same; the 48 of
+            ``out_conv`` are 4x4 pixels of three channels.
+        height, width: pixels; ``None`` takes any size.
+
+    Returns:
+        A model from ``(N, H, W, 3)`` to the same shape, both RGB float32 in 0..255.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    blocks = BLOCKS if blocks is None else blocks
+    check_blocks(blocks)
+    filters = _filters(alpha, blocks, widths or {})
+    check_norm(norm)
+
+    image = keras.Input((height, width, 3), name="image")
+    entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
+    x = Rescaling(INPUT_SCALE, name="rescale")(entry)
+    x = conv_block(x, "down", filters, 2 * STRIDE, norm, stride=STRIDE)
+    for index in range(blocks):
+        x = residual_block(x, f"block{index}", filters, norm)
+    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", activation="tanh", name="out_conv")
+    x = last(x)
+    _start_alike(last)
+    x = DepthToSpace(STRIDE, name="to_pixels")(x)
+    x = Rescaling(127.5, 127.5, name="to_image")(x)
+    x = MatchSize(name="crop")([x, entry])
+    if rho != 1:
+        x = MatchSize(resize=True, name="exit")([x, image])
+    return keras.Model(image, x, name=name)
+
+
+def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:
+    """Filters of every convolution but the last, by layer name."""
+    (count,) = scaled_filters((FILTERS,), alpha)
+    names = ("down_conv", *(f"block{index}_{half}_conv" for index in range(blocks) for half in "ab"))
+    filters = with_widths(dict.fromkeys(names, count), widths)
+    check_added(filters, "down_conv")
+    return filters
+
+
+def _start_alike(last: Any) -> None:
+    """Give the 16 pixels of a square one kernel at first, or an untrained network paints a weave with a period of 4.
+
+    Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017 (ICNR).
+    """
+    last.kernel.assign(LAST_SCALE * tf.tile(last.kernel[..., :3], (1, 1, 1, STRIDE * STRIDE)))
