@@ -28,8 +28,9 @@ _load_tensorflow()
 
 from models.blocks import NORMS  # noqa: E402
 from models.style_net import johnson, small  # noqa: E402
+from models.unet import unet  # noqa: E402
 from models.vgg import vgg19  # noqa: E402
 
-NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small}
+NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small, "unet": unet}
 
-__all__ = ["NETWORKS", "NORMS", "johnson", "small", "vgg19"]
+__all__ = ["NETWORKS", "NORMS", "johnson", "small", "unet", "vgg19"]

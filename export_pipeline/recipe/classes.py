@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from export_pipeline.errors import RecipeError, near
+from export_pipeline.recipe.segmentation import SegmentationRecipe
 from export_pipeline.recipe.style_transfer import StyleTransferRecipe
 from export_pipeline.recipe.whole import Recipe
 
 DEFAULT_TASK = "style_transfer"
-CLASSES: dict[str, type[Recipe]] = {"style_transfer": StyleTransferRecipe}
+CLASSES: dict[str, type[Recipe]] = {"style_transfer": StyleTransferRecipe, "segmentation": SegmentationRecipe}
 
 
 def recipe_class(data: Mapping[str, Any], where: str = "recipe") -> type[Recipe]:
