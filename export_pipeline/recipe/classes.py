@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from export_pipeline.recipe.segmentation import SegmentationRecipe
 from export_pipeline.recipe.style_transfer import StyleTransferRecipe
 from export_pipeline.recipe.whole import CLASSES
 
 CLASSES.update(
     {
         "style_transfer": StyleTransferRecipe,
+        "segmentation": SegmentationRecipe,
     }
 )
 

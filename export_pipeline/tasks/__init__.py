@@ -10,7 +10,10 @@ from export_pipeline.tasks.task import Task
 __all__ = ["TASKS", "Task", "open_task"]
 
 # Module and class of each task, loaded when a recipe asks for it.
-TASKS = {"style_transfer": ("export_pipeline.tasks.style_transfer", "StyleTransfer")}
+TASKS = {
+    "style_transfer": ("export_pipeline.tasks.style_transfer", "StyleTransfer"),
+    "segmentation": ("export_pipeline.tasks.segmentation", "Segmentation"),
+}
 
 
 def open_task(recipe: Recipe) -> Task:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from export_pipeline import models  # isort: skip - loads TensorFlow quietly
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tf_keras as keras
 
@@ -28,6 +28,7 @@ from export_pipeline.sweep.model import Sweep, SweptPoint
 from export_pipeline.train import Checkpoint, CheckpointInfo, network
 from export_pipeline.train.checkpoint import save
 from tests.benchmarks.metric_columns import metrics_of
+from tests.networks import networks_of
 
 ALPHAS = (0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
 TARGETS = ("mlpackage-fp16", "mlpackage-int8", "mlmodel-int8", "tflite-dynamic", "onnx-fp32")
@@ -68,7 +69,7 @@ def checkpoints(folder: Path, trained: Sequence[Path], alphas: Sequence[float]) 
         model = Checkpoint.open(path).info.recipe.model
         found[model.network, model.alpha] = path
     made = []
-    for name in models.NETWORKS:
+    for name in networks_of("style_transfer"):
         for alpha in sorted({*alphas, *(alpha for its, alpha in found if its == name)}):
             if (name, alpha) in found:
                 copy = folder / f"{name}-{alpha:g}-trained.safetensors"
@@ -136,7 +137,7 @@ def plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     figure = Figure(figsize=(14, 5), layout="constrained")
     panels = figure.subplots(1, 3)
     lines = ("-", "--", "-.", ":", (0, (1, 4)))
-    for color, name in enumerate(models.NETWORKS):
+    for color, name in enumerate(networks_of("style_transfer")):
         own = [one for one in rows if one["network"] == name]
         alphas = [one["alpha"] for one in own]
         panels[0].plot(alphas, [one["parameters"] for one in own], marker="o", color=f"C{color}", label=name)

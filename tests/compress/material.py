@@ -12,11 +12,12 @@ from export_pipeline import models
 from export_pipeline.compress import Tools
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.metric import Values
+from tests.networks import networks_of
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 16, 20, 3), np.uint8)
-NETWORKS = [(name, norm) for name in models.NETWORKS for norm in models.NORMS]
+NETWORKS = [(name, norm) for name in networks_of("style_transfer") for norm in models.NORMS]
 
 
 def recipe(**compress: Any) -> Recipe:

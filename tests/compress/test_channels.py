@@ -17,12 +17,13 @@ from export_pipeline.compress.prune import wrap
 from export_pipeline.recipe import StyleModelTable
 from export_pipeline.recipe.compress import CompressTable
 from tests.export import material
+from tests.networks import networks_of
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
 PHOTO = np.random.default_rng(0).uniform(0, 255, (2, 22, 17, 3)).astype(np.float32)
 EVERY = pytest.mark.parametrize(
-    ("network", "norm"), [(network, norm) for network in models.NETWORKS for norm in models.NORMS]
+    ("network", "norm"), [(network, norm) for network in networks_of("style_transfer") for norm in models.NORMS]
 )
 # By network: the convolutions before the residual blocks, the one whose output is added to theirs, those after.
 RESIZING = (("down0_conv", "down1_conv"), "down2_conv", ("up0_conv", "up1_conv"))

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export_pipeline import models
 from export_pipeline.compress import check, compress
 from export_pipeline.compress.layers import compressible_layers, convolutions, sparsities
 from export_pipeline.compress.prune import require_sparsity, sparsity
 from export_pipeline.errors import CheckFailed, RecipeError
 from tests.compress.material import NETWORKS, kernels, network, recipe, tools
+from tests.networks import networks_of
 
 PRUNED = {"schedule": "constant", "frequency": 1, "end_step": 1, "steps": 2, "learning_rate": 1e-4}
 
@@ -71,7 +71,7 @@ def test_names_that_the_network_does_not_have_are_refused(compress: dict[str, ob
 
 
 def test_names_and_patterns_of_the_network_pass() -> None:
-    for name in models.NETWORKS:
+    for name in networks_of("style_transfer"):
         layers = {"block0_?_conv": 0.5, "out_conv": 0.1}
         check(network(name), recipe(**PRUNED, layers=layers, skip=["up*"]).compress)
 

@@ -18,10 +18,11 @@ from export_pipeline.recipe import Recipe, StyleModelTable
 from export_pipeline.records.compression import Round
 from export_pipeline.records.metric import Values
 from tests.export import material
+from tests.networks import networks_of
 
 PHOTO = np.random.default_rng(0).uniform(0, 255, (1, 16, 16, 3)).astype(np.float32)
 SMALL = {"network": "small", "alpha": 0.25, "blocks": 1}  # 8 filters in each of 6 groups
-ALL = pytest.mark.parametrize("network", models.NETWORKS)
+ALL = pytest.mark.parametrize("network", networks_of("style_transfer"))
 
 
 def recipe(model: dict[str, Any] | None = None, **structured: Any) -> Recipe:

@@ -53,7 +53,8 @@ def network() -> Any:
         [style, image],
         [
             keras.layers.Rescaling(255.0)(picture_head),
-            keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(features),
+            # Eight weights, as the last layer of a mask may have: fewer than Core ML Tools compresses.
+            keras.layers.Conv2D(1, 1, activation="sigmoid")(features),
             keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(features)),
         ],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,29 @@ import pytest
 
 from export_pipeline import models
 from export_pipeline.models.layers import InstanceNormalization
+from tests.networks import networks_of
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
-NARROW = 1 / 16  # two filters in the narrowest layers: quick to build and to run
+NARROW = 1 / 8  # a few filters in the narrowest layers: quick to build and to run
 # The convolution before the residual blocks, whose output is added to theirs.
 JOINED = {"johnson": "down2_conv", "small": "down2_conv", "subpixel": "down_conv"}
-# Filters of the last convolution: three channels of each pixel that it makes.
-LAST = {"johnson": 3, "small": 3, "subpixel": 4 * 4 * 3}
-ALL = pytest.mark.parametrize("build", models.NETWORKS.values(), ids=models.NETWORKS)
+# Channels and greatest value of what the networks of each task give.
+OUTPUTS = {"style_transfer": (3, 255.0), "segmentation": (1, 1.0)}
+GIVES = {name: gives for task, gives in OUTPUTS.items() for name in networks_of(task)}
+
+
+def each(names: Iterable[str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("build", [models.NETWORKS[name] for name in names], ids=names)
+
+
+ALL = each(models.NETWORKS)
+STYLE = each(networks_of("style_transfer"))
+
+
+def gives(model: Any) -> tuple[int, float]:
+    """Channels and greatest value of what *model* gives."""
+    return GIVES[model.name]
 
 
 def photo(height: int, width: int, batch: int = 1) -> np.ndarray:
@@ -30,15 +44,16 @@ def scrambled(model: Any) -> Any:
     """*model* with weights that no initializer gives, norms included, and outputs that are far from constant."""
     random = np.random.default_rng(5)
 
-    def values(shape: tuple[int, ...]) -> np.ndarray:
-        if len(shape) == 1:  # of a norm
-            return random.uniform(0.1, 0.6, shape).astype(np.float32)
-        return (random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:3]))).astype(np.float32)
+    def values(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) > 1:
+            return random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:3]))
+        positive = "gamma" in name or "variance" in name
+        return random.uniform(0.3, 1, shape) if positive else random.normal(0, 0.3, shape)
 
-    model.set_weights([values(tuple(w.shape)) for w in model.weights])
-    shown = model(photo(24, 20), training=False).numpy()
-    assert shown.std() > 5
-    assert np.abs(shown - shown[:, ::-1]).mean() > 2
+    model.set_weights([values(w.name, tuple(w.shape)).astype(np.float32) for w in model.weights])
+    shown = model(photo(24, 20), training=False).numpy() / gives(model)[1]
+    assert shown.std() > 0.02
+    assert np.abs(shown - shown[:, ::-1]).mean() > 0.008
     return model
 
 
@@ -62,20 +77,32 @@ def test_published_parameter_counts(network: str, alpha: float, parameters: int)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == parameters
 
 
+def test_every_network_is_of_a_task() -> None:
+    assert list(GIVES) == list(models.NETWORKS)
+
+
 @ALL
-@pytest.mark.parametrize("rho", [1.0, 0.6])
-def test_any_image_keeps_its_size_and_its_range(build: Callable[..., Any], rho: float) -> None:
-    model = scrambled(build(alpha=NARROW, rho=rho))
+def test_any_image_keeps_its_size_and_the_output_its_range(build: Callable[..., Any]) -> None:
+    check_sizes_and_range(scrambled(build(alpha=NARROW)))
+
+
+@STYLE
+def test_so_it_does_at_a_lower_resolution(build: Callable[..., Any]) -> None:
+    check_sizes_and_range(scrambled(build(alpha=NARROW, rho=0.6)))
+
+
+def check_sizes_and_range(model: Any) -> None:
+    channels, peak = gives(model)
     for height, width, batch in ((1, 1, 1), (2, 3, 1), (16, 16, 3), (17, 30, 1), (31, 64, 2), (65, 43, 1)):
         output = model(photo(height, width, batch), training=False).numpy()
-        assert output.shape == (batch, height, width, 3)
+        assert output.shape == (batch, height, width, channels)
         assert output.dtype == np.float32
         assert np.isfinite(output).all()
         assert output.min() >= 0
-        assert output.max() <= 255
+        assert output.max() <= peak
 
 
-@ALL
+@STYLE
 def test_the_output_uses_the_whole_range(build: Callable[..., Any]) -> None:
     output = build(alpha=NARROW)(photo(64, 64)).numpy()
     assert output.min() < 64
@@ -83,13 +110,22 @@ def test_the_output_uses_the_whole_range(build: Callable[..., Any]) -> None:
 
 
 @ALL
-@pytest.mark.parametrize(("rho", "size"), [(1.0, (30, 33)), (0.35, (32, 48))])
-def test_a_fixed_size_computes_what_any_size_does(build: Callable[..., Any], rho: float, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(30, 33), (32, 48)])
+def test_a_fixed_size_computes_what_any_size_does(build: Callable[..., Any], size: tuple[int, int]) -> None:
+    check_fixed_size(build, size)
+
+
+@STYLE
+def test_so_it_does_at_a_fixed_share_of_the_size(build: Callable[..., Any]) -> None:
+    check_fixed_size(build, (32, 48), rho=0.35)
+
+
+def check_fixed_size(build: Callable[..., Any], size: tuple[int, int], **arguments: Any) -> None:
     height, width = size
-    free = scrambled(build(alpha=NARROW, rho=rho))
-    fixed = build(alpha=NARROW, rho=rho, height=height, width=width)
+    free = scrambled(build(alpha=NARROW, **arguments))
+    fixed = build(alpha=NARROW, height=height, width=width, **arguments)
     fixed.set_weights(free.get_weights())
-    assert fixed.output_shape == (None, height, width, 3)
+    assert fixed.output_shape == (None, height, width, gives(fixed)[0])
     np.testing.assert_array_equal(fixed(photo(height, width)), free(photo(height, width)))
 
 
@@ -105,7 +141,8 @@ def test_each_image_of_a_batch_is_on_its_own(build: Callable[..., Any]) -> None:
 def test_alpha_scales_the_filters_of_every_layer(build: Callable[..., Any]) -> None:
     full, half = (of_type(build(alpha=alpha), keras.layers.Conv2D) for alpha in (1, 0.5))
     assert [layer.filters for layer in half[:-1]] == [layer.filters // 2 for layer in full[:-1]]
-    assert half[-1].filters == full[-1].filters == LAST[build.__name__]
+    last = 4 * 4 * 3 if build is models.subpixel else gives(build(alpha=NARROW))[0]
+    assert half[-1].filters == full[-1].filters == last
 
 
 def test_filters_are_rounded_down() -> None:
@@ -113,7 +150,7 @@ def test_filters_are_rounded_down() -> None:
     assert filters == [int(0.3 * 32)] * 11 + [3] == [9] * 11 + [3]
 
 
-@ALL
+@STYLE
 def test_blocks_can_be_chosen(build: Callable[..., Any]) -> None:
     assert len(of_type(build(alpha=NARROW, blocks=0), keras.layers.Add)) == 0
     assert len(of_type(build(alpha=NARROW, blocks=2), keras.layers.Add)) == 2
@@ -126,16 +163,17 @@ def test_blocks_of_the_published_networks(network: str, blocks: int) -> None:
 
 @ALL
 @pytest.mark.parametrize("norm", models.NORMS)
-def test_one_norm_after_each_convolution_without_a_bias(build: Callable[..., Any], norm: str) -> None:
+def test_one_norm_after_each_convolution_without_bias(build: Callable[..., Any], norm: str) -> None:
     model = build(alpha=NARROW, norm=norm)
     kinds = {"instance": InstanceNormalization, "batch": keras.layers.BatchNormalization}
-    convolutions = [layer for layer in of_type(model, keras.layers.Conv2D) if not layer.use_bias]
-    assert [layer.name for layer in of_type(model, keras.layers.Conv2D) if layer.use_bias] in ([], ["out_conv"])
+    *inner, last = of_type(model, keras.layers.Conv2D)
+    assert not any(layer.use_bias for layer in inner)
+    convolutions = inner if last.use_bias else [*inner, last]
     for name, kind in kinds.items():
         assert len(of_type(model, kind)) == (len(convolutions) if name == norm else 0)
 
 
-@ALL
+@STYLE
 def test_rho_computes_on_a_smaller_image(build: Callable[..., Any]) -> None:
     model = build(alpha=NARROW, rho=0.5, height=64, width=96)
     assert model.get_layer("rescale").output_shape == (None, 32, 48, 3)
@@ -144,9 +182,17 @@ def test_rho_computes_on_a_smaller_image(build: Callable[..., Any]) -> None:
 
 
 @ALL
-@pytest.mark.parametrize(("norm", "rho"), [("instance", 0.5), ("batch", 1.0)])
-def test_a_saved_network_comes_back_the_same(build: Callable[..., Any], norm: str, rho: float, tmp_path: Path) -> None:
-    model = scrambled(build(alpha=NARROW, norm=norm, rho=rho, blocks=1))
+@pytest.mark.parametrize("norm", models.NORMS)
+def test_a_saved_network_comes_back_the_same(build: Callable[..., Any], norm: str, tmp_path: Path) -> None:
+    check_saved(scrambled(build(alpha=NARROW, norm=norm)), tmp_path)
+
+
+@STYLE
+def test_so_does_one_of_a_lower_resolution(build: Callable[..., Any], tmp_path: Path) -> None:
+    check_saved(scrambled(build(alpha=NARROW, rho=0.5, blocks=1)), tmp_path)
+
+
+def check_saved(model: Any, tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     assert loaded.to_json() == model.to_json()
@@ -162,23 +208,38 @@ def test_a_saved_network_comes_back_the_same(build: Callable[..., Any], norm: st
         {"alpha": -1.0},
         {"alpha": float("nan")},
         {"alpha": float("inf")},
-        {"rho": 0},
-        {"rho": 1.01},
-        {"rho": -0.5},
-        {"rho": float("nan")},
-        {"blocks": -1},
         {"norm": "layer"},
         {"norm": ""},
     ],
     ids=repr,
 )
 def test_bad_arguments_are_value_errors_that_name_them(build: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    check_refused(build, arguments)
+
+
+@STYLE
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"rho": 0},
+        {"rho": 1.01},
+        {"rho": -0.5},
+        {"rho": float("nan")},
+        {"blocks": -1},
+    ],
+    ids=repr,
+)
+def test_so_are_those_of_style_networks(build: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    check_refused(build, arguments)
+
+
+def check_refused(build: Callable[..., Any], arguments: dict[str, Any]) -> None:
     (name, value), *_ = arguments.items()
     with pytest.raises(ValueError, match=rf"{name} is {value!r}"):
         build(**{"alpha": NARROW, **arguments})
 
 
-@ALL
+@STYLE
 def test_single_convolutions_have_the_filters_of_widths(build: Callable[..., Any]) -> None:
     plain = {layer.name: layer.filters for layer in of_type(build(alpha=0.25, blocks=2), keras.layers.Conv2D)}
     names = [JOINED[build.__name__], "block0_b_conv", "block1_b_conv", "block0_a_conv", "block1_a_conv"]
@@ -196,7 +257,7 @@ def test_the_widths_of_alpha_change_nothing(build: Callable[..., Any]) -> None:
     assert build(alpha=NARROW, widths=widths).to_json() == build(alpha=NARROW, widths={}).to_json() == model.to_json()
 
 
-@ALL
+@STYLE
 @pytest.mark.parametrize(
     ("widths", "told"),
     [

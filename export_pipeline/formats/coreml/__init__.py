@@ -59,7 +59,9 @@ class CoreML(WrittenFormat):
     def stored(self, target: Target, kernels: Sequence[np.ndarray]) -> tuple[Kernel, ...]:  # noqa: D102
         from export_pipeline.formats.coreml import forms
 
-        return forms.stored(target, kernels) if target.exact else super().stored(target, kernels)
+        if target.exact:
+            return forms.stored(target, kernels)
+        return tuple(forms.uncompressed_if_tiny(target, kernel) for kernel in super().stored(target, kernels))
 
 
 FORMAT = CoreML()

@@ -19,6 +19,8 @@ from export_pipeline.targets import Storage, Target
 
 # What each form costs in a program beside its values, over a dense constant: longer operations, for both two of them.
 _PROGRAM_BYTES = {"palettized": 100, "sparse": 100, "joint": 300}
+# Values that Core ML Tools keeps in the program itself, and does not look at when it compresses, are fewer.
+LEAST_COMPRESSED = 10
 _MAKES = {
     "palettized": "cluster it (compress.bits)",
     "sparse": "prune it (compress.schedule)",
@@ -103,6 +105,13 @@ def stored(target: Target, kernels: Sequence[np.ndarray]) -> tuple[Kernel, ...]:
     """Each of *kernels* in the form that *target* gives it, with the values that the file must hold."""
     pairs = [(form_of(half, target), half) for half in map(halves, kernels)]
     return tuple(Kernel(half.size, form.storage, form.bits, half) for form, half in pairs)
+
+
+def uncompressed_if_tiny(target: Target, kernel: Kernel) -> Kernel:
+    """*kernel*, in fp16 where it has so few weights that Core ML Tools does not compress it in a package."""
+    if target.format == "mlpackage" and kernel.size < LEAST_COMPRESSED:
+        return Kernel(kernel.size, DENSE.storage, DENSE.bits)
+    return kernel
 
 
 def note(target: Target, kernels: Sequence[np.ndarray]) -> str:
