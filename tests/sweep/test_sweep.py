@@ -16,8 +16,10 @@ from export_pipeline.cli import main
 from export_pipeline.sweep import run_point
 from export_pipeline.sweep.jobs import Job
 from export_pipeline.sweep.model import SweepBenchmark, SweepRecord, SweptPoint
+from export_pipeline.sweep.plots import worths
 from export_pipeline.sweep.processes import Failure, run_jobs
 from tests import builds
+from tests.sweep.material import METRICS
 
 RECIPE = """
 name = "tiny"
@@ -91,7 +93,7 @@ def test_one_training_serves_all_points(resumed: Ended) -> None:
 
 def test_everything_is_measured_and_drawn(resumed: Ended) -> None:
     out, *_ = resumed
-    pictures = {"sheet.jpg", "pareto_style.png", "pareto_parity.png"}
+    pictures = {"sheet.jpg", *worths(METRICS)}
     assert {path.name for path in out.iterdir()} == {".work", "sweep.json", "benchmark.json", "sweep.md", *pictures}
     benchmark = SweepBenchmark.model_validate_json((out / "benchmark.json").read_text())
     files = {f"{point.folder}/{file.file}" for point in points_of(out) for file in point.result.files}
