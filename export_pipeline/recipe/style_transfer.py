@@ -74,6 +74,13 @@ METRICS = (
         meaning="sliced Wasserstein distance of the pixels to the style's, RGB 0..255",
     ),
     Metric(
+        name="weave",
+        title="weave",
+        better="lower",
+        digits=2,
+        meaning="power at periods of 4 and 2 pixels over that of the frequencies beside them: about 1 in photographs",
+    ),
+    Metric(
         name="style_distance",
         title="Gram",
         better="lower",

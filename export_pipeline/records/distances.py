@@ -34,6 +34,10 @@ class Distances(BaseModel):
     )
     color_distance: float = Field(description="sliced 2-Wasserstein distance of the pixels, RGB 0..255")
 
+    weave: float = Field(
+        description="power at periods of 4 and 2 pixels over that of frequencies beside them: about 1 in photographs"
+    )
+
     @classmethod
     def mean(cls, found: Sequence[Self]) -> Self:
         """The mean of one or more, to a millionth."""
