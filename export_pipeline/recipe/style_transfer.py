@@ -206,6 +206,7 @@ class StyleTransferRecipe(Recipe):
 
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
     baseline: ClassVar[str] = "photograph"
+    gives_pictures: ClassVar[bool] = True
 
     task: Literal["style_transfer"] = Field("style_transfer", description="what the network is for")
     model: StyleModelTable = Field(StyleModelTable(), description="the network")

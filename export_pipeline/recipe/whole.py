@@ -31,6 +31,7 @@ class Recipe(Table):
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
     baseline: ClassVar[str] = ""  # what can be had without a network, in one word
+    gives_pictures: ClassVar[bool] = False  # whether the outputs are pictures, which SSIM compares
 
     name: str = Field(
         "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
@@ -68,6 +69,12 @@ class Recipe(Table):
         tables: dict[str, LimitsTable] = {"compress.structured": self.compress.structured}
         tables |= {f"report.budgets.{target}": budget for target, budget in self.report.budgets.items()}
         known = [metric.name for metric in self.metrics if metric.has_limits]
+        for target, budget in self.report.budgets.items():
+            if budget.ssim is not None and not self.gives_pictures:
+                raise ValueError(
+                    f"report.budgets.{target}.ssim compares pictures, and {self.task} gives none; "
+                    f"limit one of {', '.join(known)}"
+                )
         for where, table in tables.items():
             for name in table.limits:
                 if name not in known:

@@ -52,18 +52,28 @@ def _file_row(report: Report, file: FileRecord, metrics: Sequence[Metric]) -> tu
     )
 
 
+# Heading, attribute and digits of the numbers that only some kinds of output have.
+_OF_SOME_OUTPUTS = (("SSIM", "ssim", 5), ("relative error", "relative_error", 5))
+
+
 def parity_table(report: Report) -> TextTable:
-    """One row for each file: every parity number, its limit and the limit's reason."""
-    metrics = report.record.recipe.metrics
+    """One row for each file: every parity number, its limit and the limit's reason.
+
+    SSIM is of pictures and the relative error of other outputs; a column that would be empty is left out.
+    """
+    metrics, rows = report.record.recipe.metrics, report.record.parity
+    further = [one for one in _OF_SOME_OUTPUTS if any(getattr(row, one[1]) is not None for row in rows)]
     header = (
-        *("target", "images", "PSNR dB", "mean", "limit", "max abs", "SSIM"),
+        *("target", "images", "PSNR dB", "mean", "limit", "max abs", *(title for title, *_ in further)),
         *(title for metric in metrics for title in (metric.title, "of float")),
         *("status", "why"),
     )
-    return TextTable("Parity and quality", header, tuple(_parity_row(row, metrics) for row in report.record.parity))
+    return TextTable("Parity and quality", header, tuple(_parity_row(row, metrics, further) for row in rows))
 
 
-def _parity_row(row: ParityResult, metrics: Sequence[Metric]) -> tuple[str, ...]:
+def _parity_row(
+    row: ParityResult, metrics: Sequence[Metric], further: Sequence[tuple[str, str, int]]
+) -> tuple[str, ...]:
     quality_reason = row.quality_reason if row.quality_reason != row.reason else ""
     why = (row.reason, quality_reason, f"limit: {row.tolerance_reason}")
     return (
@@ -73,7 +83,7 @@ def _parity_row(row: ParityResult, metrics: Sequence[Metric]) -> tuple[str, ...]
         number(row.psnr_mean, 2),
         number(row.min_psnr, 0),
         number(row.max_abs, 2),
-        number(row.ssim, 5),
+        *(number(getattr(row, name), digits) for _, name, digits in further),
         *(
             number(value, metric.digits + 1)
             for metric in metrics

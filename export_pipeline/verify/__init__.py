@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
 from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
@@ -16,7 +14,7 @@ from export_pipeline.records.metric import Metric, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
 from export_pipeline.targets import Tolerance
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
-from export_pipeline.verify.metrics import kept, parity
+from export_pipeline.verify.metrics import incomparable, kept, parity
 from export_pipeline.verify.tolerances import tolerance, verdict
 
 __all__ = ["ParityResult", "verify"]
@@ -108,9 +106,9 @@ class _Check:
             outputs = [runtime.infer(one.sample.inputs) for one in samples]
         except (ModelError, EmulatorError) as error:
             return self._failed(len(samples), f"it does not run: {error}")
-        if reason := _wrong(outputs, samples):
-            return self._failed(len(samples), reason)
         pairs = [(own, one.outputs) for own, one in zip(outputs, samples, strict=True)]
+        if reason := incomparable(pairs):
+            return self._failed(len(samples), reason)
         numbers = parity(pairs, task.signature.outputs)
         result = verdict(numbers["psnr"], self.limit.min_psnr)
         quality: dict[str, Any] = {"quality": "skipped", "quality_reason": evaluator}
@@ -133,20 +131,6 @@ class _Check:
         return ParityResult.model_validate({**about, **found})
 
 
-def _wrong(outputs: Sequence[Arrays], references: Sequence[_Reference]) -> str:
-    """Why *outputs* cannot be compared with those of the float network; empty if they can."""
-    for own, reference in zip(outputs, references, strict=True):
-        shapes, wanted = ({name: array.shape for name, array in found.items()} for found in (own, reference.outputs))
-        if shapes != wanted:
-            return f"its output has the wrong size: {_listed(shapes)} instead of {_listed(wanted)}"
-    finite = all(np.isfinite(array).all() for own in outputs for array in own.values())
-    return "" if finite else "its output is not finite"
-
-
-def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
-    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
-
-
 def _quality(outputs: Sequence[Arrays], references: _References) -> dict[str, Any]:
     pairs = zip(references.samples, outputs, strict=True)
     own = mean_measured((one.evaluator, found) for one, found in pairs if one.evaluator)
@@ -161,10 +145,14 @@ def _useless(quality: dict[str, Any], metrics: Sequence[Metric]) -> str:
             return f"its {name} is not a number"
         if metric.limit and metric.worse_than(own, metric.limit[0]):
             return f"{metric.limit[1]}: its {name} is {own:.4f}, and {metric.limit[0]:g} is the {metric.rule}"
-        if metric.without and baseline is not None and (own == baseline or metric.worse_than(own, baseline)):
+        if metric.without and baseline is None:
+            return f"the {name} of {metric.without} is not a number"
+        if metric.without and (own == baseline or metric.worse_than(own, baseline)):
             return f"its {name} {own:.4f} is no better than that of {metric.without}, {baseline:.4f}"
         network = quality[f"{FLOAT}{metric.name}"]
-        if network is not None and metric.strays(own, network):
+        if metric.within and network is None:
+            return f"the {name} of the float network is not a number"
+        if metric.within and metric.strays(own, network):
             return (
                 f"its {name} {own:.4f} differs by more than {metric.within:.0%} from the float network's, {network:.4f}"
             )

@@ -11,7 +11,7 @@ from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
 from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
-from export_pipeline.verify.metrics import parity
+from export_pipeline.verify.metrics import incomparable, parity
 from export_pipeline.verify.tolerances import verdict
 
 NO_JUDGE = "only parity is re-checked; the report holds the distances as measured when the bundle was built"
@@ -49,8 +49,10 @@ def _check(bundle: Bundle, model: ExportedModel, inputs: Arrays, expected: Array
     pictures = {port.name for port in bundle.manifest.signature.outputs if port.color}
     try:
         found = open_model(bundle.model_path(model)).infer(inputs)
-        outputs = {name: to_uint8(value) if name in pictures else value for name, value in found.items()}
     except (ModelError, EmulatorError) as error:
         return ParityResult(**row, status="failed", reason=f"it does not run: {error}")
+    if reason := incomparable([(found, expected)]):
+        return ParityResult(**row, status="failed", reason=reason)
+    outputs = {name: to_uint8(value) if name in pictures else value for name, value in found.items()}
     numbers = parity([(outputs, expected)], bundle.manifest.signature.outputs)
     return ParityResult(**row, **numbers, **verdict(numbers["psnr"], least))

@@ -44,9 +44,24 @@ def relative_error(output: np.ndarray, reference: np.ndarray) -> float:
     return difference / length if length else (0.0 if difference == 0 else math.inf)
 
 
-def parity(
-    pairs: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]], ports: Sequence[Port]
-) -> dict[str, float | None]:
+Pairs = Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]]
+
+
+def incomparable(pairs: Pairs) -> str:
+    """Why the outputs of *pairs* cannot be compared with those of the reference; empty if they can."""
+    for own, other in pairs:
+        shapes, wanted = ({name: array.shape for name, array in found.items()} for found in (own, other))
+        if shapes != wanted:
+            return f"its output has the wrong size: {_listed(shapes)} instead of {_listed(wanted)}"
+    finite = all(np.isfinite(array).all() for own, _ in pairs for array in own.values())
+    return "" if finite else "its output is not finite"
+
+
+def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+
+
+def parity(pairs: Pairs, ports: Sequence[Port]) -> dict[str, float | None]:
     """The numbers of a ``ParityResult`` over pairs of outputs and those of the reference, by name.
 
     Args:

@@ -8,6 +8,10 @@ from export_pipeline.errors import UsageError, near
 from export_pipeline.recipe import Recipe
 from export_pipeline.targets import TARGETS, Tolerance
 
+NOT_A_NUMBER = (
+    "PSNR is not a number: the float network's output is not finite, or constant at a port with no known range"
+)
+
 
 def tolerance(target: str, recipe: Recipe) -> Tolerance:
     """The tolerance of *target*: the recipe's where it sets one, else that of its row in ``TARGETS``.
@@ -25,7 +29,7 @@ def tolerance(target: str, recipe: Recipe) -> Tolerance:
 def verdict(measured: float | None, least: float) -> dict[str, Any]:
     """Status and reason of a row whose PSNR is *measured* dB, ``None`` when it is not finite."""
     if measured is None:
-        return {"status": "failed", "reason": "PSNR is not a number: the float network's output is not finite"}
+        return {"status": "failed", "reason": NOT_A_NUMBER}
     if measured < least:
         return {"status": "failed", "reason": f"PSNR {measured:.2f} dB is {least - measured:.2f} dB below {least:g} dB"}
     return {"status": "passed", "reason": ""}

@@ -153,6 +153,7 @@ def test_samples_have_masks_of_two_values() -> None:
         ({"export": {"height": 100}}, "export.height is 100; a U-Net needs a multiple of 8, the nearest: 96"),
         ({"report": {"budgets": {"onnx-fp32": {"foreground_share": 0.5}}}}, "unknown key .*foreground_share"),
         ({"report": {"budgets": {"onnx-fp32": {"style_distance": 0.5}}}}, "unknown key .*style_distance"),
+        ({"report": {"budgets": {"onnx-fp32": {"ssim": 0.5}}}}, "ssim compares pictures.* limit one of .*dice"),
     ],
 )
 def test_what_a_recipe_cannot_mean_is_refused(tables: dict[str, Any], told: str) -> None:

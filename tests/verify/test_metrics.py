@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export_pipeline.records.signature import Port, picture, tensor
-from export_pipeline.verify.metrics import max_abs, parity, psnr, ssim
+from export_pipeline.verify.metrics import incomparable, max_abs, parity, psnr, ssim
 
 
 def image(seed: int, shape: tuple[int, ...] = (16, 20, 3)) -> np.ndarray:
@@ -67,3 +67,17 @@ def test_a_constant_output_with_a_known_range_can_be_compared() -> None:
     nothing = np.zeros((8, 8, 1))
     found = parity([({"mask": nothing + 0.1}, {"mask": nothing})], [tensor("mask", (1, 8, 8, 1), 0, 1)])
     assert found["psnr"] == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        ({"y": np.zeros((1, 1, 1))}, "its output has the wrong size: y 1x1x1 instead of y 4x4x1"),
+        ({"x": np.zeros((4, 4, 1))}, "its output has the wrong size: x 4x4x1 instead of y 4x4x1"),
+        ({}, "its output has the wrong size:  instead of y 4x4x1"),
+        ({"y": np.full((4, 4, 1), np.nan)}, "its output is not finite"),
+        ({"y": np.ones((4, 4, 1))}, ""),
+    ],
+)
+def test_what_cannot_be_compared_says_why(own: dict[str, np.ndarray], reason: str) -> None:
+    assert incomparable([(own, {"y": np.zeros((4, 4, 1))})]) == reason

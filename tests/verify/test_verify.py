@@ -146,3 +146,11 @@ def test_a_metric_that_is_not_a_number_never_passes() -> None:
     assert row.status == "failed"
     assert row.metric("content_distance") is None
     assert "content distance is not a number" in row.reason
+
+
+def test_a_baseline_that_is_not_a_number_lets_nothing_pass() -> None:
+    made = exported()
+    evaluator = Scripted(values(0.5), values(float("nan")))
+    (row,) = verify(made.folder, made.models[-1:], made.network, task(1), evaluator)
+    assert row.status == "failed"
+    assert row.reason == "the covariance distance of the untouched photograph is not a number"
