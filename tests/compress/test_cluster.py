@@ -95,7 +95,7 @@ def test_pruned_zeros_are_in_the_table_and_survive_its_training(name: str, norm:
     wanted = recipe(**pruning, bits=2, cluster={"steps": 3, "learning_rate": 1e-2, "sensitivity": "activation"})
     model = network(name, norm)
     pruned = compress(model, wanted, tools(), last="prune").model
-    zeros, norms = kernels(pruned), pruned.get_layer("down0_norm").get_weights()
+    zeros, norms = kernels(pruned), pruned.get_layer("block0_a_norm").get_weights()
     counts = estimate_importance(pruned, wanted, tools())
     untrained = {layer: clustered(kernel, 2, counts[layer]) for layer, kernel in zeros.items()}
     found = compress(model, wanted, tools())
@@ -104,7 +104,7 @@ def test_pruned_zeros_are_in_the_table_and_survive_its_training(name: str, norm:
         assert len(np.unique(kernel)) <= 4
         assert held_by_files(kernel)
         assert not np.isin(kernel[kernel != 0], untrained[layer]).all(), layer
-    assert not np.array_equal(norms[0], found.model.get_layer("down0_norm").get_weights()[0])
+    assert not np.array_equal(norms[0], found.model.get_layer("block0_a_norm").get_weights()[0])
     assert found.steps == 2 + 3
 
 
