@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -118,8 +119,11 @@ class Recipe(Table):
 
 
 DEFAULT_TASK = "style_transfer"
-# The class of the recipes of each task; ``classes.py`` fills it in.
-CLASSES: dict[str, type[Recipe]] = {}
+# Module and class of the recipes of each task. They are subclasses of ``Recipe``, so that they are loaded after it.
+RECIPES = {
+    "style_transfer": ("export_pipeline.recipe.style_transfer", "StyleTransferRecipe"),
+    "segmentation": ("export_pipeline.recipe.segmentation", "SegmentationRecipe"),
+}
 
 
 def recipe_class(data: Mapping[str, Any], where: str = "recipe") -> type[Recipe]:
@@ -129,6 +133,8 @@ def recipe_class(data: Mapping[str, Any], where: str = "recipe") -> type[Recipe]
         RecipeError: there is no such task.
     """
     task = data.get("task", DEFAULT_TASK)
-    if not isinstance(task, str) or task not in CLASSES:
-        raise RecipeError(f"{where}: task is {task!r}; {near(str(task), CLASSES)}")
-    return CLASSES[task]
+    if not isinstance(task, str) or task not in RECIPES:
+        raise RecipeError(f"{where}: task is {task!r}; {near(str(task), RECIPES)}")
+    module, name = RECIPES[task]
+    found: type[Recipe] = getattr(import_module(module), name)
+    return found
