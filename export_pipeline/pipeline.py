@@ -99,7 +99,7 @@ class Pipeline:
         path = self.work / CHECKPOINT
         return Network(
             compressed,
-            export_checkpoint(path, compressed.model, trained.checkpoint, compressed.recipe, compressed.steps),
+            export_checkpoint(path, compressed.model, trained, compressed.recipe, compressed.steps),
         )
 
     def plan(self, trained: Trained, weight_bytes: int) -> BitPlan:

@@ -1,16 +1,7 @@
-"""The class of the recipes of each task. A new task adds its file and a row here."""
+"""The class of the recipes of each task, all of them loaded."""
 
 from __future__ import annotations
 
-from export_pipeline.recipe.segmentation import SegmentationRecipe
-from export_pipeline.recipe.style_transfer import StyleTransferRecipe
-from export_pipeline.recipe.whole import CLASSES
+from export_pipeline.recipe.whole import RECIPES, Recipe, recipe_class
 
-CLASSES.update(
-    {
-        "style_transfer": StyleTransferRecipe,
-        "segmentation": SegmentationRecipe,
-    }
-)
-
-__all__ = ["CLASSES"]
+CLASSES: dict[str, type[Recipe]] = {task: recipe_class({"task": task}) for task in RECIPES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from export_pipeline.recipe.report import ReportTable
 from export_pipeline.recipe.table import LimitsTable, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
-from export_pipeline.recipe.wording import sentence
+from export_pipeline.recipe.wording import of_another_task, sentence, set_task
 from export_pipeline.records.metric import Metric
 from export_pipeline.targets import TARGETS
 
@@ -78,6 +79,10 @@ class Recipe(Table):
         for where, table in tables.items():
             for name in table.limits:
                 if name not in known:
+                    for task, other in _others(type(self)).items():
+                        if name in {metric.name for metric in other.metrics if metric.has_limits}:
+                            own = self.task if "task" in self.model_fields_set else None
+                            raise ValueError(set_task([f"{where}.{name}"], {"key"}, task, own, DEFAULT_TASK))
                     hint = near(name, [*type(table).model_fields, *known])
                     raise ValueError(f"unknown key '{where}.{name}'; {hint}")
         return self
@@ -119,14 +124,19 @@ class Recipe(Table):
         try:
             recipe = kind.model_validate(data)
         except ValidationError as error:
-            raise RecipeError("; ".join(f"{where}: {sentence(dict(e), kind)}" for e in error.errors())) from error
+            foreign, left = of_another_task(error.errors(), _others(kind), data.get("task"), DEFAULT_TASK)
+            said = (*foreign, *(sentence(each, kind) for each in left))
+            raise RecipeError("; ".join(f"{where}: {each}" for each in said)) from error
         recipe._folder = folder
         return recipe
 
 
 DEFAULT_TASK = "style_transfer"
-# The class of the recipes of each task; ``classes.py`` fills it in.
-CLASSES: dict[str, type[Recipe]] = {}
+# Module and class of the recipes of each task. They are subclasses of ``Recipe``, so that they are loaded after it.
+RECIPES = {
+    "style_transfer": ("export_pipeline.recipe.style_transfer", "StyleTransferRecipe"),
+    "segmentation": ("export_pipeline.recipe.segmentation", "SegmentationRecipe"),
+}
 
 
 def recipe_class(data: Mapping[str, Any], where: str = "recipe") -> type[Recipe]:
@@ -136,6 +146,13 @@ def recipe_class(data: Mapping[str, Any], where: str = "recipe") -> type[Recipe]
         RecipeError: there is no such task.
     """
     task = data.get("task", DEFAULT_TASK)
-    if not isinstance(task, str) or task not in CLASSES:
-        raise RecipeError(f"{where}: task is {task!r}; {near(str(task), CLASSES)}")
-    return CLASSES[task]
+    if not isinstance(task, str) or task not in RECIPES:
+        raise RecipeError(f"{where}: task is {task!r}; {near(str(task), RECIPES)}")
+    module, name = RECIPES[task]
+    found: type[Recipe] = getattr(import_module(module), name)
+    return found
+
+
+def _others(kind: type[Recipe]) -> dict[str, type[Recipe]]:
+    """The classes of the recipes of the tasks that *kind* is not of."""
+    return {task: other for task in RECIPES if (other := recipe_class({"task": task})) is not kind}

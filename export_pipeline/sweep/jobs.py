@@ -68,7 +68,7 @@ def _run_stage(job: Job, listeners: Listeners) -> None:
     recipe = Recipe.parse(job.recipe, folder=job.relative_to)
     with opened(recipe, job.folder / BUILD, **listeners) as pipeline:
         if job.shared is not None:
-            begin_with(pipeline.work, job.shared)
+            begin_with(pipeline.task, pipeline.work, job.shared)
         trained = pipeline.train()
         if job.kind == "prune":
             pipeline.compress(trained, last="prune")

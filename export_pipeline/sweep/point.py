@@ -58,7 +58,7 @@ def run_point(
     recipe = Recipe.parse(json.loads(recipe_json), folder=relative_to)
     with opened(recipe, folder / BUILD, **(listeners or {})) as pipeline:
         if shared is not None:
-            begin_with(pipeline.work, shared)
+            begin_with(pipeline.task, pipeline.work, shared)
         try:
             result = _measured(pipeline, folder)
         except CheckFailed as error:

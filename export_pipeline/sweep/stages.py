@@ -46,9 +46,6 @@ def _all_but(*names: str) -> tuple[Path, ...]:
 TRAINED_BY = _all_but(*BESIDE, *LATER, *COMPRESSING)
 PRUNED_BY = _all_but(*BESIDE, *LATER)
 MADE_BY = (*_all_but(*BESIDE), *(Path(__file__).with_name(name) for name in ("model.py", "point.py", "stages.py")))
-# Folders inside the work folder of a build that hold the checkpoints of finished stages, ready to go on from. A
-# training that ends with a polish has a folder for that, too.
-KEPT = ("train", "polish", "compress")
 
 
 @dataclass(frozen=True)
@@ -122,12 +119,13 @@ def point_key(task: Task) -> str:
     return _hash(_code(*MADE_BY), inputs, recipe.model_dump(mode="json"), written)
 
 
-def begin_with(work: Path, finished: Path) -> None:
-    """Give the build whose work folder is *work* the stages that the one in *shared* has finished.
+def begin_with(task: Task, work: Path, finished: Path) -> None:
+    """Give the build of *task* whose work folder is *work* the stages that the one in *finished* has finished.
 
-    Files are linked, not copied: a checkpoint under its final name is never written to again.
+    They are the folders of checkpoints: one for each phase of the training, and that of the compress stage. Files are
+    linked, not copied: a checkpoint under its final name is never written to again.
     """
-    for name in KEPT:
+    for name in (*(phase.part for phase in task.phases()), "compress"):
         source, here = finished / name, work / name
         if source.is_dir() and not here.exists():
             with written_aside(here) as aside:

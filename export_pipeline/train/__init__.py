@@ -48,10 +48,11 @@ class Listener:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network as it was trained, and its checkpoint."""
+    """A network as it was trained, and the checkpoint of the last phase. ``steps_before`` are those of the others."""
 
     model: Any
     checkpoint: Checkpoint
+    steps_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,11 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     with strategy.scope():
         model = network(recipe)
     checkpoint = None
+    phases = task.phases()
     if recipe.train.warm_start is not None:
         checkpoint = Checkpoint.open(recipe.path(recipe.train.warm_start))
         checkpoint.restore(model.weights)
-    for number, phase in enumerate(task.phases()):
+    for number, phase in enumerate(phases):
         table = phase.recipe.train
         told = listener.below(phase.part) if number else listener
         run = Run(
@@ -147,7 +149,7 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
         checkpoint = fit(model, run)
     assert checkpoint is not None
     # A network of its own: the stages to come take no variables that are mirrored on several devices.
-    return Trained(restored(checkpoint), checkpoint)
+    return Trained(restored(checkpoint), checkpoint, sum(phase.recipe.train.steps for phase in phases[:-1]))
 
 
 def fine_tune_task(task: Task, recipe: Recipe) -> Task:
@@ -182,7 +184,7 @@ def fine_tune(
     return fit(model, run)
 
 
-def export_checkpoint(path: Path, model: Any, trained: Checkpoint, recipe: Recipe, steps: int) -> Checkpoint:
+def export_checkpoint(path: Path, model: Any, trained: Trained, recipe: Recipe, steps: int) -> Checkpoint:
     """Write the checkpoint of a finished network, without optimizer: what bundles hold and warm starts read.
 
     *recipe* builds *model*, which was fine-tuned for *steps* since *trained*.
@@ -190,13 +192,13 @@ def export_checkpoint(path: Path, model: Any, trained: Checkpoint, recipe: Recip
     Of the recipe it keeps what made the network. The hash of the checkpoint goes into every exported file, and
     those must not change with a budget.
     """
-    before = recipe.train.steps if trained.info.stage == "polish" else 0
-    info = trained.info.model_copy(
+    parent = trained.checkpoint
+    info = parent.info.model_copy(
         update={
             "stage": "compress",
             "recipe": recipe.without("export", "verify", "report"),
-            "step": before + trained.info.step + steps,
-            "parent_sha256": trained.sha256,
+            "step": trained.steps_before + parent.info.step + steps,
+            "parent_sha256": parent.sha256,
         }
     )
     return save(path, info, model.weights)

@@ -26,10 +26,9 @@ HASH = "_sha256"  # at the end of the name of each hash of what a training learn
 # a run made longer or shorter goes on with the learning rates of its new length. The steps of another part may not:
 # this part began with what that one left.
 _STEPS_OF = {"train": "train", "prune": "compress"}
-# Keys of [compress] that decide what a part of it does: those of the parts behind it may differ.
+# Keys of [compress] that decide what a part of it does: those of the parts behind it may differ. In a phase of the
+# training, which comes before all of them, none does.
 _DECIDING: dict[str, tuple[str, ...]] = {
-    "train": (),
-    "polish": (),
     "structured": ("structured",),
     "prune": ("structured", "schedule", "skip", *PRUNING),
     "cluster": tuple(CompressTable.model_fields),
@@ -147,12 +146,17 @@ class CheckpointFolder:
         return made
 
 
+def _deciding_keys(stage: str) -> tuple[str, ...]:
+    """Keys of ``[compress]`` that decide the outcome of *stage*."""
+    return _DECIDING.get(stage.split("-")[0], ())
+
+
 def deciding(recipe: Recipe, stage: str) -> Recipe:
     """*recipe* with only what decides the outcome of *stage*; the rest is as if it had been left out.
 
     Equal runs give equal checkpoints, and the hash of a checkpoint goes into every file that is made from it.
     """
-    plain, kept = CompressTable(), _DECIDING.get(stage.split("-")[0], ())
+    plain, kept = CompressTable(), _deciding_keys(stage)
     later = {key: getattr(plain, key) for key in CompressTable.model_fields if key not in kept}
     decides = recipe.without("export", "verify", "report")
     return decides.model_copy(update={"compress": recipe.compress.model_copy(update=later)})
@@ -175,7 +179,7 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
     for table in ("model", "train", "compress"):
         free = {"checkpoint_every"} | ({"steps"} if _STEPS_OF.get(wanted.stage) == table else set())
         old, new = (getattr(info.recipe, table).model_dump() for info in (found.info, wanted))
-        compared = _DECIDING[wanted.stage.split("-")[0]] if table == "compress" else new
+        compared = _deciding_keys(wanted.stage) if table == "compress" else new
         changed = [key for key in compared if new[key] != old[key] and key not in free]
         differences += [f"{table}.{key} is {old[key]!r} there and {new[key]!r} here" for key in changed]
     if found.info.recipe.seed != wanted.recipe.seed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from export_pipeline.sweep.grid import parse_setting, points
 from export_pipeline.sweep.jobs import Job, run_job
 from export_pipeline.sweep.stages import begin_with, point_key, shared, stages_of
 from export_pipeline.tasks import open_task
+from export_pipeline.tasks.style_transfer import StyleTransfer
+from export_pipeline.tasks.task import Phase
 from tests.imports import PACKAGE, imports, modules, room
 
 PRUNED = {"schedule": "constant", "end_step": 2, "steps": 4}
@@ -230,23 +233,37 @@ def test_a_build_begins_with_links_and_keeps_what_it_has(tmp_path: Path) -> None
         (shared_work / folder).mkdir(parents=True)
         (shared_work / folder / "file").write_text(folder)
     (work / "compress").mkdir(parents=True)
-    begin_with(work, shared_work)
+    begin_with(open_task(Recipe.parse({})), work, shared_work)
     assert (work / "train" / "file").samefile(shared_work / "train" / "file")
     assert not list((work / "compress").iterdir())
     assert not (work / "export").exists()
 
 
-def test_what_begins_with_a_polished_training_makes_no_step(tmp_path: Path, vgg_file: Path) -> None:
+@pytest.mark.parametrize("part", ["polish", "second"])
+def test_what_begins_with_a_training_of_two_phases_makes_no_step(
+    part: str, tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phase needs nothing but a name and a recipe, whatever the name."""
+    phases = StyleTransfer.phases
+
+    def named(task: StyleTransfer) -> tuple[Phase, ...]:
+        *before, last = phases(task)
+        return (*before, dataclasses.replace(last, part=part)) if before else (last,)
+
+    monkeypatch.setattr(StyleTransfer, "phases", named)
     train = {"steps": 1, "crop": 32, "style_size": 64, "batch_size": 1, "vgg_weights": str(vgg_file)}
-    data = {"model": {"alpha": 0.1}, "train": {**train, "polish": {"steps": 1}}}
+    data = {"model": {"alpha": 0.1}, "train": {**train, "polish": {"steps": 2}}}
     job = Job(kind="train", label="it", recipe=data, relative_to=tmp_path, folder=tmp_path / "train-it")
     run_job(job)
     after = job.model_copy(update={"after": job.folder})
     steps: list[Any] = []
     with opened(Recipe.parse(data), tmp_path / "point" / "build", on_step=steps.append) as pipeline:
         assert after.shared is not None
-        begin_with(pipeline.work, after.shared)
-        checkpoint = pipeline.train().checkpoint
-    assert checkpoint.info.stage == "polish"
+        begin_with(pipeline.task, pipeline.work, after.shared)
+        trained = pipeline.train()
+        shipped = pipeline.compress(trained).checkpoint
+    checkpoint = trained.checkpoint
+    assert (checkpoint.info.stage, checkpoint.info.step) == (part, 2)
+    assert (shipped.info.stage, shipped.info.step) == ("compress", 3)
     assert (job.folder / "done").read_text().strip() == checkpoint.sha256
     assert not steps

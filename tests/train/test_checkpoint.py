@@ -18,7 +18,7 @@ from export_pipeline.compress import BitPlan, Compressed
 from export_pipeline.compress.cluster import clustered
 from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ExportTable, Recipe
-from export_pipeline.train import Checkpoint, CheckpointInfo, FineTuning, export_checkpoint, network, restored
+from export_pipeline.train import Checkpoint, CheckpointInfo, FineTuning, Trained, export_checkpoint, network, restored
 from export_pipeline.train.checkpoint import CheckpointFolder, require_same_run, save
 from tests.compress import material as compressing
 from tests.small_training import fine_tuned
@@ -90,13 +90,15 @@ def test_a_released_checkpoint_has_no_optimizer_and_knows_its_parent(
 ) -> None:
     pruned = make_recipe(compress={"schedule": "constant", "end_step": 1, "steps": 5})
     trained = save(tmp_path / "t", info(pruned), model.weights)
-    made = export_checkpoint(tmp_path / "r", model, trained, pruned, steps=5)
+    made = export_checkpoint(tmp_path / "r", model, Trained(model, trained), pruned, steps=5)
     assert made == Checkpoint.open(tmp_path / "r")
     assert (made.info.stage, made.info.step, made.info.parent_sha256) == ("compress", 8, trained.sha256)
     assert made.path.stat().st_size < saved.path.stat().st_size
     assert all(np.array_equal(a, b) for a, b in zip(restored(made).get_weights(), model.get_weights(), strict=True))
     assert made.info.recipe == pruned.model_copy(update={"export": ExportTable()})
-    assert export_checkpoint(tmp_path / "r2", model, saved, saved.info.recipe, steps=0).info.step == 3
+    for before in (0, 7):
+        found = Trained(model, saved, steps_before=before)
+        assert export_checkpoint(tmp_path / "r2", model, found, saved.info.recipe, steps=0).info.step == before + 3
 
 
 def test_weights_of_another_network_are_refused_and_nothing_is_assigned(saved: Checkpoint, make_recipe: Make) -> None:
@@ -199,6 +201,7 @@ def test_what_a_checkpoint_knows_nothing_of_is_no_difference(saved: Checkpoint, 
         ("cluster", "final_sparsity", True),
         ("cluster", "bits", True),
         ("train", "final_sparsity", False),
+        ("second", "final_sparsity", False),
     ],
 )
 def test_a_part_of_compression_minds_what_decides_it(
