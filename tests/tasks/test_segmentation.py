@@ -147,12 +147,15 @@ def test_samples_have_masks_of_two_values() -> None:
         ({"train": {"alpha": 0.0, "beta": 0.0}}, "alpha and beta are both 0, which leaves nothing to learn"),
         ({"train": {"short_side": [2.0, 1.0]}}, "the least first"),
         ({"train": {"hold_out": 0}}, "hold_out"),
-        ({"train": {"content": "photographs"}}, "unknown key 'train.content'"),
+        ({"train": {"content": "photographs"}}, "train.content is a key of task 'style_transfer'"),
         ({"model": {"alpha": 0.06}}, "it leaves a layer without filters; it must be 0.0625 or more"),
-        ({"model": {"network": "small"}}, "unet"),
+        ({"model": {"network": "small"}}, "model.network 'small' is a choice of task 'style_transfer'"),
         ({"export": {"height": 100}}, "export.height is 100; a U-Net needs a multiple of 8, the nearest: 96"),
         ({"report": {"budgets": {"onnx-fp32": {"foreground_share": 0.5}}}}, "unknown key .*foreground_share"),
-        ({"report": {"budgets": {"onnx-fp32": {"style_distance": 0.5}}}}, "unknown key .*style_distance"),
+        (
+            {"report": {"budgets": {"onnx-fp32": {"style_distance": 0.5}}}},
+            "style_distance is a key of task 'style_transfer'",
+        ),
         ({"report": {"budgets": {"onnx-fp32": {"ssim": 0.5}}}}, "ssim compares pictures.* limit one of .*dice"),
     ],
 )
