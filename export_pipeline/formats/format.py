@@ -29,12 +29,14 @@ class Format(abc.ABC):
 
     Attributes:
         suffixes: of its files, with the dot.
+        libraries: distributions that read, run and write them; a file that was made with others is made again.
         folders: those of the suffixes that are folders.
         options: what :func:`open_model` may be given for it beside the threads.
         needs_tensorflow: whether running a file takes TensorFlow.
     """
 
     suffixes: tuple[str, ...]
+    libraries: tuple[str, ...]
     folders: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     needs_tensorflow = False
