@@ -82,13 +82,15 @@ class Conversion:
         signature: what it takes and gives, in its order.
         target: how the file stores and computes it.
         samples: an array by name of input, such as ``(H, W, 3)`` uint8 for a picture; where the target is calibrated.
-        version: of the network, for formats that have a place for it.
+        title: what the network is for, in a word or two, for formats that have a place for it.
+        version: of the network, likewise.
     """
 
     model: Any
     signature: Signature
     target: Target
     samples: Sequence[Mapping[str, np.ndarray]] = ()
+    title: str = "Neural network"
     version: str = ""
 
 
