@@ -1,4 +1,4 @@
-"""Turns a style transfer network into mobile app assets, and proves them right before a phone sees them.
+"""Turns a network into mobile app assets, and proves them right before a phone sees them.
 
 ``from export_pipeline import build, Recipe``
 """

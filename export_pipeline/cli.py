@@ -32,7 +32,7 @@ def parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--debug", action="store_true", help="show a traceback with an error")
-    root = _Parser(prog="export-pipeline", description="Turn a style transfer network into verified mobile app assets.")
+    root = _Parser(prog="export-pipeline", description="Turn a network into verified mobile app assets.")
     root.add_argument("--version", action="version", version=f"export-pipeline {__version__}")
     choices = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in verbs:

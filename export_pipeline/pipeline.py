@@ -121,6 +121,7 @@ class Pipeline:
             self.files,
             self.task.calibration(),
             checkpoint_sha256=network.checkpoint.sha256,
+            title=self.task.title,
             progress=self.say,
             resume=True,
         )

@@ -15,8 +15,8 @@ Interface = Literal["image", "float32", "uint8"]
 Need = Literal["clusters", "prunes"]
 
 _GIVES: dict[Interface, str] = {
-    "image": "RGB image to RGB image",
-    "float32": "NHWC float32, 0..255",
+    "image": "RGB images, else float arrays",
+    "float32": "NHWC float32, the network's range",
     "uint8": "NHWC uint8",
 }
 

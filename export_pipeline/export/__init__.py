@@ -36,6 +36,7 @@ def export(
     folder: Path,
     samples: Sequence[Sample] = (),
     checkpoint_sha256: str = "",
+    title: str = "Neural network",
     progress: Callable[[str], None] | None = None,
     resume: bool = False,
 ) -> tuple[ExportedModel, ...]:
@@ -49,6 +50,7 @@ def export(
         samples: an array for each input by its name, for targets with 8-bit activations: a picture is
             ``(H, W, 3)`` uint8 of any size and is fitted, a tensor is as the network takes it.
         checkpoint_sha256: what the network was loaded from, for the record and the version in the files.
+        title: what the network is for, which a Core ML file tells.
         progress: called with a line of text before and after each file.
         resume: keep files that are already there, whole, and made from the same network and settings.
 
@@ -67,7 +69,7 @@ def export(
     done = []
     for target in targets:
         used = fitted if target.calibrated else []
-        conversion = Conversion(fixed, signature, target, used, version=checkpoint_sha256[:12])
+        conversion = Conversion(fixed, signature, target, used, title, version=checkpoint_sha256[:12])
         key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
         found = state.finished(folder, target.name, key) if resume else None
         if found is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -15,14 +14,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from export_pipeline import __version__
 from export_pipeline.base import files
 from export_pipeline.formats import Conversion
+from export_pipeline.formats.libraries import versions
 from export_pipeline.records.exported import ExportedModel
 
 FOLDER = ".state"
-_LIBRARIES = ("coremltools", "numpy", "onnx", "tensorflow", "tf2onnx", "tf_keras")
 _CODE = (".py", ".weights")
 # Our own code that decides what a file holds, beside the version: a checkout changes without a new one.
 _PACKAGE = Path(__file__).parents[1]
 SOURCES = (
+    _PACKAGE / "emulator",  # reads a file back before it is taken
     _PACKAGE / "export",
     _PACKAGE / "formats",
     _PACKAGE / "models",
@@ -41,7 +41,8 @@ class _State(BaseModel):
 def made_from(conversion: Conversion, identity: dict[str, Any]) -> str:
     """SHA-256 over all that decides what a file holds: weights, layers, samples, settings, converters, our code."""
     digest = hashlib.sha256()
-    settings = [identity, asdict(conversion.target), conversion.signature.model_dump(), conversion.version]
+    words = [conversion.title, conversion.version]
+    settings = [identity, asdict(conversion.target), conversion.signature.model_dump(), words]
     about = [settings, code(*SOURCES), conversion.model.get_config()]
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())
     samples = (array for sample in conversion.samples for _, array in sorted(sample.items()))
@@ -56,10 +57,9 @@ def code(*sources: Path) -> dict[str, str]:
 
     A source may be a file, too. Weights that lie beside code count like it.
     """
-    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     found = {path.relative_to(source.parent): path for source in sources for path in files.files_of(source)}
     own = {name.as_posix(): files.sha256(path) for name, path in found.items() if name.suffix in _CODE}
-    return {**versions, "export-pipeline": __version__, **own}
+    return {**versions(), "export-pipeline": __version__, **own}
 
 
 def hashes(folder: Path, file: str) -> dict[str, str]:

@@ -29,12 +29,14 @@ class Format(abc.ABC):
 
     Attributes:
         suffixes: of its files, with the dot.
+        libraries: distributions that read, run and write them; a file that was made with others is made again.
         folders: those of the suffixes that are folders.
         options: what :func:`open_model` may be given for it beside the threads.
         needs_tensorflow: whether running a file takes TensorFlow.
     """
 
     suffixes: tuple[str, ...]
+    libraries: tuple[str, ...]
     folders: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     needs_tensorflow = False
@@ -80,13 +82,15 @@ class Conversion:
         signature: what it takes and gives, in its order.
         target: how the file stores and computes it.
         samples: an array by name of input, such as ``(H, W, 3)`` uint8 for a picture; where the target is calibrated.
-        version: of the network, for formats that have a place for it.
+        title: what the network is for, in a word or two, for formats that have a place for it.
+        version: of the network, likewise.
     """
 
     model: Any
     signature: Signature
     target: Target
     samples: Sequence[Mapping[str, np.ndarray]] = ()
+    title: str = "Neural network"
     version: str = ""
 
 

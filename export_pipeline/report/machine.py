@@ -5,31 +5,19 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 from export_pipeline.base.cores import cores
+from export_pipeline.formats.libraries import versions
 from export_pipeline.report.model import Machine
 
-# What makes, reads or runs a model file.
-LIBRARIES = (
-    "tensorflow",
-    "tf_keras",
-    "tensorflow-model-optimization",
-    "coremltools",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "numpy",
-    "pillow",
-    "scikit-image",
-)
+# What a file and its numbers come from beside the libraries of the formats.
+_MORE = ("tensorflow-model-optimization", "pillow", "scikit-image")
 
 
 def libraries() -> dict[str, str]:
-    """Version of each of :data:`LIBRARIES`; ``not installed`` where it is missing."""
-    return {name: _version(name) for name in LIBRARIES}
+    """Version of each library that makes, reads, runs or judges a file; ``not installed`` where it is missing."""
+    return versions(*_MORE)
 
 
 def machine() -> Machine:
@@ -54,10 +42,3 @@ def processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"

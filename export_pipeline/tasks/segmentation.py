@@ -37,6 +37,7 @@ class Segmentation(Task):
     """The pictures and masks of a recipe, to train on and to judge on."""
 
     name = "segmentation"
+    title = "Segmentation"
 
     recipe: SegmentationRecipe
     training: MaskedImages

@@ -42,6 +42,7 @@ class StyleTransfer(Task):
     """
 
     name = "style_transfer"
+    title = "Style transfer"
 
     recipe: StyleTransferRecipe
     style: np.ndarray

@@ -84,10 +84,12 @@ class Task(abc.ABC):
 
     Attributes:
         name: its key in :data:`export_pipeline.tasks.TASKS` and the recipe.
+        title: what it is called in the description of a Core ML file.
         recipe: that it was opened for, or of the phase that it is for.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
     recipe: Recipe
 
     @classmethod

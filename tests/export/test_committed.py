@@ -15,6 +15,7 @@ from export_pipeline.formats import interface_of
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.signature import METADATA_KEY, image_to_image
 from export_pipeline.targets import TARGETS
+from export_pipeline.tasks.style_transfer import StyleTransfer
 from export_pipeline.train import restored
 from export_pipeline.train.checkpoint import Checkpoint
 from tests.builds import COMMITTED
@@ -41,7 +42,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Expo
         update={"export": manifest.recipe.export.model_copy(update={"targets": (*CORE_ML, *ARRAYS)})}
     )
     model = fold_input_scale(restored(checkpoint))
-    models = export(model, recipe, manifest.signature, folder, checkpoint_sha256=checkpoint.sha256)
+    told = {"checkpoint_sha256": checkpoint.sha256, "title": StyleTransfer.title}
+    models = export(model, recipe, manifest.signature, folder, **told)
     return folder, {model.target: model for model in models}
 
 

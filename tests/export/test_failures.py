@@ -106,12 +106,16 @@ def test_a_file_of_older_code_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp
     assert not converted()
     installed = importlib.metadata.version
 
-    def newer_numpy(name: str) -> str:
-        return installed(name) + "1" * (name == "numpy")
+    def newer(library: str) -> None:
+        def version(name: str) -> str:
+            return installed(name) + "1" * (name == library)
+
+        monkeypatch.setattr(importlib.metadata, "version", version)
 
     for upgrade in (
         lambda: monkeypatch.setattr(state, "__version__", "99.0"),
-        lambda: monkeypatch.setattr(importlib.metadata, "version", newer_numpy),
+        lambda: newer("numpy"),
+        lambda: newer("ai-edge-litert"),
         lambda: source.write_text("new"),
         source.unlink,
     ):
@@ -126,7 +130,7 @@ def test_the_code_that_decides_what_a_file_holds_is_all_looked_at() -> None:
     assert Path(str(models.__file__)).parent in state.SOURCES
     names = state.code(*state.SOURCES)
     ours = {"export/guard.py", "formats/static.py", "formats/onnx/write.py", "records/signature.py", "targets.py"}
-    assert {*ours, "models/layers.py"} < set(names)
+    assert {*ours, "emulator/network_weights.py", "models/layers.py"} < set(names)
 
 
 def test_a_full_disk_is_an_output_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

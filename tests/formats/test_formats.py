@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.utils import canonicalize_name
 
 from export_pipeline.emulator.coremltools_quietly import quiet
 from export_pipeline.errors import ExportError, ModelError, UsageError
@@ -23,10 +25,12 @@ from export_pipeline.formats import (
     open_model,
     resize_to,
 )
+from export_pipeline.formats.libraries import libraries, versions
 from export_pipeline.records.signature import METADATA_KEY, Signature, image_to_image, picture, tensor
 from export_pipeline.targets import TARGETS
 from tests.builds import ROOT
 from tests.emulator.mil import ct, mb
+from tests.imports import modules, third_party
 from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, photographs
 
 HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "ai_edge_litert"}
@@ -34,6 +38,23 @@ HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "ai_edg
 
 def photo() -> np.ndarray:
     return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_lists_the_libraries_that_it_imports(package: str) -> None:
+    own = [name for name in modules() if name.startswith(f"export_pipeline.formats.{package}")]
+    provided = packages_distributions()
+    imported = {canonicalize_name(provided[name][0]) for module in own for name in third_party(module)}
+    listed = format_of(f"any{PACKAGES[package][0]}").libraries
+    assert imported <= {canonicalize_name(name) for name in listed}
+    assert set(listed) <= set(libraries())
+
+
+def test_a_library_that_is_missing_is_said_to_be() -> None:
+    found = versions("no-such-library")
+    assert list(found) == [*libraries(), "no-such-library"]
+    assert found["no-such-library"] == "not installed"
+    assert found["onnx"][0].isdigit()
 
 
 @pytest.mark.parametrize("package", PACKAGES)

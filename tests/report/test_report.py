@@ -189,3 +189,4 @@ def test_versions_of_what_made_the_files_are_known() -> None:
     found = libraries()
     assert found["coremltools"][0].isdigit()
     assert found["tensorflow"][0].isdigit()
+    assert {"tensorflow-model-optimization", "ai-edge-litert", "numpy", "pillow", "scikit-image"} < set(found)

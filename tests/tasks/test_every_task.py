@@ -42,6 +42,7 @@ def check_fits(values: Mapping[str, np.ndarray], ports: tuple[Port, ...]) -> Non
 def test_a_task_is_one_of_recipes_and_has_their_metrics(task: Task) -> None:
     assert list(TASKS) == list(CLASSES)
     assert task.name == task.recipe.task
+    assert task.title
     assert task.metrics == task.recipe.metrics
     names = [metric.name for metric in task.metrics]
     assert len(set(names)) == len(names) > 0

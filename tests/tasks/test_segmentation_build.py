@@ -69,6 +69,14 @@ def test_a_bundle_has_a_file_for_each_target_and_can_be_verified(bundle: Path) -
     assert [(row["target"], row["status"]) for row in json.loads(done.stdout)] == [(t, "passed") for t in TARGETS]
 
 
+def test_a_core_ml_file_tells_the_task(bundle: Path) -> None:
+    from coremltools.proto import Model_pb2
+
+    model = bundle / "coins-int8.mlpackage/Data/com.apple.CoreML/model.mlmodel"
+    metadata = Model_pb2.Model.FromString(model.read_bytes()).description.metadata
+    assert metadata.shortDescription == "Segmentation, image to mask"
+
+
 def test_masks_are_found_and_every_file_finds_them(bundle: Path) -> None:
     rows = json.loads((bundle / "report.json").read_text())["parity"]
     assert [row["target"] for row in rows] == list(TARGETS)

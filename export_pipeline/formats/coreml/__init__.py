@@ -25,6 +25,7 @@ class CoreML(WrittenFormat):
     """Read by the emulator's reader, run by it or by Apple's library, written by coremltools."""
 
     suffixes = (".mlmodel", ".mlpackage")
+    libraries = ("coremltools", "numpy", "onnx", "onnxruntime", "pillow", "tensorflow", "tf_keras")
     folders = (".mlpackage",)
     options = ("function", "compute")
 

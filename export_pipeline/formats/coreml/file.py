@@ -21,24 +21,24 @@ _MODEL, _WEIGHTS = f"{_DATA}/model.mlmodel", f"{_DATA}/weights"
 _FLOATS = {np.dtype(np.float16): "fp16", np.dtype(np.float32): "fp32"}
 
 
-def describe(spec: Any, signature: Signature, version: str) -> None:
+def describe(spec: Any, signature: Signature, title: str, version: str) -> None:
     """Replace the metadata: the converter's hold the date of today."""
     metadata = spec.description.metadata
     metadata.Clear()
     metadata.author = AUTHOR
-    metadata.shortDescription = _short_description(signature)
+    metadata.shortDescription = _short_description(title, signature)
     metadata.versionString = version
     for key, value in signature.metadata().items():
         metadata.userDefined[key] = value
 
 
-def _short_description(signature: Signature) -> str:
+def _short_description(title: str, signature: Signature) -> str:
     ports = (*signature.inputs, *signature.outputs)
     if len(ports) == 2 and all(port.kind == "image" for port in ports):
         height, width = signature.size
-        return f"Style transfer, {width}x{height} {ports[0].color} image"
+        return f"{title}, {width}x{height} {ports[0].color} image"
     takes, gives = (", ".join(port.name for port in side) for side in (signature.inputs, signature.outputs))
-    return f"Neural network, {takes} to {gives}"
+    return f"{title}, {takes} to {gives}"
 
 
 def write_package(path: Path, model: bytes, weights: bytes) -> None:

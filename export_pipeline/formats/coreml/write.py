@@ -76,7 +76,7 @@ def _describe(spec: Any, conversion: Conversion, names: Mapping[str, str]) -> No
             if port.kind == "tensor":  # the converter leaves the shape of an array out of the older format
                 by_name[port.name].type.multiArrayType.shape[:] = port.closed_shape
         replace(features, [by_name[port.name] for port in ports])
-    coreml_file.describe(spec, signature, conversion.version)
+    coreml_file.describe(spec, signature, conversion.title, conversion.version)
 
 
 def _convert(conversion: Conversion, options: dict[str, Any]) -> tuple[Any, dict[str, str]]:

@@ -17,6 +17,7 @@ class Onnx(WrittenFormat):
     """Run by ONNX Runtime, written by tf2onnx."""
 
     suffixes = (".onnx",)
+    libraries = ("numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "tf_keras")
 
     @property
     def runtime(self) -> type[runtime.OnnxRuntime]:  # noqa: D102  as Format says, here and below

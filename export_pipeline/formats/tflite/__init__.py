@@ -17,6 +17,7 @@ class TFLite(WrittenFormat):
     """Run by LiteRT, written by TensorFlow's converter and changed afterwards."""
 
     suffixes = (".tflite",)
+    libraries = ("ai-edge-litert", "numpy", "tensorflow", "tf_keras")
 
     @property
     def runtime(self) -> type[runtime.LiteRTRuntime]:  # noqa: D102  as Format says, here and below
