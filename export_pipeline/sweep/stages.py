@@ -123,7 +123,7 @@ def point_key(task: Task) -> str:
 
 
 def begin_with(work: Path, finished: Path) -> None:
-    """Give the build whose work folder is *work* the stages that the one in *shared* has finished.
+    """Give the build whose work folder is *work* the stages that the one in *finished* has finished.
 
     Files are linked, not copied: a checkpoint under its final name is never written to again.
     """
