@@ -79,7 +79,7 @@ def exported() -> Exported:
     network.set_weights([_varied(array, generator) for array in network.get_weights()])
     folder = Path(tempfile.mkdtemp(prefix="tiny-models-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    signature = image_to_image(HEIGHT, WIDTH)
+    signature = image_to_image(HEIGHT, WIDTH, "image", "stylized")
     made = export(network, RECIPE, signature, folder / "files", pictures(signature, photographs()))
     float_model = folder / "float.keras"
     network.save(float_model)

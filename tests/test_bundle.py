@@ -37,7 +37,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     model = ExportedModel(
         target="tflite-int8",
         file=file,
-        signature=image_to_image(recipe.export.height, recipe.export.width),
+        signature=image_to_image(recipe.export.height, recipe.export.width, "image", "stylized"),
         sha256={file: sha256(folder / file)},
         checkpoint_sha256="0" * 64,
         notes=("instance norms stay float",),
@@ -45,7 +45,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "recipe": recipe,
-        "signature": image_to_image(recipe.export.height, recipe.export.width),
+        "signature": image_to_image(recipe.export.height, recipe.export.width, "image", "stylized"),
         "models": (model,),
         "min_psnr": {"tflite-int8": 30.0, "mlpackage-int8": 35.25},
         "provenance": {"checkpoint_sha256": "0" * 64, "style": "dripping «paint»"},

@@ -252,7 +252,7 @@ def tensor(name: str, shape: tuple[int, ...], low: float | None = None, high: fl
     return Port(name=name, shape=shape, low=low, high=high)
 
 
-def image_to_image(height: int, width: int, input_name: str = "image", output_name: str = "stylized") -> Signature:
+def image_to_image(height: int, width: int, input_name: str, output_name: str) -> Signature:
     """The signature of a network from an RGB picture to one of the same size; sides are 16 to 4096 pixels."""
     names = {"input_name": input_name, "output_name": output_name}
     arrays = {"dtype": "float32", "layout": "NHWC"}

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.errors import ModelError
+from export_pipeline.pipeline import FLOAT_MODEL
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import Benchmark, BudgetResult, LatencyResult, MemoryResult
 from export_pipeline.report.budgets import machine_budgets
@@ -24,7 +25,6 @@ from export_pipeline.report.latency import measure
 from export_pipeline.report.machine import libraries, machine, processor
 from export_pipeline.report.memory import peak_memory
 from export_pipeline.sweep.model import SweptPoint
-from export_pipeline.sweep.point import FLOAT_FILE
 
 # Files that one process holds open at a time; more are measured in several turns, each with its float networks.
 MOST_TOGETHER = 64
@@ -151,7 +151,7 @@ def _yardsticks(points: Sequence[SweptPoint]) -> dict[str, str]:
     for point in points:
         assert point.result.float_network
         key = (point.result.float_network.checkpoint_sha256, _size(point))
-        found[point.label] = files.setdefault(key, f"{point.folder}/{FLOAT_FILE}")
+        found[point.label] = files.setdefault(key, f"{point.folder}/{FLOAT_MODEL}")
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.base.images import save_image
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError, OutputError
-from export_pipeline.pipeline import Pipeline, opened
+from export_pipeline.pipeline import FLOAT_MODEL, Pipeline, opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.records.exported import ExportedModel
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 FILES = "export"
-FLOAT_FILE = "float.keras"
 PHOTO, FLOAT_PICTURE, PICTURE = "photo.png", "float.png", "picture.png"
 BUILD = "build"  # of which only the work folder is ever there
 Listeners = dict[str, Any]  # ``say`` and ``on_step`` of a Pipeline
@@ -101,7 +100,7 @@ def _measured(pipeline: Pipeline, folder: Path) -> PointResult:
         against = {row.target: row for row in pipeline.verify(trained.model, exported)}
     hashes = {model.target: model.sha256 for model in exported}
     files = tuple(_file_result(row, record, against[row.target], hashes[row.target]) for row in record.files)
-    with written_aside(folder / FLOAT_FILE) as aside:
+    with written_aside(folder / FLOAT_MODEL) as aside:
         trained.model.save(aside)
     _draw(pipeline, trained.model, exported[0], folder)
     shutil.rmtree(folder / FILES, ignore_errors=True)

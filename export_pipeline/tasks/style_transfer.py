@@ -65,7 +65,7 @@ class StyleTransfer(Task):
     @property
     def signature(self) -> Signature:
         """An RGB image in, one of the same size out."""
-        return image_to_image(self.recipe.export.height, self.recipe.export.width)
+        return image_to_image(self.recipe.export.height, self.recipe.export.width, IMAGE, STYLIZED)
 
     def phases(self) -> tuple[Phase, ...]:
         """The training, and where the recipe has a polish, its steps through VGG-19."""

@@ -26,7 +26,7 @@ HASH = "_sha256"  # at the end of the name of each hash of what a training learn
 # a run made longer or shorter goes on with the learning rates of its new length. The steps of another part may not:
 # this part began with what that one left.
 _STEPS_OF = {"train": "train", "prune": "compress"}
-# Keys of [compress] that decide what a part of it does: those of the parts behind it may differ. In a phase of the
+# Keys of [compress] that decide what a part of it does: those of the parts after it may differ. In a phase of the
 # training, which comes before all of them, none does.
 _DECIDING: dict[str, tuple[str, ...]] = {
     "structured": ("structured",),

@@ -31,7 +31,7 @@ from tests.export.material import recipe
 
 CHECKPOINT = Path("artifacts/compression/network.safetensors")
 SIDE = 256
-SIGNATURE = image_to_image(SIDE, SIDE)
+SIGNATURE = image_to_image(SIDE, SIDE, "image", "stylized")
 LINEAR = ("mlmodel-int8", "mlpackage-int8", "tflite-dynamic")
 TABLES = ("mlmodel-palettized", "mlpackage-palettized", "mlpackage-joint")
 

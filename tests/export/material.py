@@ -72,7 +72,7 @@ def recipe(targets: tuple[str, ...] = tuple(TARGETS), side: int = 64) -> Recipe:
 
 def signature_of(recipe: Recipe) -> Signature:
     """What the network of *recipe* takes and gives."""
-    return image_to_image(recipe.export.height, recipe.export.width)
+    return image_to_image(recipe.export.height, recipe.export.width, "image", "stylized")
 
 
 def exported(

@@ -37,7 +37,7 @@ HEAVY = {"tensorflow", "tf_keras", "coremltools", "onnx", "onnxruntime", "ai_edg
 
 
 def photo() -> np.ndarray:
-    return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH))
+    return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH, "image", "stylized"))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -88,7 +88,11 @@ def test_a_target_keeps_the_contract_of_its_format(target: str) -> None:
     interface, runtime = interface_of(path), open_model(path, threads=1)
     assert (interface.inputs, interface.outputs) == (runtime.inputs, runtime.outputs)
     assert (interface.inputs, interface.outputs) == (record.signature.inputs, record.signature.outputs)
-    assert interface.signature == record.signature == kind.signature(image_to_image(HEIGHT, WIDTH), row)
+    assert (
+        interface.signature
+        == record.signature
+        == kind.signature(image_to_image(HEIGHT, WIDTH, "image", "stylized"), row)
+    )
     assert Signature.from_metadata(interface.metadata) == record.signature
     assert record.signature.size == (HEIGHT, WIDTH)
     found, weights = kind.kernels(path), contents_of(path).weights
@@ -123,7 +127,7 @@ def test_nothing_is_exported_to_a_format_that_is_only_read(tmp_path: Path, monke
     monkeypatch.setitem(TARGETS, "keras-fp32", type(row)("keras-fp32", *list(vars(row).values())[1:]))
     recipe = RECIPE.model_copy(update={"export": RECIPE.export.model_copy(update={"targets": ("keras-fp32",)})})
     with pytest.raises(ExportError, match=r"nothing is exported to \.keras files"):
-        export(exported().network, recipe, image_to_image(HEIGHT, WIDTH), tmp_path)
+        export(exported().network, recipe, image_to_image(HEIGHT, WIDTH, "image", "stylized"), tmp_path)
 
 
 def onnx_file(path: Path, metadata: dict[str, str]) -> Path:
@@ -160,7 +164,7 @@ def test_a_tensor_keeps_its_axes_whatever_their_sizes(tmp_path: Path) -> None:
 
 
 def test_a_network_signature_is_that_of_a_float_array_file() -> None:
-    network = image_to_image(HEIGHT, WIDTH)
+    network = image_to_image(HEIGHT, WIDTH, "image", "stylized")
     assert network == Signature(
         inputs=(picture("image", HEIGHT, WIDTH),), outputs=(picture("stylized", HEIGHT, WIDTH),)
     )

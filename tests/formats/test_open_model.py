@@ -26,7 +26,7 @@ def file_of(suffix: str) -> Path:
 
 
 def photo() -> np.ndarray:
-    return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH))
+    return resize_to(photographs(1)[0], image_to_image(HEIGHT, WIDTH, "image", "stylized"))
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -72,7 +72,7 @@ def test_any_ports_survive_the_metadata_of_a_file(inputs: list[Port], outputs: l
 
 @given(SIDES, SIDES)
 def test_image_to_image_is_short(height: int, width: int) -> None:
-    signature = image_to_image(height, width)
+    signature = image_to_image(height, width, "image", "stylized")
     assert Signature.from_metadata(signature.metadata()) == signature
     types = {"dtype": "float32", "layout": "NHWC"}
     assert signature.model_dump() == {**SHORT, "height": height, "width": width, **types}
@@ -101,7 +101,7 @@ def test_what_is_no_plain_image_to_image_names_its_ports() -> None:
             {"name": "mask", "shape": [1, 64, 128, 1], "low": 0.0, "high": 1.0},
         ],
     }
-    plain = image_to_image(64, 128)
+    plain = image_to_image(64, 128, "image", "stylized")
     for side, change in (
         ("inputs", {"low": -1.0}),
         ("outputs", {"scale": 0.5}),
@@ -194,4 +194,4 @@ def test_a_damaged_entry_is_a_model_error(entry: str) -> None:
 @pytest.mark.parametrize("side", [0, 15, 4097, -4])
 def test_sides_out_of_range_are_refused(side: int) -> None:
     with pytest.raises(ValidationError):
-        image_to_image(side, 64)
+        image_to_image(side, 64, "image", "stylized")

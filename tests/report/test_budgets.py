@@ -29,7 +29,7 @@ FILE = FileRecord(
     target="onnx-fp32",
     file="a.onnx",
     format="onnx",
-    signature=image_to_image(64, 64),
+    signature=image_to_image(64, 64, "image", "stylized"),
     size=Size(bytes=1000, deflated_bytes=600),
     contents=EMPTY,
 )
