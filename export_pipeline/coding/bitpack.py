@@ -43,7 +43,7 @@ def unpack(count: int, *planes: tuple[Buffer, int]) -> np.ndarray:
         planes: packed bytes and their width. Of several, the first holds the highest bits of each number.
 
     Raises:
-        WeightsError: a plane is of another size, or a bit behind its last number is set.
+        WeightsError: a plane is of another size, or a bit after its last number is set.
     """
     groups = -(-count // 8)
     words = np.zeros(groups, _WORD)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import ClassVar
+
+from pydantic import Field, field_validator
 
 from export_pipeline.recipe.table import Table
 
@@ -10,9 +12,18 @@ from export_pipeline.recipe.table import Table
 class ModelTable(Table):
     """``[model]``: the network, as in ``models.NETWORKS``, and its arguments; each task says which there are."""
 
+    least_filters: ClassVar[int] = 1  # filters of the narrowest layer of any network of the task at alpha 1
+
     network: str = Field(description="which network")
     alpha: float = Field(gt=0, le=4, description="width multiplier: share of the filters of each layer")
     widths: dict[str, int] = Field(
         default_factory=dict,
         description="number of filters of single convolutions, by layer name, instead of what alpha gives",
     )
+
+    @field_validator("alpha")
+    @classmethod
+    def _leaves_filters(cls, alpha: float) -> float:
+        if alpha < 1 / cls.least_filters:
+            raise ValueError(f"it leaves a layer without filters; it must be {1 / cls.least_filters:g} or more")
+        return alpha

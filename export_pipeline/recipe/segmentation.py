@@ -58,6 +58,8 @@ METRICS = (
 class SegmentationModelTable(ModelTable):
     """``[model]``: the network, as in ``models.NETWORKS``."""
 
+    least_filters: ClassVar[int] = LEAST_FILTERS
+
     network: Literal["unet"] = Field("unet", description="which network")
     alpha: float = Field(
         1.0,
@@ -69,13 +71,6 @@ class SegmentationModelTable(ModelTable):
     norm: Literal["instance", "batch"] = Field(
         "batch", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
     )
-
-    @field_validator("alpha")
-    @classmethod
-    def _leaves_filters(cls, alpha: float) -> float:
-        if alpha < 1 / LEAST_FILTERS:
-            raise ValueError(f"it leaves a layer without filters; it must be {1 / LEAST_FILTERS:g} or more")
-        return alpha
 
 
 class SegmentationTrainTable(TrainTable):

@@ -93,6 +93,8 @@ METRICS = (
 class StyleModelTable(ModelTable):
     """``[model]``: the network, as in ``models.NETWORKS``."""
 
+    least_filters: ClassVar[int] = LEAST_FILTERS
+
     network: Literal["johnson", "small", "subpixel"] = Field("small", description="which network")
     alpha: float = Field(
         0.3,
@@ -113,13 +115,6 @@ class StyleModelTable(ModelTable):
     norm: Literal["instance", "batch"] = Field(
         "instance", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
     )
-
-    @field_validator("alpha")
-    @classmethod
-    def _leaves_filters(cls, alpha: float) -> float:
-        if alpha < 1 / LEAST_FILTERS:
-            raise ValueError(f"it leaves a layer without filters; it must be {1 / LEAST_FILTERS:g} or more")
-        return alpha
 
 
 class PolishTable(Table):

@@ -34,7 +34,7 @@ def reverse_sequence(call: LayerCall) -> Tensor:
 
 @layer("slidingWindows")
 def sliding_windows(call: LayerCall) -> Tensor:
-    """Every window along an axis, as a new axis behind it."""
+    """Every window along an axis, as a new axis after it."""
     p, axis = call.params, int(call.params.axis) % call.x.rank
     size, step = int(p.windowSize), int(p.step)
     count = (call.x.sizes[axis] - size) // step + 1

@@ -185,7 +185,7 @@ def batch_to_space(call: Call) -> Tensor:
 
 @lower("sliding_windows", exact=True)
 def sliding_windows(call: Call) -> Tensor:
-    """Every window along an axis, as a new axis behind it."""
+    """Every window along an axis, as a new axis after it."""
     x, size, stride = call.tensor("x"), int(call.value("size")), int(call.value("stride"))
     axis = int(call.value("axis")) % x.rank
     count = (x.sizes[axis] - size) // stride + 1
