@@ -146,6 +146,30 @@ class DepthToSpace(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
+class SpaceToDepth(keras.layers.Layer):
+    """Pixels become channels: ``(N, H, W, C)`` to ``(N, ceil(H / block), ceil(W / block), block^2 C)``.
+
+    What :class:`DepthToSpace` undoes. Sides that are no multiple of ``block`` are filled up with zeros at their end.
+    """
+
+    def __init__(self, block: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if block < 2:
+            raise ValueError(f"block is {block}; it must be 2 or more")
+        self.block = int(block)
+
+    def call(self, inputs: Any) -> Any:
+        rows, columns = (-side % self.block for side in _size(inputs))
+        # Where the sizes are known and fit, as in an export, no operation is made.
+        fits = isinstance(rows, int) and isinstance(columns, int) and rows == columns == 0
+        filled = inputs if fits else tf.pad(inputs, ((0, 0), (0, rows), (0, columns), (0, 0)))
+        return tf.nn.space_to_depth(filled, self.block)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "block": self.block}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
 class MatchSize(keras.layers.Layer):
     """Brings ``[x, like]`` to the height and width of ``like``: crops *x*, or resizes it (bilinear).
 

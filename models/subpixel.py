@@ -1,7 +1,7 @@
 """A fast feed-forward style transfer network: all of its work is done at a quarter of the height and width.
 
-One convolution with a stride of 4 goes down, residual blocks follow, and a sub-pixel convolution (Shi et al.,
-"Real-Time Single Image and Video Super-Resolution", 2016) comes back up.
+The pixels of each 4x4 square become channels of one point, residual blocks follow, and a sub-pixel convolution (Shi
+et al., "Real-Time Single Image and Video Super-Resolution", 2016) comes back up.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from .blocks import (
     scaled_filters,
     with_widths,
 )
-from .layers import DepthToSpace, MatchSize, Rescaling, ScaleSize
+from .layers import DepthToSpace, MatchSize, Rescaling, ScaleSize, SpaceToDepth
 
 FILTERS = 32
-BLOCKS = 3
+BLOCKS = 2
 STRIDE = 4
-# Of the kernel of the last convolution at first: outputs then have the contrast of a photograph.
-LAST_SCALE = 0.4
+# The last activation is ReLU6, which every format fuses with the convolution before it. Its six steps are 0..255.
+OUTPUT_SCALE = 255 / 6
+# Of the last convolution at first: outputs are then gray, and have the contrast of a photograph.
+LAST_BIAS = 3.0
+LAST_SCALE = 1.2
 
 
 def subpixel(
@@ -42,7 +45,7 @@ def subpixel(
     width: int | None = None,
     name: str = "subpixel",
 ) -> keras.Model:
-    """The sub-pixel network: an 8x8 convolution with a stride of 4, three residual blocks, depth to space.
+    """The sub-pixel network: space to depth, a 1x1 convolution, two residual blocks, depth to space.
 
     The last convolution has a bias and no norm: a norm would force the 16 pixels of each square, which are channels
     there, to statistics of their own.
@@ -51,7 +54,7 @@ def subpixel(
         alpha: width multiplier; every layer has ``int(32 alpha)`` filters, at least one.
         rho: resolution multiplier in (0, 1]: the network computes on an image of ``rho`` times the
             height and width, and gives one of the full size.
-        blocks: number of residual blocks, 0 or more; ``None`` takes 3.
+        blocks: number of residual blocks, 0 or more; ``None`` takes 2.
         norm: one of ``models.NORMS``.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down_conv`` and every ``block*_b_conv`` are added to each other and have the same; the 48 of
@@ -71,15 +74,17 @@ def subpixel(
 
     image = keras.Input((height, width, 3), name="image")
     entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
-    x = Rescaling(INPUT_SCALE, name="rescale")(entry)
-    x = conv_block(x, "down", filters, 2 * STRIDE, norm, stride=STRIDE)
+    x = SpaceToDepth(STRIDE, name="to_channels")(entry)
+    x = Rescaling(INPUT_SCALE, name="rescale")(x)
+    x = conv_block(x, "down", filters, 1, norm)
     for index in range(blocks):
         x = residual_block(x, f"block{index}", filters, norm)
-    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", activation="tanh", name="out_conv")
+    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", name="out_conv")
     x = last(x)
     _start_alike(last)
+    x = keras.layers.ReLU(6, name="out_relu6")(x)
     x = DepthToSpace(STRIDE, name="to_pixels")(x)
-    x = Rescaling(127.5, 127.5, name="to_image")(x)
+    x = Rescaling(OUTPUT_SCALE, name="to_image")(x)
     x = MatchSize(name="crop")([x, entry])
     if rho != 1:
         x = MatchSize(resize=True, name="exit")([x, image])
@@ -101,3 +106,4 @@ def _start_alike(last: Any) -> None:
     Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017 (ICNR).
     """
     last.kernel.assign(LAST_SCALE * tf.tile(last.kernel[..., :3], (1, 1, 1, STRIDE * STRIDE)))
+    last.bias.assign(tf.fill(last.bias.shape, LAST_BIAS))

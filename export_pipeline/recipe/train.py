@@ -21,6 +21,13 @@ class TrainTable(Table):
         0.99, ge=0, lt=1, description="momentum of the moving average of the weights, which is kept; 0 keeps the last"
     )
     checkpoint_every: int = Field(100, ge=1, description="steps from one checkpoint to the next")
+    frozen_norm: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the steps, the last ones, in which batch norm computes with its moving statistics, as "
+        "it does once it is exported",
+    )
     warm_start: str | None = Field(None, description="a checkpoint file whose weights the training starts from")
     hold_out: int = Field(
         0, ge=0, description="number of last images, by name, that are not trained on but kept to verify on"

@@ -59,6 +59,8 @@ class Recipe(Table):
             for target in named:
                 if target not in self.export.targets:
                     raise ValueError(f"{table} names {target}, which export.targets does not make")
+        if self.train.frozen_norm and getattr(self.model, "norm", None) != "batch":
+            raise ValueError("train.frozen_norm is of batch norm, and the network has none; set model.norm = 'batch'")
         for need, keys in NEEDS.items():
             idle = [name for name in self.export.targets if need in unmet(TARGETS[name], self.compress)]
             if idle:

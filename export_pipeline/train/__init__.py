@@ -145,6 +145,8 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
             progress=told.on_step,
             tensorboard=told.tensorboard,
             strategy=strategy,
+            # Statistics that are fixed stay so.
+            frozen_norm=float(bool(table.frozen_norm)) if number else table.frozen_norm,
         )
         checkpoint = fit(model, run)
     assert checkpoint is not None
@@ -180,6 +182,7 @@ def fine_tune(
         bits=tuning.bits,
         progress=told.on_step,
         tensorboard=told.tensorboard,
+        frozen_norm=float(bool(task.recipe.train.frozen_norm)),
     )
     return fit(model, run)
 

@@ -46,6 +46,12 @@ class Run:
     progress: Callable[[Progress], None] = lambda progress: None
     tensorboard: Path | None = None
     strategy: Any = field(default_factory=tf.distribute.get_strategy)
+    frozen_norm: float = 0.0
+
+    @property
+    def frozen_from(self) -> int:
+        """The step from which batch norm computes with its moving statistics."""
+        return self.steps - round(self.steps * self.frozen_norm)
 
     @property
     def recipe(self) -> Recipe:
@@ -173,7 +179,7 @@ def fit(model: keras.Model, run: Run) -> Checkpoint:
 def _steps(model: keras.Model, run: Run, objective: Objective, moving: Moving, latest: Checkpoint) -> Checkpoint:
     first, store = latest.info.step, CheckpointFolder(run.folder)
     data = run.strategy.experimental_distribute_dataset(run.task.batches(first, run.steps))
-    step_on = train_step(model, run, objective, moving)
+    step_on = train_step(model, run, objective, moving, training=first < run.frozen_from)
     writer = _log_writer(run.tensorboard) if run.tensorboard else None
     recent: list[np.ndarray] = []
     begun = time.perf_counter()
@@ -183,6 +189,8 @@ def _steps(model: keras.Model, run: Run, objective: Objective, moving: Moving, l
 
     for step, batch in enumerate(data, first + 1):
         run.before_step(step - 1)
+        if step - 1 == run.frozen_from > first:
+            step_on = train_step(model, run, objective, moving, training=False)
         values = step_on(batch).numpy()
         if not np.isfinite(values).all():
             raise _not_finite(step, latest, run)
@@ -203,11 +211,14 @@ def _steps(model: keras.Model, run: Run, objective: Objective, moving: Moving, l
     return latest
 
 
-def train_step(model: keras.Model, run: Run, objective: Objective, moving: Moving) -> Any:
-    """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of the terms."""
+def train_step(model: keras.Model, run: Run, objective: Objective, moving: Moving, training: bool = True) -> Any:
+    """One optimizer step on a (possibly distributed) batch; gives the mean losses in the order of the terms.
+
+    Without *training*, batch norm computes with its moving statistics and leaves them as they are.
+    """
     batch_size = run.recipe.train.batch_size
     micro_batches = sizes(model, batch_size, run.strategy)
-    call = run.task.caller(model, training=True)
+    call = run.task.caller(model, training=training)
 
     def gradients_of(batch: Mapping[str, Any]) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape, space_to_depth_convolutions(model):

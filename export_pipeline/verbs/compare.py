@@ -22,6 +22,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style", type=Path, required=True, metavar="IMAGE")
     parser.add_argument("--photographs", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--last", type=int, metavar="N", help="only the last N photographs by name")
+    parser.add_argument(
+        "--video", action="store_true", help="measure flicker, too: of a camera that moves, and of light that changes"
+    )
     parser.add_argument("--vgg-weights", metavar="FILE", help=VGG_HELP)
 
 
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
         paths = paths[-options.last :]
     style, photographs = load_image(options.style), [load_image(path) for path in paths]
     judge = StyleJudge(vgg19_weights(options.vgg_weights), style)
-    rows = compare(options.models, photographs, judge, Console().say)
+    rows = compare(options.models, photographs, judge, Console().say, options.video)
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))
 
 
@@ -48,14 +51,16 @@ def _table(rows: Sequence[Comparison]) -> str:
     from export_pipeline.report.tables import TextTable, text_table
 
     metrics = StyleTransferRecipe.metrics
-    header = ("model", "bytes", "size", "images", *(metric.title for metric in metrics))
+    video = ("pan", "light") if rows[0].pan_flicker is not None else ()
+    header = ("model", "bytes", "size", "images", *(metric.title for metric in metrics), *video)
     return text_table(TextTable("Models", header, tuple(_cells(row, metrics) for row in rows)))
 
 
 def _cells(row: Comparison, metrics: Sequence[Metric]) -> tuple[str, ...]:
     values = ((row.metric(metric.name), metric.digits) for metric in metrics)
     numbers = ("-" if value is None else f"{value:.{digits + 1}f}" for value, digits in values)
-    return Path(row.model).name, f"{row.bytes:,}", f"{row.width}x{row.height}", str(row.images), *numbers
+    frames = (f"{value:.1f}" for value in (row.pan_flicker, row.light_flicker) if value is not None)
+    return Path(row.model).name, f"{row.bytes:,}", f"{row.width}x{row.height}", str(row.images), *numbers, *frames
 
 
 VERB = Verb("compare", "measure the pictures of model files on the same photographs", add, run)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 
 from export_pipeline.base.files import size
 from export_pipeline.formats import open_model, resize_to
+from export_pipeline.perception.flicker import flicker
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.records.metric import Measured
 
@@ -19,6 +21,7 @@ class Comparison(Measured):
     """One model on the same photographs as the others; the metrics of style transfer are further keys.
 
     ``height`` and ``width`` are of the images that it was judged on, in pixels; ``bytes`` as the file lies.
+    ``pan_flicker`` and ``light_flicker`` are means of :class:`export_pipeline.perception.flicker.Flicker`, where asked.
     """
 
     model: str
@@ -27,6 +30,8 @@ class Comparison(Measured):
     height: int
     width: int
     images: int
+    pan_flicker: float | None = None
+    light_flicker: float | None = None
 
 
 def compare(
@@ -34,10 +39,12 @@ def compare(
     photographs: Sequence[np.ndarray],
     judge: StyleJudge,
     progress: Callable[[str], None] = lambda line: None,
+    video: bool = False,
 ) -> tuple[Comparison, ...]:
     """Judge each model on *photographs*, ``(H, W, 3)`` uint8, fitted to the size that it takes.
 
-    The first row is the photographs as they are, at the first model's size: what a network starts from.
+    The first row is the photographs as they are, at the first model's size: what a network starts from. With
+    *video* each model paints five frames of every photograph instead of one.
     """
     rows: list[Comparison] = []
     references: dict[object, list[Reference]] = {}  # by the sizes that the photographs are fitted to
@@ -49,12 +56,19 @@ def compare(
         if shapes not in references:
             references[shapes] = judge.references(fitted)
         if not rows:
-            rows.append(_row(UNTOUCHED, "", 0, fitted, judge, references[shapes]))
+            untouched = _row(UNTOUCHED, "", 0, fitted, judge, references[shapes])
+            rows.append(_with_flicker(untouched, lambda photo: photo, fitted) if video else untouched)
         outputs = [runtime.stylize(photo) for photo in fitted]
-        rows.append(
-            _row(str(path), f"{runtime.name} {runtime.version}", size(path), outputs, judge, references[shapes])
-        )
+        row = _row(str(path), f"{runtime.name} {runtime.version}", size(path), outputs, judge, references[shapes])
+        rows.append(_with_flicker(row, runtime.stylize, fitted) if video else row)
     return tuple(rows)
+
+
+def _with_flicker(
+    row: Comparison, network: Callable[[np.ndarray], np.ndarray], photographs: Sequence[np.ndarray]
+) -> Comparison:
+    found = np.mean([astuple(flicker(network, photo)) for photo in photographs], axis=0)
+    return row.model_copy(update={"pan_flicker": float(found[0]), "light_flicker": float(found[1])})
 
 
 def _row(

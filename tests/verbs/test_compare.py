@@ -26,6 +26,21 @@ def test_compare_judges_models_on_the_same_photographs(
     assert ours["bytes"] == Path(model).stat().st_size
 
 
+def test_compare_measures_the_flicker_of_a_video(
+    tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.open(PHOTO).save(tmp_path / "photo.png")
+    model = next(str(path) for path in MODELS if path.suffix == ".onnx")
+    options = ["--style", str(PHOTO), "--photographs", str(tmp_path), "--vgg-weights", str(vgg_file), "--video"]
+    assert main(["compare", model, *options, "--json"]) == 0
+    untouched, ours = json.loads(capsys.readouterr().out)
+    assert untouched["pan_flicker"] == 0
+    assert ours["pan_flicker"] > 0
+    assert ours["light_flicker"] > 0
+    assert main(["compare", model, *options]) == 0
+    assert capsys.readouterr().out.split("\n")[0].split()[-2:] == ["pan", "light"]
+
+
 @pytest.mark.parametrize("wrong", ["style", "no photographs", "no folder", "photographs", "model", "weights"])
 def test_compare_refuses_bad_input(
     wrong: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
