@@ -1,7 +1,7 @@
 """Side by side: photo, style, the published model where there is one, and ours: ``python -m tests.benchmarks.sheets``.
 
-Photographs are built in, so that the sheets may be shown; the paintings and the published model are read from
-``$EXPORT_PIPELINE_DATA/styles`` and from ``anchors`` beside it.
+Photographs are built in, so that the sheets may be shown; the paintings are those of the recipes, below
+``$EXPORT_PIPELINE_DATA``, and the published model lies in ``anchors`` beside it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,23 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import export_pipeline
 from export_pipeline.base.files import written_aside
 from export_pipeline.base.images import fit, load_image, to_uint8
 from export_pipeline.formats import open_model, resize_to
+from export_pipeline.recipe import StyleTransferRecipe
 from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.tasks.builtin import photographs
 
+RECIPES = Path(export_pipeline.__file__).parent / "recipes"
 PHOTOGRAPHS = ("astronaut", "coffee", "china")
 HEIGHT, WIDTH = 640, 480
 PUBLISHED = "fritz_starry_night_640x480_a025.tflite"
-OURS = (("small", "small, 11,868 parameters\nCore ML 8-bit"), ("johnson", "johnson, 108,374 parameters\nCore ML 8-bit"))
+OURS = (
+    ("small", "int8.mlmodel", "small, 11,868 parameters\nCore ML 8-bit"),
+    ("subpixel", "int8.tflite", "subpixel, 14,104 parameters\nTFLite full integer"),
+    ("johnson", "int8.mlmodel", "johnson, 108,374 parameters\nCore ML 8-bit"),
+)
 
 
 def stylized(model: Path, photo: np.ndarray) -> np.ndarray:
@@ -31,10 +38,10 @@ def stylized(model: Path, photo: np.ndarray) -> np.ndarray:
     return to_uint8(runtime.stylize(resize_to(photo, runtime.signature)))
 
 
-def sheet(style: str, data: Path, bundles: Path) -> np.ndarray:
+def sheet(style: str, painting: Path, data: Path, bundles: Path) -> np.ndarray:
     """A line for each photograph: ``(H, W, 3)`` uint8."""
-    painting = fit(load_image(data / "styles" / f"{style}.jpg"), HEIGHT, WIDTH)
-    models = [(caption, bundles / f"{style}_{name}/{style}_{name}-int8.mlmodel") for name, caption in OURS]
+    shown = fit(load_image(painting), HEIGHT, WIDTH)
+    models = [(caption, bundles / f"{style}_{name}/{style}_{name}-{suffix}") for name, suffix, caption in OURS]
     published = data.parent / "anchors" / PUBLISHED
     if style in PUBLISHED and published.is_file():
         models.insert(0, ("published, 108,374\nTFLite float", published))
@@ -45,7 +52,7 @@ def sheet(style: str, data: Path, bundles: Path) -> np.ndarray:
     for name in PHOTOGRAPHS:
         photo = fit(photographs()[name], HEIGHT, WIDTH)
         made = [Tile(caption, stylized(path, photo)) for caption, path in models if path.exists()]
-        lines.append([Tile("photo", photo), Tile("style", painting), *made])
+        lines.append([Tile("photo", photo), Tile("style", shown), *made])
     return laid_out(lines, tile_width=240)
 
 
@@ -59,11 +66,15 @@ def main() -> None:
     if not given:
         parser.exit(2, "EXPORT_PIPELINE_DATA is not set; it names a folder with styles/. Set it.\n")
     options.output.mkdir(parents=True, exist_ok=True)
-    for painting in sorted((Path(given) / "styles").glob("*.jpg")):
-        if list(options.bundles.glob(f"{painting.stem}_*/manifest.json")):
-            path = options.output / f"{painting.stem}.jpg"
+    for recipe in sorted(RECIPES.glob("*_small.toml")):
+        style = recipe.stem.removesuffix("_small")
+        if list(options.bundles.glob(f"{style}_*/manifest.json")):
+            loaded = StyleTransferRecipe.load(recipe)
+            painting = loaded.path(loaded.train.style)
+            path = options.output / f"{style}.jpg"
             with written_aside(path) as aside:
-                Image.fromarray(sheet(painting.stem, Path(given), options.bundles)).save(aside, "JPEG", quality=85)
+                made = sheet(style, painting, Path(given), options.bundles)
+                Image.fromarray(made).save(aside, "JPEG", quality=85)
             print(path, flush=True)
 
 

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_pipeline import models
-from export_pipeline.models.layers import EPSILON, InstanceNormalization, MatchSize, Rescaling, ScaleSize
+from export_pipeline.models.layers import (
+    EPSILON,
+    DepthToSpace,
+    InstanceNormalization,
+    MatchSize,
+    Rescaling,
+    ScaleSize,
+    SpaceToDepth,
+)
 
 import tensorflow as tf  # isort: skip
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
@@ -116,6 +124,26 @@ def bilinear(x: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
         share = (place - lower).reshape([-1 if other == axis else 1 for other in range(4)])
         x = np.take(x, lower, axis) * (1 - share) + np.take(x, np.minimum(lower + 1, most), axis) * share
     return x
+
+
+@settings(deadline=None, max_examples=40)
+@given(SIDE, SIDE, st.integers(1, 3), st.integers(2, 4), st.booleans())
+def test_depth_to_space_undoes_space_to_depth(height: int, width: int, channels: int, block: int, known: bool) -> None:
+    x = np.arange(height * width * channels, dtype=np.float32).reshape(1, height, width, channels)
+    signature = tf.TensorSpec(x.shape if known else (None, None, None, channels))
+    squares = tf.function(SpaceToDepth(block), input_signature=[signature])(x)
+    assert squares.shape[1:] == (-(-height // block), -(-width // block), block * block * channels)
+    again = DepthToSpace(block)(squares).numpy()
+    np.testing.assert_array_equal(again[:, :height, :width], x)
+    assert not again[:, height:].any()
+    assert not again[:, :, width:].any()
+
+
+@pytest.mark.parametrize("layer", [SpaceToDepth, DepthToSpace])
+@pytest.mark.parametrize("block", [1, 0, -2])
+def test_a_block_of_less_than_two_pixels_is_refused(layer: Any, block: int) -> None:
+    with pytest.raises(ValueError, match=f"block is {block}; it must be 2 or more"):
+        layer(block)
 
 
 @pytest.mark.parametrize("sides", [(4, 4), (6, 4), (4, 7), (13, 9)])
