@@ -8,11 +8,30 @@ from typing import Any
 
 import tf_keras as keras
 
-from .layers import InstanceNormalization
+from .layers import InstanceNormalization, MatchSize, MirrorPadding, ScaleSize
 
 # A power of two, so that folding the scale into the first kernel loses no bit.
 INPUT_SCALE = 1 / 128
 NORMS = ("instance", "batch")
+
+
+def enter(image: Any, rho: float, margin: int) -> Any:
+    """What a network computes on: *image* scaled by *rho*, and mirrored beyond its edges by *margin* pixels.
+
+    Zeros around an image tell a network where it ends, and it paints a frame there. In a margin nobody sees it.
+    """
+    if not isinstance(margin, int) or margin < 0:
+        raise ValueError(f"margin is {margin!r}; it must be a whole number, 0 or more")
+    x = image if rho == 1 else ScaleSize(rho, name="entry")(image)
+    return MirrorPadding(margin, name="margin")(x) if margin else x
+
+
+def leave(x: Any, entered: Any, image: Any, rho: float, margin: int) -> Any:
+    """*x* at the size of *image*: without what is beyond :func:`enter`'s result and without the margin, and scaled."""
+    x = MatchSize(name="crop")([x, entered])
+    if margin:
+        x = keras.layers.Cropping2D(margin, name="cut")(x)
+    return x if rho == 1 else MatchSize(resize=True, name="exit")([x, image])
 
 
 def conv_block(

@@ -146,6 +146,27 @@ class DepthToSpace(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
+class MirrorPadding(keras.layers.Layer):
+    """Mirrors ``(N, H, W, C)`` beyond its edges by ``margin`` pixels each, the edges themselves not repeated.
+
+    Height and width must be more than ``margin``.
+    """
+
+    def __init__(self, margin: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if margin < 1:
+            raise ValueError(f"margin is {margin}; it must be 1 or more")
+        self.margin = int(margin)
+
+    def call(self, inputs: Any) -> Any:
+        sides = (self.margin, self.margin)
+        return tf.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode="REFLECT")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
 class SpaceToDepth(keras.layers.Layer):
     """Pixels become channels: ``(N, H, W, C)`` to ``(N, ceil(H / block), ceil(W / block), block^2 C)``.
 

@@ -18,11 +18,13 @@ from .blocks import (
     check_blocks,
     check_norm,
     conv_block,
+    enter,
+    leave,
     residual_block,
     scaled_filters,
     with_widths,
 )
-from .layers import MatchSize, Rescaling, ScaleSize
+from .layers import Rescaling
 
 # Deviation before the last tanh of an untrained network: outputs then have the contrast of a photograph. At 1
 # they are glaring, and training learns blobs that swallow the deviation before it learns to lower it.
@@ -58,6 +60,7 @@ def style_net(
     rho: float = 1.0,
     blocks: int | None = None,
     norm: str = "instance",
+    margin: int = 0,
     widths: Mapping[str, int] | None = None,
     height: int | None = None,
     width: int | None = None,
@@ -72,6 +75,8 @@ def style_net(
             height and width, and gives one of the full size.
         blocks: number of residual blocks, 0 or more; ``None`` takes the architecture's.
         norm: one of ``models.NORMS``.
+        margin: pixels that the image is mirrored by beyond its edges, of what the network computes on; they are cut
+            off again. The image must be larger.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down2_conv`` and every ``block*_b_conv`` are added to each other and have the same; the
             three of ``out_conv`` are the image's.
@@ -89,7 +94,7 @@ def style_net(
     check_norm(norm)
 
     image = keras.Input((height, width, 3), name="image")
-    entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
+    entry = enter(image, rho, margin)
     x = Rescaling(INPUT_SCALE, name="rescale")(entry)
     for index, (kernel, stride) in enumerate(((9, 1), (3, 2), (3, 2))):
         x = conv_block(x, f"down{index}", filters, kernel, norm, stride=stride)
@@ -100,10 +105,7 @@ def style_net(
         x = conv_block(x, f"up{index}", filters, 3, norm)
     x = conv_block(x, "out", filters, 9, norm, activation="tanh", initial_gamma=LAST_GAMMA)
     x = Rescaling(127.5, 127.5, name="to_image")(x)
-    x = MatchSize(name="crop")([x, entry])
-    if rho != 1:
-        x = MatchSize(resize=True, name="exit")([x, image])
-    return keras.Model(image, x, name=name)
+    return keras.Model(image, leave(x, entry, image, rho, margin), name=name)
 
 
 def _filters(architecture: Architecture, alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:

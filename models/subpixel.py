@@ -18,11 +18,13 @@ from .blocks import (
     check_blocks,
     check_norm,
     conv_block,
+    enter,
+    leave,
     residual_block,
     scaled_filters,
     with_widths,
 )
-from .layers import DepthToSpace, MatchSize, Rescaling, ScaleSize, SpaceToDepth
+from .layers import DepthToSpace, Rescaling, SpaceToDepth
 
 FILTERS = 32
 BLOCKS = 2
@@ -40,6 +42,7 @@ def subpixel(
     rho: float = 1.0,
     blocks: int | None = None,
     norm: str = "instance",
+    margin: int = 0,
     widths: Mapping[str, int] | None = None,
     height: int | None = None,
     width: int | None = None,
@@ -56,6 +59,8 @@ def subpixel(
             height and width, and gives one of the full size.
         blocks: number of residual blocks, 0 or more; ``None`` takes 2.
         norm: one of ``models.NORMS``.
+        margin: pixels that the image is mirrored by beyond its edges, of what the network computes on; they are cut
+            off again. The image must be larger.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down_conv`` and every ``block*_b_conv`` are added to each other and have the same; the 48 of
             ``out_conv`` are 4x4 pixels of three channels.
@@ -73,7 +78,7 @@ def subpixel(
     check_norm(norm)
 
     image = keras.Input((height, width, 3), name="image")
-    entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
+    entry = enter(image, rho, margin)
     x = SpaceToDepth(STRIDE, name="to_channels")(entry)
     x = Rescaling(INPUT_SCALE, name="rescale")(x)
     x = conv_block(x, "down", filters, 1, norm)
@@ -85,10 +90,7 @@ def subpixel(
     x = keras.layers.ReLU(6, name="out_relu6")(x)
     x = DepthToSpace(STRIDE, name="to_pixels")(x)
     x = Rescaling(OUTPUT_SCALE, name="to_image")(x)
-    x = MatchSize(name="crop")([x, entry])
-    if rho != 1:
-        x = MatchSize(resize=True, name="exit")([x, image])
-    return keras.Model(image, x, name=name)
+    return keras.Model(image, leave(x, entry, image, rho, margin), name=name)
 
 
 def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:

@@ -115,6 +115,14 @@ class StyleModelTable(ModelTable):
     norm: Literal["instance", "batch"] = Field(
         "instance", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
     )
+    margin: int = Field(
+        0,
+        ge=0,
+        le=64,
+        multiple_of=4,
+        description="pixels that the image is mirrored by beyond its edges while the network computes, so that it "
+        "paints no frame",
+    )
 
 
 class PolishTable(Table):
@@ -217,4 +225,9 @@ class StyleTransferRecipe(Recipe):
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
         if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
+        if self.model.rho * min(self.export.height, self.export.width, self.train.crop) <= self.model.margin:
+            raise ValueError(
+                f"model.margin is {self.model.margin}, and an image is mirrored by less than its sides; "
+                "take a smaller one, or larger images"
+            )
         return self

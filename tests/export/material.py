@@ -20,6 +20,7 @@ from tests.small_models import COMPRESSED, few_values
 NETWORKS = {
     "small": {"network": "small", "alpha": 0.3, "blocks": 1},
     "johnson_batch": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
+    "subpixel_margin": {"network": "subpixel", "alpha": 0.2, "blocks": 1, "norm": "batch", "margin": 8},
 }
 
 

@@ -181,6 +181,25 @@ def test_rho_computes_on_a_smaller_image(build: Callable[..., Any]) -> None:
     assert model.count_params() == build(alpha=NARROW).count_params()
 
 
+@STYLE
+@pytest.mark.parametrize("rho", [1, 0.5])
+def test_a_margin_is_mirrored_computed_on_and_cut_off(build: Callable[..., Any], rho: float) -> None:
+    plain, image = scrambled(build(alpha=NARROW)), photo(24, 32)
+    model = build(alpha=NARROW, margin=8, rho=rho)
+    model.set_weights(plain.get_weights())
+    if rho == 1:
+        mirrored = np.pad(image, ((0, 0), (8, 8), (8, 8), (0, 0)), mode="reflect")
+        np.testing.assert_allclose(model(image), plain(mirrored)[:, 8:-8, 8:-8], atol=1e-3)
+    assert model(image).shape == image.shape
+
+
+@STYLE
+@pytest.mark.parametrize("margin", [-4, 2.5, "8"])
+def test_a_margin_that_is_no_number_of_pixels_is_refused(build: Callable[..., Any], margin: Any) -> None:
+    with pytest.raises(ValueError, match=r"margin is .*; it must be a whole number, 0 or more"):
+        build(margin=margin)
+
+
 @ALL
 @pytest.mark.parametrize("norm", models.NORMS)
 def test_a_saved_network_comes_back_the_same(build: Callable[..., Any], norm: str, tmp_path: Path) -> None:

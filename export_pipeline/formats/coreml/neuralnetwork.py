@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.formats.coreml.crops import crop_channels_first
 from export_pipeline.formats.protobuf import short_names
 
 # Layers that were there before iOS 13, in the meaning that they still have.
-BEFORE_IOS13 = frozenset({"convolution", "batchnorm", "activation", "add", "multiply", "upsample", "resizeBilinear"})
+BEFORE_IOS13 = frozenset(
+    {"convolution", "batchnorm", "activation", "unary", "add", "multiply", "upsample", "resizeBilinear", "padding"}
+    | {"crop", "reorganizeData"}
+)
 IOS12 = 3
 
 
@@ -22,6 +26,7 @@ def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
     names now.
     """
     network = spec.neuralNetwork
+    crop_channels_first(spec)
     _lower_version(spec)
     for layer in network.layers:
         if layer.WhichOneof("layer") == "convolution":
