@@ -1,0 +1,76 @@
+import Foundation
+
+/// A bundle in the app: its folder, and its manifest, read strictly. The model files are looked at when one is checked.
+public struct StyleBundle: Sendable, Equatable {
+    public let folder: URL
+    public let manifest: Manifest
+
+    public var name: String { manifest.name }
+
+    /// The name as people read it: `starry_night_small` is `Starry night small`.
+    public var title: String {
+        let words = name.replacingOccurrences(of: "_", with: " ")
+        return words.prefix(1).uppercased() + words.dropFirst()
+    }
+
+    /// Reads the manifest in `folder`.
+    ///
+    /// - Throws: `StyleError`, which names the folder.
+    public init(folder: URL) throws {
+        let called = folder.lastPathComponent
+        guard let data = try? Data(contentsOf: folder.appendingPathComponent(Manifest.file)) else {
+            throw StyleError.bundleMissing(name: called)
+        }
+        self.folder = folder
+        manifest = try Manifest(data: data, called: called)
+    }
+
+    /// Compares every byte of one model file with the manifest.
+    ///
+    /// - Throws: `StyleError.fileMissing` or `.fileChanged`, which names the file.
+    public func check(_ model: Manifest.Model) throws {
+        for (path, hash) in model.hashes.sorted(by: { $0.key < $1.key }) {
+            let file = folder.appendingPathComponent(path)
+            guard FileManager.default.fileExists(atPath: file.path) else {
+                throw StyleError.fileMissing(name: name, file: path)
+            }
+            guard try SHA256.hex(of: file) == hash else { throw StyleError.fileChanged(name: name, file: path) }
+        }
+    }
+
+    /// Where a model file lies.
+    public func url(of model: Manifest.Model) -> URL { folder.appendingPathComponent(model.file) }
+
+    /// One string that stands for the bytes of a model file: a compiled copy is kept under it.
+    public static func fingerprint(of model: Manifest.Model) -> String {
+        let lines = model.hashes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
+        return SHA256.hex(of: Data(lines.utf8))
+    }
+}
+
+/// The styles of an app: every folder in one folder that is a bundle, and what is wrong with those that are none.
+public struct StyleList: Sendable {
+    public private(set) var bundles: [StyleBundle] = []
+    /// A sentence for each bundle that cannot be used.
+    public private(set) var problems: [String] = []
+
+    /// Reads the bundles in `folder`, in the order of their names.
+    public init(folder: URL) {
+        let found = try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        let folders = (found ?? []).filter { $0.hasDirectoryPath || isFolder($0) }
+        for folder in folders.sorted(by: { $0.lastPathComponent < $1.lastPathComponent })
+        where !folder.lastPathComponent.hasPrefix(".") {
+            do {
+                bundles.append(try StyleBundle(folder: folder))
+            } catch {
+                problems.append(StyleError.message(of: error))
+            }
+        }
+        if bundles.isEmpty && problems.isEmpty { problems.append("There are no styles in this app. Install it again.") }
+    }
+}
+
+private func isFolder(_ url: URL) -> Bool {
+    var folder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &folder) && folder.boolValue
+}
