@@ -56,7 +56,7 @@ public struct Manifest: Sendable, Equatable {
     /// SHA-256 of the text with an empty digest, as the pipeline seals it.
     private static func digest(of text: String, written: String) -> String? {
         guard let place = text.range(of: "\"digest\": \"\(written)\"", options: .literal) else { return nil }
-        return SHA256.hex(of: Data(text.replacingCharacters(in: place, with: "\"digest\": \"\"").utf8))
+        return Fingerprint.sha256(of: Data(text.replacingCharacters(in: place, with: "\"digest\": \"\"").utf8))
     }
 
     private func check(called: String) throws {
@@ -115,7 +115,7 @@ extension Manifest.Model: Decodable {
 extension Signature {
     /// Manifests of older bundles describe arrays as images; what type they have, the target says.
     fileprivate func asArrays(of target: String) -> Signature {
-        func array(_ port: Port) -> Port {
+        func array(_ port: ModelPort) -> ModelPort {
             guard port.kind == .image, let size = port.size else { return port }
             var port = port
             (port.kind, port.layout, port.shape) = (.tensor, "NHWC", [1, size.height, size.width, 3])

@@ -1,7 +1,7 @@
 import Foundation
 
 /// One input or output of a model file, as a bundle's manifest describes it.
-public struct Port: Sendable, Equatable, Decodable {
+public struct ModelPort: Sendable, Equatable, Decodable {
     /// How a value is passed: as Core ML passes images, as an array, or as a number or label.
     public enum Kind: String, Sendable, Decodable {
         case image, tensor, value
@@ -49,20 +49,20 @@ public struct Port: Sendable, Equatable, Decodable {
     }
 
     /// Width and height in pixels of a picture of three channels, `nil` for anything else.
-    public var size: Size? {
+    public var size: PixelSize? {
         guard let layout, shape.count >= 3, color != nil else { return nil }
         let last = shape.suffix(3).map { $0 }
         let (height, width, channels) = layout == "NHWC" ? (last[0], last[1], last[2]) : (last[1], last[2], last[0])
         guard channels == 3, let width, let height, width > 0, height > 0 else { return nil }
-        return Size(width: width, height: height)
+        return PixelSize(width: width, height: height)
     }
 }
 
 /// The inputs and outputs of a model file, in its order. Read from the short form (a picture in, one of the same size
 /// out) and from the long one (any ports).
 public struct Signature: Sendable, Equatable, Decodable {
-    public var inputs: [Port]
-    public var outputs: [Port]
+    public var inputs: [ModelPort]
+    public var outputs: [ModelPort]
 
     private enum Keys: String, CodingKey {
         case inputs, outputs, height, width, color, low, high, dtype, layout
@@ -70,22 +70,22 @@ public struct Signature: Sendable, Equatable, Decodable {
         case outputName = "output_name"
     }
 
-    public init(inputs: [Port], outputs: [Port]) {
+    public init(inputs: [ModelPort], outputs: [ModelPort]) {
         (self.inputs, self.outputs) = (inputs, outputs)
     }
 
     public init(from decoder: any Decoder) throws {
         let box = try decoder.container(keyedBy: Keys.self)
         if box.contains(.inputs) {
-            inputs = try box.decode([Port].self, forKey: .inputs)
-            outputs = try box.decode([Port].self, forKey: .outputs)
+            inputs = try box.decode([ModelPort].self, forKey: .inputs)
+            outputs = try box.decode([ModelPort].self, forKey: .outputs)
             return
         }
         let height = try box.decode(Int.self, forKey: .height)
         let width = try box.decode(Int.self, forKey: .width)
         let dtype = try box.decodeIfPresent(String.self, forKey: .dtype)
         let layout = try box.decodeIfPresent(String.self, forKey: .layout) ?? (dtype == nil ? "NCHW" : "NHWC")
-        var port = Port(name: try box.decodeIfPresent(String.self, forKey: .inputName) ?? "image")
+        var port = ModelPort(name: try box.decodeIfPresent(String.self, forKey: .inputName) ?? "image")
         port.kind = dtype == nil ? .image : .tensor
         port.shape = layout == "NHWC" ? [1, height, width, 3] : [1, 3, height, width]
         port.dtype = dtype ?? "uint8"
@@ -100,7 +100,7 @@ public struct Signature: Sendable, Equatable, Decodable {
 }
 
 /// Width and height in pixels.
-public struct Size: Sendable, Equatable, Hashable, Codable {
+public struct PixelSize: Sendable, Equatable, Hashable, Codable {
     public var width: Int
     public var height: Int
 

@@ -34,7 +34,7 @@ public struct StyleBundle: Sendable, Equatable {
             guard FileManager.default.fileExists(atPath: file.path) else {
                 throw StyleError.fileMissing(name: name, file: path)
             }
-            guard try SHA256.hex(of: file) == hash else { throw StyleError.fileChanged(name: name, file: path) }
+            guard try Fingerprint.sha256(of: file) == hash else { throw StyleError.fileChanged(name: name, file: path) }
         }
     }
 
@@ -44,7 +44,7 @@ public struct StyleBundle: Sendable, Equatable {
     /// One string that stands for the bytes of a model file: a compiled copy is kept under it.
     public static func fingerprint(of model: Manifest.Model) -> String {
         let lines = model.hashes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
-        return SHA256.hex(of: Data(lines.utf8))
+        return Fingerprint.sha256(of: Data(lines.utf8))
     }
 }
 

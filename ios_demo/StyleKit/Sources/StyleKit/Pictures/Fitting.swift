@@ -12,15 +12,15 @@ public struct Box: Sendable, Equatable {
 /// Whole pixels of a picture.
 public struct Frame: Sendable, Equatable {
     public var x, y: Int
-    public var size: Size
+    public var size: PixelSize
 
-    public init(x: Int, y: Int, size: Size) { (self.x, self.y, self.size) = (x, y, size) }
+    public init(x: Int, y: Int, size: PixelSize) { (self.x, self.y, self.size) = (x, y, size) }
 }
 
 /// How pictures of one shape get into another.
 public enum Fitting {
     /// The centre part of `source` that has the shape of `target`.
-    public static func crop(_ source: Size, to target: Size) -> Box {
+    public static func crop(_ source: PixelSize, to target: PixelSize) -> Box {
         let scale = max(
             Double(target.width) / Double(source.width), Double(target.height) / Double(source.height))
         let width = Double(target.width) / scale, height = Double(target.height) / scale
@@ -29,11 +29,11 @@ public enum Fitting {
     }
 
     /// Where the whole of `source` lies inside `target`; an odd pixel of border goes right and below.
-    public static func letterbox(_ source: Size, in target: Size) -> Frame {
+    public static func letterbox(_ source: PixelSize, in target: PixelSize) -> Frame {
         let scale = min(
             Double(target.width) / Double(source.width), Double(target.height) / Double(source.height))
         func side(_ length: Int, _ most: Int) -> Int { min(most, max(1, Int(Double(length) * scale + 0.5))) }
-        let size = Size(width: side(source.width, target.width), height: side(source.height, target.height))
+        let size = PixelSize(width: side(source.width, target.width), height: side(source.height, target.height))
         return Frame(x: (target.width - size.width) / 2, y: (target.height - size.height) / 2, size: size)
     }
 
@@ -50,12 +50,12 @@ public enum Fitting {
 
 extension Picture {
     /// The centre, resampled until it just covers `size`.
-    public func fitted(to size: Size) -> Picture {
+    public func fitted(to size: PixelSize) -> Picture {
         size == self.size ? self : resized(to: size, box: Fitting.crop(self.size, to: size))
     }
 
     /// The whole picture inside `size`; its edge pixels go on over the border.
-    public func letterboxed(in size: Size) -> Picture {
+    public func letterboxed(in size: PixelSize) -> Picture {
         let place = Fitting.letterbox(self.size, in: size)
         let inner = resized(to: place.size)
         var result = Picture(width: size.width, height: size.height)

@@ -7,7 +7,7 @@ public struct Picture: Sendable, Equatable {
     /// `width * height * 3` bytes.
     public var bytes: [UInt8]
 
-    public var size: Size { Size(width: width, height: height) }
+    public var size: PixelSize { PixelSize(width: width, height: height) }
 
     /// A picture of `bytes`, or a black one without them.
     public init(width: Int, height: Int, bytes: [UInt8]? = nil) {
@@ -44,7 +44,7 @@ public struct Picture: Sendable, Equatable {
     }
 
     /// The part that begins at `x`, `y`.
-    public func part(x: Int, y: Int, size: Size) -> Picture {
+    public func part(x: Int, y: Int, size: PixelSize) -> Picture {
         precondition(x >= 0 && y >= 0 && x + size.width <= width && y + size.height <= height, "the part lies inside")
         var found: [UInt8] = []
         found.reserveCapacity(size.width * size.height * 3)

@@ -5,32 +5,31 @@ extension Picture {
     /// the pipeline's own `fit` gives.
     ///
     /// - Parameter box: left, top, right and bottom in pixels of what is taken; it may begin between two pixels.
-    public func resized(to size: Size, box: Box? = nil) -> Picture {
+    public func resized(to size: PixelSize, box: Box? = nil) -> Picture {
         let box = box ?? Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
         let across = Taps(from: width, low: box.left, high: box.right, to: size.width)
         let down = Taps(from: height, low: box.top, high: box.bottom, to: size.height)
-        // Rows first, only those that are needed; then columns. The picture between the two is rounded to 8 bits.
-        var rows = (low: 0, high: height)
-        if !down.isIdentity, let first = down.starts.first, let last = down.starts.last {
-            rows = (first, last + (down.counts.last ?? 0))
+        // As Pillow 13 orders the passes. The picture between the two is rounded to 8 bits, so the order shows.
+        if size.height < height && height - size.height > 2 * (width - size.width) {
+            return vertical(down).horizontal(across)
         }
-        let middle = across.isIdentity ? bytes : horizontal(across, rows: rows)
-        let offset = across.isIdentity ? 0 : rows.low
-        let result = down.isIdentity
-            ? middle : vertical(middle, down, width: size.width, firstRow: offset)
-        return Picture(width: size.width, height: size.height, bytes: result)
+        let needed = Frame(x: 0, y: down.low, size: PixelSize(width: width, height: down.high - down.low))
+        guard !across.isIdentity, !down.isIdentity, needed.size.height < height else {
+            return horizontal(across).vertical(down)
+        }
+        return part(x: 0, y: needed.y, size: needed.size).horizontal(across).vertical(down, below: needed.y)
     }
 
-    private func horizontal(_ taps: Taps, rows: (low: Int, high: Int)) -> [UInt8] {
+    private func horizontal(_ taps: Taps) -> Picture {
+        if taps.isIdentity { return self }
         let outWidth = taps.starts.count
-        return [UInt8](unsafeUninitializedCapacity: outWidth * (rows.high - rows.low) * 3) { out, count in
+        let result = [UInt8](unsafeUninitializedCapacity: outWidth * height * 3) { out, count in
             bytes.withUnsafeBufferPointer { source in
                 var to = 0
-                for row in rows.low..<rows.high {
-                    let line = row * width * 3
+                for row in 0..<height {
                     for x in 0..<outWidth {
                         var (red, green, blue) = (Taps.half, Taps.half, Taps.half)
-                        var from = line + taps.starts[x] * 3
+                        var from = (row * width + taps.starts[x]) * 3
                         for tap in (x * taps.most)..<(x * taps.most + taps.counts[x]) {
                             let weight = taps.weights[tap]
                             red += Int(source[from]) * weight
@@ -45,14 +44,17 @@ extension Picture {
                 count = to
             }
         }
+        return Picture(width: outWidth, height: height, bytes: result)
     }
 
-    private func vertical(_ middle: [UInt8], _ taps: Taps, width: Int, firstRow: Int) -> [UInt8] {
+    /// - Parameter top: rows of the picture that the taps are for which this one lacks at its top.
+    private func vertical(_ taps: Taps, below top: Int = 0) -> Picture {
+        if taps.isIdentity { return self }
         let line = width * 3
-        return [UInt8](unsafeUninitializedCapacity: line * taps.starts.count) { out, count in
-            middle.withUnsafeBufferPointer { source in
+        let result = [UInt8](unsafeUninitializedCapacity: line * taps.starts.count) { out, count in
+            bytes.withUnsafeBufferPointer { source in
                 for y in taps.starts.indices {
-                    let first = (taps.starts[y] - firstRow) * line
+                    let first = (taps.starts[y] - top) * line
                     for x in 0..<line {
                         var sum = Taps.half
                         var from = first + x
@@ -66,6 +68,7 @@ extension Picture {
                 count = line * taps.starts.count
             }
         }
+        return Picture(width: width, height: taps.starts.count, bytes: result)
     }
 }
 
@@ -79,10 +82,13 @@ private struct Taps {
     let weights: [Int]
     /// Weights kept for each pixel.
     let most: Int
+    /// The old pixels that are looked at, `low..<high`.
+    let low, high: Int
     /// Whether the new row is the old one.
     let isIdentity: Bool
 
-    init(from length: Int, low: Double, high: Double, to count: Int) {
+    init(from length: Int, low from: Double, high to: Double, to count: Int) {
+        let low = Double(Float(from)), high = Double(Float(to))  // as Pillow takes them
         let scale = (high - low) / Double(count)
         let stretch = max(scale, 1)
         let support = 3 * stretch
@@ -103,6 +109,8 @@ private struct Taps {
             counts.append(raw.count)
         }
         (self.starts, self.counts, self.weights) = (starts, counts, weights)
+        self.low = starts[0]
+        self.high = starts[count - 1] + counts[count - 1]
         isIdentity = count == length && low == 0 && high == Double(count)
     }
 

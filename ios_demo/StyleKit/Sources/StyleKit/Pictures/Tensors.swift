@@ -11,7 +11,7 @@ public struct Tensor: Sendable, Equatable {
     }
 }
 
-extension Port {
+extension ModelPort {
     /// What the port holds for a pixel's value 0...255: for integers, as `scale * (q - zeroPoint)`, clipped.
     public func held(pixel: Int) -> Double {
         let low = low ?? 0, high = high ?? 255

@@ -42,7 +42,7 @@ public actor Stylizer<Image: Sendable> {
     }
 
     /// The size of the pictures that the model takes and gives.
-    public nonisolated var size: Size {
+    public nonisolated var size: PixelSize {
         choice.attempts[0].model.signature.inputs.compactMap(\.size)[0]  // the role has been checked
     }
 

@@ -3,10 +3,10 @@ import Foundation
 /// A photograph of any size through a model of one size: in tiles that overlap, blended where they do.
 public enum Tiling {
     /// Pixels by which neighbours overlap at least: an eighth of the tile's shorter side.
-    public static func overlap(of tile: Size) -> Int { min(tile.width, tile.height) / 8 }
+    public static func overlap(of tile: PixelSize) -> Int { min(tile.width, tile.height) / 8 }
 
     /// The tiles of a photograph; a photograph that is smaller than a tile has none.
-    public static func tiles(of photo: Size, tile: Size) -> [Frame]? {
+    public static func tiles(of photo: PixelSize, tile: PixelSize) -> [Frame]? {
         guard photo.width >= tile.width, photo.height >= tile.height else { return nil }
         let overlap = overlap(of: tile)
         let across = Fitting.tiles(length: photo.width, tile: tile.width, overlap: overlap)
@@ -22,7 +22,7 @@ public enum Tiling {
     /// - Parameter progress: is told the share that is done, 0...1.
     /// - Throws: what `stylize` throws, and `CancellationError` between two tiles.
     public static func run(
-        _ photo: Picture, tile: Size, progress: @Sendable (Double) -> Void = { _ in },
+        _ photo: Picture, tile: PixelSize, progress: @Sendable (Double) -> Void = { _ in },
         stylize: @Sendable (Picture) async throws -> Picture
     ) async throws -> Picture {
         guard let tiles = tiles(of: photo.size, tile: tile) else {
@@ -41,11 +41,11 @@ public enum Tiling {
 
 /// Sums of weighted pixels. A pixel's weight rises from a tile's edge inwards and is never 0.
 private struct Canvas {
-    let size: Size
+    let size: PixelSize
     private var sums: [Float]
     private var weights: [Float]
 
-    init(size: Size) {
+    init(size: PixelSize) {
         self.size = size
         sums = [Float](repeating: 0, count: size.width * size.height * 3)
         weights = [Float](repeating: 0, count: size.width * size.height)

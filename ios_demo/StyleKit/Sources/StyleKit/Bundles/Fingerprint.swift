@@ -1,16 +1,16 @@
 import Foundation
 
 /// SHA-256 (FIPS 180-4), so that a bundle is checked the same way on every system.
-public enum SHA256 {
+public enum Fingerprint {
     /// The digest of `data` in lower-case hexadecimal.
-    public static func hex(of data: Data) -> String {
+    public static func sha256(of data: Data) -> String {
         var hash = Hash()
         data.withUnsafeBytes { hash.update($0) }
         return hash.finish()
     }
 
     /// The digest of a file in lower-case hexadecimal. The file is read a piece at a time.
-    public static func hex(of file: URL) throws -> String {
+    public static func sha256(of file: URL) throws -> String {
         let handle = try FileHandle(forReadingFrom: file)
         defer { try? handle.close() }
         var hash = Hash()
