@@ -31,21 +31,25 @@ public struct EmulatorEngine: Engine {
             try PNG.encoded(picture).write(to: file)
             arguments += ["--input", "\(name)=\(file.path)"]
         }
-        try call(arguments)
+        try await call(arguments, in: folder)
         return [output.name: .picture(try PNG.read(result))]
     }
 
-    private func call(_ arguments: [String]) throws {
-        let process = Process(), pipe = Pipe()
+    private func call(_ arguments: [String], in folder: URL) async throws {
+        let said = folder.appendingPathComponent("said.txt")
+        try Data().write(to: said)
+        let process = Process()
         process.executableURL = Repository.root.appendingPathComponent("ios_demo/tools/export-pipeline")
         process.arguments = arguments
         process.standardOutput = FileHandle.nullDevice
-        process.standardError = pipe
-        try process.run()
-        let said = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw failure(String(decoding: said, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+        process.standardError = try FileHandle(forWritingTo: said)
+        // Waiting on the process itself would spin a run loop, and take its time from the model.
+        let status = try await withCheckedThrowingContinuation { (done: CheckedContinuation<Int32, any Error>) in
+            process.terminationHandler = { done.resume(returning: $0.terminationStatus) }
+            do { try process.run() } catch { done.resume(throwing: error) }
+        }
+        guard status == 0 else {
+            throw failure(try String(contentsOf: said, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines))
         }
     }
 

@@ -23,7 +23,7 @@ public actor CompiledModels {
     public func compiled(_ model: Manifest.Model, of bundle: StyleBundle) async throws -> URL {
         let name = StyleBundle.fingerprint(of: model)
         if let task = running[name] { return try await task.value }
-        let kept = folder.appendingPathComponent("\(name).mlmodelc")
+        let kept = folder.appendingPathComponent("\(name).mlmodelc", isDirectory: true)
         if FileManager.default.fileExists(atPath: kept.path) { return kept }
         let (folder, compiler, source) = (folder, compiler, bundle.url(of: model))
         let task = Task {

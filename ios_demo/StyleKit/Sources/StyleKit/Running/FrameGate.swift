@@ -9,6 +9,10 @@ public final class FrameGate<Image: Sendable>: @unchecked Sendable {
         public var delivered = 0
         public var skipped = 0
         public var failed = 0
+
+        public init(offered: Int = 0, delivered: Int = 0, skipped: Int = 0, failed: Int = 0) {
+            (self.offered, self.delivered, self.skipped, self.failed) = (offered, delivered, skipped, failed)
+        }
     }
 
     private let lock = NSLock()
