@@ -1,6 +1,6 @@
 import Foundation
 
-/// Lets one frame at a time through to an engine. A frame that comes while one is in flight is turned away at once,
+/// Lets one frame at a time through to a style. A frame that comes while one is in flight is turned away at once,
 /// so that nothing queues up and the picture is never old. Results come in the order of their frames.
 public final class FrameGate<Image: Sendable>: @unchecked Sendable {
     /// What has become of the frames so far: `offered` is the sum of the others and of what is in flight.
@@ -19,14 +19,22 @@ public final class FrameGate<Image: Sendable>: @unchecked Sendable {
     private var state = Counts()
     private var last: (number: Int, task: Task<Void, Never>)?
     private var isClosed = false
-    private let engine: any Engine<Image>
+    private let stylize: @Sendable (Image) async throws -> Image
     private let deliver: @Sendable (Result<Image, any Error>) async -> Void
 
     /// - Parameter deliver: gets each result before the next frame is let in.
     public init(
+        stylize: @escaping @Sendable (Image) async throws -> Image,
+        deliver: @escaping @Sendable (Result<Image, any Error>) async -> Void
+    ) {
+        (self.stylize, self.deliver) = (stylize, deliver)
+    }
+
+    /// A gate to one engine.
+    public convenience init(
         engine: any Engine<Image>, deliver: @escaping @Sendable (Result<Image, any Error>) async -> Void
     ) {
-        (self.engine, self.deliver) = (engine, deliver)
+        self.init(stylize: { try await engine.stylize($0) }, deliver: deliver)
     }
 
     public var counts: Counts { lock.withLock { state } }
@@ -94,7 +102,7 @@ public final class FrameGate<Image: Sendable>: @unchecked Sendable {
         let result: Result<Image, any Error>
         do {
             try Task.checkCancellation()
-            result = .success(try await engine.stylize(frame))
+            result = .success(try await stylize(frame))
         } catch {
             result = .failure(error)
         }
