@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs `swift ARGUMENTS` (or another tool: SWIFT_TOOL=swiftc) in the folder where it is called.
+# Runs `swift ARGUMENTS` (or another command: SWIFT_TOOL=swiftc) in the folder where it is called.
 #
 # Takes the swift on the path. Without one, on Debian and Ubuntu as root, it sets up a small Debian root with Swift 6
 # once (two minutes, 3.3 GB), in $EXPORT_PIPELINE_CACHE/swift-trixie or ~/.cache/export-pipeline/swift-trixie, and runs
@@ -16,7 +16,7 @@ root=$cache/swift-$suite
 
 skip() { echo "SKIPPED: no swift on the path, and none can be set up here: $1" >&2; exit 77; }
 
-if command -v "$tool" >/dev/null; then exec "$tool" "$@"; fi
+if command -v swift >/dev/null; then exec "$tool" "$@"; fi
 
 [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || skip "the Debian root is for Linux on x86_64. Install Swift 6."
 [ "$(id -u)" = 0 ] || skip "making a Debian root takes root. Install Swift 6, or run this once as root."

@@ -61,7 +61,7 @@ extension Picture {
         let options: [CFString: Any] = [kCGImageDestinationLossyCompressionQuality: 0.95]
         CGImageDestinationAddImage(target, try image(), options as CFDictionary)
         guard CGImageDestinationFinalize(target) else { throw StyleError.notSaved(why: "there is no room") }
-        return data as Data
+        return Data(referencing: data)
     }
 }
 #endif
