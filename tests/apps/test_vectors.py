@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from export_pipeline.base.images import fit
 from export_pipeline.bundle import Bundle
 from export_pipeline.errors import CheckFailed
+from tests.apps.generate.pictures import fitted
 from tests.apps.generate.write import KEPT, VECTORS, write_all
 
 # Python refuses keys that it does not know; an app reads on, for a later version may add some.
@@ -24,6 +26,11 @@ LATER |= {"height_is_text", "other_version", "no_version"}
 def files(folder: Path) -> dict[str, Path]:
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: path for name, path in found.items() if name not in KEPT}
+
+
+def vectors(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((VECTORS / f"{name}.json").read_bytes())
+    return found
 
 
 def test_they_are_what_one_command_writes(tmp_path: Path) -> None:
@@ -39,17 +46,21 @@ def test_they_are_what_one_command_writes(tmp_path: Path) -> None:
         assert same, f"{name} has changed; run: python -m tests.apps.generate"
 
 
+@pytest.mark.parametrize("case", vectors("pictures")["fits"], ids=lambda case: Path(case["source"]).stem)
+def test_fits_are_those_of_the_project(case: dict[str, Any]) -> None:
+    picture, target = np.array(Image.open(VECTORS / case["source"])), tuple(case["target"])
+    found = fit(picture, target[1], target[0])
+    either = [fitted(picture, target, across_first) for across_first in (True, False)]
+    assert any(np.array_equal(found, made) for made in either)
+    assert np.array_equal(either[0], np.array(Image.open(VECTORS / case["expected"])))
+
+
 def test_what_is_no_vector_is_taken_away(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("kept")
     (tmp_path / "old.png").write_bytes(b"")
     write_all(tmp_path)
     assert (tmp_path / "README.md").is_file()
     assert not (tmp_path / "old.png").exists()
-
-
-def vectors(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((VECTORS / f"{name}.json").read_bytes())
-    return found
 
 
 @pytest.mark.parametrize("case", vectors("manifests")["documents"], ids=lambda case: Path(case["folder"]).name)
