@@ -423,4 +423,6 @@ public struct SharePreview {
 
 public struct ShareLink: Drawn {
     public init<I: Transferable>(item: I, preview: SharePreview) {}
+    public init<C: RandomAccessCollection>(items: C, preview: @escaping (C.Element) -> SharePreview)
+    where C.Element: Transferable {}
 }

@@ -10,7 +10,7 @@ struct BenchmarkScreen: View {
         NavigationStack {
             List {
                 if session.isBusy { ProgressView(value: session.progress) }
-                ForEach(session.rows.indices, id: \.self) { BenchmarkRow(row: session.rows[$0]) }
+                ForEach(session.rows, id: \.id) { BenchmarkRow(row: $0) }
                 ForEach(session.problems, id: \.self) { MessageBar(message: $0) }
             }
             .navigationTitle("Speed")
@@ -22,38 +22,38 @@ struct BenchmarkScreen: View {
                 }
                 ToolbarItem(placement: .topBarTrailing) {
                     if !session.isBusy && !session.rows.isEmpty {
-                        ShareLink(item: SharedResults(json: json), preview: SharePreview("results.json"))
+                        ShareLink(items: records) { SharePreview("\($0.record.name)/benchmark.json") }
                     }
                 }
             }
         }
     }
 
-    private var json: Data {
+    private var records: [SharedRecord] {
         let system = "\(UIDevice.current.systemName) \(UIDevice.current.systemVersion)"
-        return (try? session.results(device: deviceModel(), system: system)) ?? Data()
+        return session.records(on: .init(processor: deviceModel(), system: system)).map { SharedRecord(record: $0) }
     }
 }
 
 struct BenchmarkRow: View {
-    let row: DeviceResults.Row
+    let row: BenchmarkSession.Row
 
     var body: some View {
         VStack(alignment: .leading) {
-            Text(row.file)
-            Text("\(row.accelerator): \(row.timing.medianMs, specifier: "%.1f") ms, IQR \(row.timing.iqrMs, specifier: "%.1f") ms")
+            Text(row.attempt.model.file)
+            Text("\(row.units): \(row.timing.medianMs, specifier: "%.1f") ms, IQR \(row.timing.iqrMs, specifier: "%.1f") ms")
                 .font(.caption)
                 .monospacedDigit()
         }
     }
 }
 
-/// The results for the share sheet.
-struct SharedResults: Transferable {
-    let json: Data
+/// The record of one bundle for the share sheet.
+struct SharedRecord: Transferable {
+    let record: BenchmarkRecord
 
     static var transferRepresentation: some TransferRepresentation {
-        DataRepresentation(exportedContentType: .json) { $0.json }
+        DataRepresentation(exportedContentType: .json) { try $0.record.json() }
     }
 }
 

@@ -130,25 +130,24 @@ final class BundleTests: XCTestCase {
         XCTAssertEqual(Set(models.map(StyleBundle.fingerprint)).count, models.count)
     }
 
+    private struct Roles: Decodable {
+        struct Case: Decodable { let role: String?; let signature: Signature }
+        let cases: [Case]
+    }
+
+    /// The cases that `export-pipeline app` is held to as well.
     func testRoles() throws {
-        func picture(_ name: String, _ side: Int = 64) -> ModelPort {
-            ModelPort(name: name, shape: [1, side, side, 3], layout: "NHWC", color: "RGB", low: 0, high: 255)
-        }
-        let numbers = ModelPort(name: "statistics", shape: [1, 62])
-        func role(_ inputs: [ModelPort], _ outputs: [ModelPort]) throws -> Signature.Role {
-            try Signature(inputs: inputs, outputs: outputs).role(of: "file")
-        }
-        XCTAssertEqual(try role([picture("a")], [picture("b")]), .style)
-        XCTAssertEqual(try role([picture("a")], [numbers]), .encoder)
-        XCTAssertEqual(try role([picture("a"), numbers], [picture("b")]), .decoder)
-        var blue = picture("a")
-        blue.color = "BGR"
-        let refused: [([ModelPort], [ModelPort])] = [
-            ([numbers], [picture("b")]), ([picture("a"), picture("c")], [picture("b")]), ([picture("a")], [picture("b", 32)]),
-            ([picture("a")], [picture("b"), numbers]), ([picture("a"), numbers], [numbers]), ([blue], [picture("b")]),
-        ]
-        for (inputs, outputs) in refused {
-            XCTAssertThrowsError(try role(inputs, outputs)) { assertIsOneSentence(StyleError.message(of: $0)) }
+        let file = Repository.root.appendingPathComponent("tests/apps/roles.json")
+        let cases = try JSONDecoder().decode(Roles.self, from: Data(contentsOf: file)).cases
+        XCTAssertFalse(cases.isEmpty)
+        for one in cases {
+            do {
+                let role = try one.signature.role(of: "a file")
+                XCTAssertEqual("\(role)", one.role)
+            } catch let error as StyleError {
+                XCTAssertNil(one.role, "\(one.signature)")
+                assertIsOneSentence(error.message)
+            }
         }
     }
 }

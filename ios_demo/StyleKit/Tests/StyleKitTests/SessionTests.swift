@@ -159,11 +159,14 @@ final class SessionTests: XCTestCase {
         let benchmark = BenchmarkSession(styles: bundles, device: Device(system: 17)) { _, _ in ClosureEngine { $0 } }
         benchmark.start()
         await benchmark.finished()
-        XCTAssertEqual(benchmark.rows.map(\.accelerator), ["all", "cpu_and_gpu", "cpu_only"])
+        XCTAssertEqual(benchmark.rows.map(\.attempt.units), [.all, .cpuAndGPU, .cpuOnly])
         XCTAssertEqual(benchmark.rows.map(\.timing.runs), [30, 30, 30])
         XCTAssertEqual(benchmark.problems.count, 1)
         XCTAssertEqual(benchmark.progress, 1)
-        let json = try benchmark.results(device: "iPhone15,2", system: "iOS 17.4")
-        XCTAssertEqual(try JSONDecoder().decode(DeviceResults.self, from: json).rows, benchmark.rows)
+        let records = benchmark.records(on: .init(processor: "iPhone15,2", cores: 6, system: "iOS 17.4"))
+        XCTAssertEqual(records.map(\.name), ["dots"])
+        let runtimes = ["Core ML, Neural Engine, GPU and CPU", "Core ML, GPU and CPU", "Core ML, CPU"]
+        XCTAssertEqual(records[0].rows.map(\.runtime), runtimes)
+        XCTAssertEqual(records[0].rows[0].size, PixelSize(width: 16, height: 16))
     }
 }

@@ -149,18 +149,4 @@ final class StylizerTests: XCTestCase {
         let least = try await Benchmark.time(ClosureEngine { $0 }, on: picture(), runs: 1)
         XCTAssertEqual(least.runs, 30, "fewer say nothing")
     }
-
-    func testResultsNameDeviceFileAndUnits() throws {
-        let bundle = try Sealed.bundle(in: scratch())
-        let attempt = try Choice(bundle: bundle.manifest, device: device).attempts[0]
-        let row = DeviceResults.Row(bundle: bundle, attempt: attempt, timing: Timing(milliseconds: [4, 2]))
-        let results = DeviceResults(device: "iPhone15,2", system: "iOS 17.4", runtime: "Core ML", rows: [row])
-        let json = try results.json()
-        XCTAssertEqual(try JSONDecoder().decode(DeviceResults.self, from: json), results)
-        let text = String(decoding: json, as: UTF8.self)
-        for part in ["\"format\" : 1", "\"accelerator\" : \"all\"", "\"median_ms\" : 3", "dots-int8.mlmodel"] {
-            XCTAssert(text.contains(part), "\(part) is not in \(text)")
-        }
-        XCTAssertEqual(try results.json(), json)
-    }
 }

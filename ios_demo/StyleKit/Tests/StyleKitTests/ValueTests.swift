@@ -112,6 +112,37 @@ final class ValueTests: XCTestCase {
 
     private struct Timings: Decodable { let series: [Timing] }
 
+    /// A benchmark's record, against the one that the project itself reads.
+    func testRecords() throws {
+        let text = try Data(contentsOf: Repository.vectors.appendingPathComponent("statistics.json"))
+        let document = try XCTUnwrap(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+        let cases = try XCTUnwrap(document["records"] as? [[String: Any]])
+        XCTAssertFalse(cases.isEmpty)
+        for one in cases {
+            let machine = try XCTUnwrap(one["machine"] as? [String: Any])
+            let timed = try XCTUnwrap(one["timed"] as? [[String: Any]])
+            let rows = try timed.map { row in
+                BenchmarkRecord.Row(
+                    file: try XCTUnwrap(row["file"] as? String), runtime: try XCTUnwrap(row["runtime"] as? String),
+                    version: try XCTUnwrap(row["version"] as? String), threads: try XCTUnwrap(row["threads"] as? Int),
+                    size: PixelSize(
+                        width: try XCTUnwrap(row["width"] as? Int), height: try XCTUnwrap(row["height"] as? Int)),
+                    timing: Timing(milliseconds: try XCTUnwrap(row["milliseconds"] as? [Double])))
+            }
+            let record = BenchmarkRecord(
+                name: try XCTUnwrap(one["name"] as? String),
+                machine: .init(
+                    processor: try XCTUnwrap(machine["processor"] as? String), cores: try XCTUnwrap(machine["cores"] as? Int),
+                    system: try XCTUnwrap(machine["system"] as? String),
+                    libraries: try XCTUnwrap(machine["libraries"] as? [String: String])),
+                rows: rows, skipped: try XCTUnwrap(one["skipped"] as? [String: String]))
+            let found = try XCTUnwrap(try JSONSerialization.jsonObject(with: record.json()) as? [String: Any])
+            let expected = try XCTUnwrap(one["expected"] as? [String: Any])
+            XCTAssertEqual(NSDictionary(dictionary: found), NSDictionary(dictionary: expected))
+            XCTAssertEqual(try record.json(), try record.json())
+        }
+    }
+
     func testDigestsOfTheStandard() {
         XCTAssertEqual(
             Fingerprint.sha256(of: Data()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")

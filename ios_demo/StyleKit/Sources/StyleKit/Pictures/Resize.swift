@@ -1,23 +1,20 @@
 import Foundation
 
 extension Picture {
-    /// Resampled by Lanczos with three lobes, antialiased when it shrinks; bit for bit what Pillow gives, and so what
-    /// the pipeline's own `fit` gives.
+    /// Resampled by Lanczos with three lobes, antialiased when it shrinks; bit for bit what Pillow gives, one axis after
+    /// the other, and so what the pipeline's own `fit` gives.
     ///
     /// - Parameter box: left, top, right and bottom in pixels of what is taken; it may begin between two pixels.
     public func resized(to size: PixelSize, box: Box? = nil) -> Picture {
         let box = box ?? Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
         let across = Taps(from: width, low: box.left, high: box.right, to: size.width)
         let down = Taps(from: height, low: box.top, high: box.bottom, to: size.height)
-        // As Pillow 13 orders the passes. The picture between the two is rounded to 8 bits, so the order shows.
-        if size.height < height && height - size.height > 2 * (width - size.width) {
-            return vertical(down).horizontal(across)
-        }
-        let needed = Frame(x: 0, y: down.low, size: PixelSize(width: width, height: down.high - down.low))
-        guard !across.isIdentity, !down.isIdentity, needed.size.height < height else {
+        // Across first, of the rows that are needed; then down. The picture between the two is rounded to 8 bits.
+        guard !across.isIdentity, !down.isIdentity, down.high - down.low < height else {
             return horizontal(across).vertical(down)
         }
-        return part(x: 0, y: needed.y, size: needed.size).horizontal(across).vertical(down, below: needed.y)
+        let needed = PixelSize(width: width, height: down.high - down.low)
+        return part(x: 0, y: down.low, size: needed).horizontal(across).vertical(down, below: down.low)
     }
 
     private func horizontal(_ taps: Taps) -> Picture {
@@ -89,7 +86,7 @@ private struct Taps {
 
     init(from length: Int, low from: Double, high to: Double, to count: Int) {
         let low = Double(Float(from)), high = Double(Float(to))  // as Pillow takes them
-        let scale = (high - low) / Double(count)
+        let scale = Double(Float(high) - Float(low)) / Double(count)  // as Pillow takes it, too
         let stretch = max(scale, 1)
         let support = 3 * stretch
         most = Int(support.rounded(.up)) * 2 + 1
@@ -99,7 +96,7 @@ private struct Taps {
             let centre = low + (Double(index) + 0.5) * scale
             let first = max(0, Int(centre - support + 0.5))
             let end = min(length, Int(centre + support + 0.5))
-            let raw = (first..<end).map { lanczos((Double($0) - centre + 0.5) / stretch) }
+            let raw = (first..<end).map { lanczos((Double($0) - centre + 0.5) * (1 / stretch)) }
             let sum = raw.reduce(0, +)
             for (tap, weight) in raw.enumerated() {
                 let part = (sum == 0 ? weight : weight / sum) * Double(1 << Taps.bits)

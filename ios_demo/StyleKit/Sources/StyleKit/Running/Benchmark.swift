@@ -60,41 +60,104 @@ public enum Benchmark {
     }
 }
 
-/// What the benchmark screen writes, for `export-pipeline`: the device and a row for each file that was timed.
-public struct DeviceResults: Sendable, Equatable, Codable {
+/// What was timed on a device, of one bundle: a `benchmark.json` as `export-pipeline` writes and reads it, without Python
+/// and without a float network to compare with.
+public struct BenchmarkRecord: Sendable, Equatable, Encodable {
     /// One file on some units.
-    public struct Row: Sendable, Equatable, Codable {
-        public let bundle: String
-        public let target: String
+    public struct Row: Sendable, Equatable {
         public let file: String
-        /// SHA-256 of each of the file's files, by path in the bundle.
-        public let sha256: [String: String]
-        public let accelerator: String
+        /// Such as `Core ML, GPU and CPU`.
+        public let runtime: String
+        public let version: String
+        /// 0 where the runtime does not tell.
+        public let threads: Int
+        public let size: PixelSize
         public let timing: Timing
 
-        public init(bundle: StyleBundle, attempt: Choice.Attempt, timing: Timing) {
-            self.bundle = bundle.name
-            (target, file, sha256) = (attempt.model.target, attempt.model.file, attempt.model.hashes)
-            (accelerator, self.timing) = (attempt.units.rawValue, timing)
+        public init(file: String, runtime: String, version: String, threads: Int, size: PixelSize, timing: Timing) {
+            (self.file, self.runtime, self.version, self.threads) = (file, runtime, version, threads)
+            (self.size, self.timing) = (size, timing)
+        }
+
+        /// A row of Core ML, which is as old as the system and divides the work itself.
+        public init(attempt: Choice.Attempt, timing: Timing, system: String) {
+            let size = attempt.model.signature.inputs.compactMap(\.size).first ?? PixelSize(width: 0, height: 0)
+            self.init(
+                file: attempt.model.file, runtime: "Core ML, \(attempt.units.words)", version: system, threads: 0, size: size,
+                timing: timing)
         }
     }
 
-    public let format: Int
-    public let device: String
-    public let system: String
-    public let runtime: String
-    public let rows: [Row]
+    /// Where it ran.
+    public struct Machine: Sendable, Equatable, Encodable {
+        /// The device's model, such as `iPhone15,2`.
+        public let processor: String
+        public let cores: Int
+        /// Name and version, such as `iOS 17.4`.
+        public let system: String
+        public let libraries: [String: String]
 
-    private enum CodingKeys: String, CodingKey {
-        case format, device, system, runtime, rows
+        public init(
+            processor: String, cores: Int = ProcessInfo.processInfo.processorCount, system: String,
+            libraries: [String: String] = [:]
+        ) {
+            (self.processor, self.cores, self.system, self.libraries) = (processor, cores, system, libraries)
+        }
+
+        private enum Keys: String, CodingKey { case processor, cores, system, python, libraries }
+
+        public func encode(to encoder: any Encoder) throws {
+            var box = encoder.container(keyedBy: Keys.self)
+            try box.encode(processor, forKey: .processor)
+            try box.encode(cores, forKey: .cores)
+            try box.encode(system, forKey: .system)
+            try box.encode("none", forKey: .python)
+            try box.encode(libraries, forKey: .libraries)
+        }
     }
 
-    /// - Parameters:
-    ///   - device: the model's name, such as `iPhone15,2`.
-    ///   - system: name and version, such as `iOS 17.4`.
-    ///   - runtime: such as `Core ML`.
-    public init(device: String, system: String, runtime: String, rows: [Row]) {
-        (format, self.device, self.system, self.runtime, self.rows) = (1, device, system, runtime, rows)
+    public let name: String
+    public let machine: Machine
+    public let rows: [Row]
+    /// Why a file was not timed.
+    public let skipped: [String: String]
+
+    /// - Parameter name: of the bundle.
+    public init(name: String, machine: Machine, rows: [Row], skipped: [String: String] = [:]) {
+        (self.name, self.machine, self.rows, self.skipped) = (name, machine, rows, skipped)
+    }
+
+    private enum Keys: String, CodingKey {
+        case format, name, machine, latency, memory, skipped, budgets
+        case floatFile = "float_file"
+    }
+
+    private enum RowKeys: String, CodingKey {
+        case file, runtime, version, threads, processor, height, width
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var box = encoder.container(keyedBy: Keys.self)
+        try box.encode(1, forKey: .format)
+        try box.encode(name, forKey: .name)
+        try box.encode(machine, forKey: .machine)
+        try box.encode("", forKey: .floatFile)
+        try box.encode([String](), forKey: .memory)
+        try box.encode(skipped, forKey: .skipped)
+        try box.encode([String](), forKey: .budgets)
+        var list = box.nestedUnkeyedContainer(forKey: .latency)
+        for row in rows {
+            let place = list.superEncoder()
+            try row.timing.encode(to: place)
+            var fields = place.container(keyedBy: RowKeys.self)
+            try fields.encode(row.file, forKey: .file)
+            try fields.encode(row.runtime, forKey: .runtime)
+            try fields.encode(row.version, forKey: .version)
+            try fields.encode(row.threads, forKey: .threads)
+            try fields.encode(machine.processor, forKey: .processor)
+            try fields.encode(row.size.height, forKey: .height)
+            try fields.encode(row.size.width, forKey: .width)
+        }
     }
 
     /// The text of the file, the same for the same results.

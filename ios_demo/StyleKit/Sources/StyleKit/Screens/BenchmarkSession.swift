@@ -5,7 +5,18 @@ import Observation
 @MainActor
 @Observable
 public final class BenchmarkSession {
-    public private(set) var rows: [DeviceResults.Row] = []
+    /// One style on some units.
+    public struct Row: Sendable, Equatable, Identifiable {
+        public let bundle: String
+        public let attempt: Choice.Attempt
+        public let timing: Timing
+
+        public var id: String { "\(attempt.model.file) \(attempt.units.rawValue)" }
+        /// The units in words.
+        public var units: String { attempt.units.words }
+    }
+
+    public private(set) var rows: [Row] = []
     /// One sentence for each file that could not be timed.
     public private(set) var problems: [String] = []
     public private(set) var isBusy = false
@@ -41,9 +52,13 @@ public final class BenchmarkSession {
 
     public func finished() async { await work?.value }
 
-    /// What is written for `export-pipeline`.
-    public func results(device: String, system: String, runtime: String = "Core ML") throws -> Data {
-        try DeviceResults(device: device, system: system, runtime: runtime, rows: rows).json()
+    /// What is written for `export-pipeline`: a record for each bundle that was timed.
+    public func records(on machine: BenchmarkRecord.Machine) -> [BenchmarkRecord] {
+        styles.map(\.name).compactMap { name in
+            let own = rows.filter { $0.bundle == name }
+            let timed = own.map { BenchmarkRecord.Row(attempt: $0.attempt, timing: $0.timing, system: machine.system) }
+            return timed.isEmpty ? nil : BenchmarkRecord(name: name, machine: machine, rows: timed)
+        }
     }
 
     private func time(_ bundle: StyleBundle, on device: Device, make: EngineMaker<Picture>, runs: Int) async {
@@ -53,7 +68,7 @@ public final class BenchmarkSession {
                 let engine = try await make(bundle, attempt)
                 guard let size = engine.signature.inputs.compactMap(\.size).first else { continue }
                 let timing = try await Benchmark.time(engine, on: BenchmarkSession.sample(of: size), runs: runs)
-                rows.append(DeviceResults.Row(bundle: bundle, attempt: attempt, timing: timing))
+                rows.append(Row(bundle: bundle.name, attempt: attempt, timing: timing))
             }
         } catch where !(error is CancellationError) {
             problems.append(StyleError.message(of: error))
