@@ -61,9 +61,7 @@ class _Plan:
         return (MANIFEST, *(name for model in self.models for name in sorted(model.sha256)))
 
 
-def copy_bundles(
-    bundles: Sequence[Path], folders: dict[str, Path], targets: Sequence[str] = ()
-) -> tuple[Copied, ...]:
+def copy_bundles(bundles: Sequence[Path], folders: dict[str, Path], targets: Sequence[str] = ()) -> tuple[Copied, ...]:
     """Copy what an app runs of each bundle into ``FOLDER/NAME``: its manifest and the chosen model files.
 
     Everything is checked before anything is written: every byte of the bundles, their names, and each file's

@@ -61,6 +61,7 @@ open class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
 }
 
 open class MLModel: NSObject, @unchecked Sendable {
+    public convenience init(contentsOf url: URL) throws { self.init() }
     open var modelDescription: MLModelDescription { MLModelDescription() }
     open class func compileModel(at modelURL: URL) async throws -> URL { modelURL }
     open class func load(contentsOf url: URL, configuration: MLModelConfiguration = MLModelConfiguration()) async throws

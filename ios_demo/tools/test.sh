@@ -31,7 +31,7 @@ else
     echo "types checked: SKIPPED, for Apple's own SDK is here" | tee .build/typecheck.txt
 fi
 
-../tools/swift.sh test "${linker[@]}" -Xswiftc -warnings-as-errors "$@" 2>&1 | tee .build/test.txt
+../tools/swift.sh test --disable-swift-testing "${linker[@]}" -Xswiftc -warnings-as-errors "$@" 2>&1 | tee .build/test.txt
 
 awk -v types="$(sed -n 's/types checked: //p' .build/typecheck.txt)" \
     -v compiled="$(find Sources Tests -name '*.swift' | wc -l | tr -d ' ')" '

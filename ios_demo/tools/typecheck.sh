@@ -36,6 +36,11 @@ mapfile -t app < <(find "$demo/App/StyleDemo.swiftpm/Sources" -name '*.swift' | 
 swiftc -typecheck -parse-as-library -module-name StyleDemo -I "$out" "${strict[@]}" "${app[@]}"
 count=$((count + ${#app[@]}))
 
+# What the README shows.
+awk '/^```swift/ { shown = 1; next } /^```/ { shown = 0 } shown' "$demo/README.md" >"$out/readme.swift"
+swiftc -typecheck -parse-as-library -module-name Readme -I "$out" "${strict[@]}" "$out/readme.swift"
+count=$((count + 1))
+
 api=$(dirname "$(dirname "$(readlink -f "$(command -v swiftc)")")")/lib/swift/pm/ManifestAPI
 module AppleProductTypes -I "$api" "$demo/AppleAPIs/AppleProductTypes.swift"
 swiftc -typecheck -module-name Manifest -package-description-version 5.9 -I "$out" -I "$api" "$demo/App/StyleDemo.swiftpm/Package.swift"

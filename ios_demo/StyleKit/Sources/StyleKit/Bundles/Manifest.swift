@@ -53,6 +53,13 @@ public struct Manifest: Sendable, Equatable {
         try check(called: called)
     }
 
+    /// The same with one of its models alone: to run a file that would not be chosen.
+    public func only(_ model: Model) -> Manifest { Manifest(name: name, files: files, models: [model], leastPSNR: leastPSNR) }
+
+    private init(name: String, files: [String: Listed], models: [Model], leastPSNR: [String: Double]) {
+        (self.name, self.files, self.models, self.leastPSNR) = (name, files, models, leastPSNR)
+    }
+
     /// SHA-256 of the text with an empty digest, as the pipeline seals it.
     private static func digest(of text: String, written: String) -> String? {
         guard let place = text.range(of: "\"digest\": \"\(written)\"", options: .literal) else { return nil }
