@@ -1,6 +1,7 @@
 // Declarations of what this project uses of Apple's SwiftUI, written for it, to check types where there is no Apple SDK.
 // Nothing here does anything. Only names and types are meant: where Apple's own are more general, these are what is used.
 @_exported import CoreGraphics
+@_exported import CoreTransferable
 @_exported import Observation
 
 // MARK: Views and scenes
@@ -391,31 +392,7 @@ public struct DragGesture: Gesture {
     public struct Changed: Gesture { public typealias Value = DragGesture.Value }
 }
 
-// MARK: Sharing, which SwiftUI takes out of CoreTransferable and UniformTypeIdentifiers
-
-public struct UTType: Sendable {
-    public static let png = UTType()
-    public static let json = UTType()
-}
-
-public protocol TransferRepresentation<Item>: Sendable {
-    associatedtype Item: Transferable
-}
-
-public protocol Transferable {
-    associatedtype Representation: TransferRepresentation
-    @TransferRepresentationBuilder<Self> static var transferRepresentation: Representation { get }
-}
-
-@resultBuilder
-public enum TransferRepresentationBuilder<Item: Transferable> {
-    public static func buildBlock<R: TransferRepresentation>(_ content: R) -> R where R.Item == Item { content }
-    public static func buildExpression<R: TransferRepresentation>(_ content: R) -> R where R.Item == Item { content }
-}
-
-public struct DataRepresentation<Item: Transferable>: TransferRepresentation {
-    public init(exportedContentType: UTType, exporting: @escaping @Sendable (Item) async throws -> Data) {}
-}
+// MARK: Sharing
 
 public struct SharePreview {
     public init(_ title: String) {}

@@ -28,7 +28,7 @@ find_debootstrap() {  # prints the command; the package is only unpacked, never 
     if [ ! -x "$tools/usr/sbin/debootstrap" ]; then
         command -v apt-get >/dev/null || return 1
         mkdir -p "$tools"
-        (cd "$tools" && { apt-get download -qq debootstrap || { apt-get update -qq && apt-get download -qq debootstrap; }; } &&
+        (cd "$tools" && { apt-get download -qq -o APT::Sandbox::User=root debootstrap || { apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root debootstrap; }; } &&
             dpkg-deb -x debootstrap_*.deb . && rm debootstrap_*.deb) >&2 || return 1
     fi
     echo "env DEBOOTSTRAP_DIR=$tools/usr/share/debootstrap $tools/usr/sbin/debootstrap"
@@ -40,8 +40,9 @@ set_up() {
     log=$cache/swift-$suite.log
     echo "setting up Swift in $root (some minutes, 3.3 GB; log: $log)" >&2
     rm -rf --one-file-system "$root.part"
-    # shellcheck disable=SC2086 # the command is words
-    if ! $command --variant=minbase --include="$packages" "$suite" "$root.part" >"$log" 2>&1; then
+    # What it mounts is gone when it ends, however it ends. The command is words.
+    # shellcheck disable=SC2086
+    if ! unshare --mount --propagation private $command --variant=minbase --include="$packages" "$suite" "$root.part" >"$log" 2>&1; then
         skip "debootstrap failed: $(tail -n 1 "$log")"
     fi
     rm -rf "$root.part/var/cache/apt/archives"/*.deb

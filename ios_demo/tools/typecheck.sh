@@ -18,7 +18,8 @@ module() {  # NAME FILE...: a module that the next steps import
     count=$((count + $#))
 }
 
-for name in CoreGraphics CoreVideo CoreML ImageIO CoreImage CoreMedia AVFoundation Photos UIKit SwiftUI PhotosUI; do
+for name in CoreGraphics CoreVideo CoreML ImageIO CoreImage CoreMedia AVFoundation Photos UIKit UniformTypeIdentifiers \
+    CoreTransferable SwiftUI PhotosUI; do
     module "$name" "$demo/AppleAPIs/$name.swift"
 done
 

@@ -1,5 +1,5 @@
 // swift-tools-version: 5.9
-// Opens in Xcode 15 and later, and in Swift Playgrounds 4.4 and later.
+// Opens in Xcode 16 and later, and in Swift Playgrounds 4.6 and later.
 import AppleProductTypes
 import PackageDescription
 

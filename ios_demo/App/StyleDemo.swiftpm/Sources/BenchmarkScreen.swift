@@ -1,8 +1,11 @@
+import CoreTransferable
 import StyleKit
 import SwiftUI
 import UIKit
+import UniformTypeIdentifiers
 
 /// Every style on every unit that it may run on, timed; the results as a file for `export-pipeline`.
+@MainActor
 struct BenchmarkScreen: View {
     let session: BenchmarkSession
 
@@ -35,6 +38,7 @@ struct BenchmarkScreen: View {
     }
 }
 
+@MainActor
 struct BenchmarkRow: View {
     let row: BenchmarkSession.Row
 

@@ -3,6 +3,7 @@ import SwiftUI
 import UIKit
 
 /// The camera, painted, with its frame rate.
+@MainActor
 struct CameraScreen: View {
     let session: CameraSession<PixelImage>
     let scaler: SharedScaler

@@ -2,6 +2,7 @@ import StyleKit
 import SwiftUI
 
 /// The photograph on the left of a line that a finger moves, the stylized picture on its right.
+@MainActor
 struct CompareSlider: View {
     let before: Picture
     let after: Picture
@@ -35,6 +36,7 @@ struct CompareSlider: View {
 }
 
 /// A picture at the size that there is. Its image is made once, not at every move of the slider.
+@MainActor
 struct PictureView: View {
     let picture: Picture
     @State private var image: CGImage?

@@ -1,9 +1,12 @@
+import CoreTransferable
 import Photos
 import PhotosUI
 import StyleKit
 import SwiftUI
+import UniformTypeIdentifiers
 
 /// A photograph, its stylized picture, and a slider between the two.
+@MainActor
 struct PhotoScreen: View {
     @Bindable var session: PhotoSession
     @State private var item: PhotosPickerItem?
@@ -86,6 +89,7 @@ struct PhotoScreen: View {
 }
 
 /// What ran, on which units, and what failed before.
+@MainActor
 struct StatusLine<Image: Sendable>: View {
     let status: Stylizer<Image>.Status
 

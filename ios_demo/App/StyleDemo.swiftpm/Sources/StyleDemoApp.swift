@@ -47,6 +47,7 @@ final class AppParts {
     }
 }
 
+@MainActor
 struct RootView: View {
     @State private var parts = AppParts()
     @Environment(\.scenePhase) private var phase
@@ -79,6 +80,7 @@ struct RootView: View {
 }
 
 /// The sentence about what is wrong.
+@MainActor
 struct MessageBar: View {
     let message: String
 
@@ -93,6 +95,7 @@ struct MessageBar: View {
 }
 
 /// The styles side by side.
+@MainActor
 struct StylePicker: View {
     let styles: [StyleBundle]
     let selected: Int?

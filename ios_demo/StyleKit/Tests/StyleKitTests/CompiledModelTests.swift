@@ -70,4 +70,21 @@ final class CompiledModelTests: XCTestCase {
         }
         XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: cache.path), [])
     }
+
+    func testWhatTheBuildCompiledIsTakenAsItIs() async throws {
+        let runs = Counter(), app = try scratch()
+        let plain = try Sealed.bundle(in: scratch())
+        let model = plain.manifest.models[0]
+        XCTAssertEqual(plain.withCompiledModels(in: app), plain)
+        let built = app.appendingPathComponent("dots-int8.mlmodelc", isDirectory: true)
+        try FileManager.default.createDirectory(at: built, withIntermediateDirectories: true)
+        let bundle = plain.withCompiledModels(in: app)
+        try FileManager.default.removeItem(at: plain.url(of: model))
+        XCTAssertThrowsError(try plain.check(model))
+        XCTAssertNoThrow(try bundle.check(model))
+        let models = CompiledModels(folder: try scratch(), compiler: compiler(into: app, runs))
+        let found = try await models.compiled(model, of: bundle)
+        XCTAssertEqual(found, built)
+        XCTAssertEqual(runs.value, 0)
+    }
 }

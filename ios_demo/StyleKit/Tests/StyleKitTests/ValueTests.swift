@@ -2,7 +2,8 @@ import StyleKit
 import TestSupport
 import XCTest
 
-/// Buffers, values of ports, and statistics, against the vectors that both apps share.
+/// Buffers, values of ports, and statistics, against the vectors that both apps share. Those of YUV frames are Android's:
+/// iOS gives BGRA frames.
 final class ValueTests: XCTestCase {
     private struct Buffers: Decodable {
         struct Packed: Decodable {

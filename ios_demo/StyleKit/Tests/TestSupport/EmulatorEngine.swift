@@ -27,6 +27,10 @@ public struct EmulatorEngine: Engine {
         var arguments = ["predict", model.path, "-o", result.path]
         for (name, value) in inputs {
             guard case .picture(let picture) = value else { throw failure("only pictures are taken here") }
+            // The command would resize it, and the test would not see that the library has not.
+            guard signature.inputs.contains(where: { $0.name == name && $0.size == picture.size }) else {
+                throw failure("“\(name)” is given \(picture.width) x \(picture.height) pixels")
+            }
             let file = folder.appendingPathComponent("\(name).png")
             try PNG.encoded(picture).write(to: file)
             arguments += ["--input", "\(name)=\(file.path)"]

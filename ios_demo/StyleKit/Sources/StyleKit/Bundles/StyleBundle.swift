@@ -4,6 +4,9 @@ import Foundation
 public struct StyleBundle: Sendable, Equatable {
     public let folder: URL
     public let manifest: Manifest
+    /// Models that Xcode compiled when the app was built, by the file that they were made of. They need no such file, and
+    /// the app's own code signature vouches for their bytes.
+    public private(set) var compiled: [String: URL] = [:]
 
     public var name: String { manifest.name }
 
@@ -25,10 +28,11 @@ public struct StyleBundle: Sendable, Equatable {
         manifest = try Manifest(data: data, called: called)
     }
 
-    /// Compares every byte of one model file with the manifest.
+    /// Compares every byte of one model file with the manifest, unless it was compiled when the app was built.
     ///
     /// - Throws: `StyleError.fileMissing` or `.fileChanged`, which names the file.
     public func check(_ model: Manifest.Model) throws {
+        if compiled[model.file] != nil { return }
         for (path, hash) in model.hashes.sorted(by: { $0.key < $1.key }) {
             let file = folder.appendingPathComponent(path)
             guard FileManager.default.fileExists(atPath: file.path) else {
@@ -36,6 +40,17 @@ public struct StyleBundle: Sendable, Equatable {
             }
             guard try Fingerprint.sha256(of: file) == hash else { throw StyleError.fileChanged(name: name, file: path) }
         }
+    }
+
+    /// The bundle with those of its models that lie in `folder`, such as an app's own, as `<name>.mlmodelc`.
+    public func withCompiledModels(in folder: URL) -> StyleBundle {
+        var found = self
+        for model in manifest.models where model.target.hasPrefix("ml") {
+            let stem = URL(fileURLWithPath: model.file).deletingPathExtension().lastPathComponent
+            let place = folder.appendingPathComponent("\(stem).mlmodelc", isDirectory: true)
+            if isFolder(place) { found.compiled[model.file] = place }
+        }
+        return found
     }
 
     /// Where a model file lies.

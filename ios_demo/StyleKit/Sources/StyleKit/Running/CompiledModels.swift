@@ -17,10 +17,12 @@ public actor CompiledModels {
         (self.folder, self.compiler) = (folder, compiler)
     }
 
-    /// The compiled form of a bundle's file, which has been checked. Two callers at once compile it once.
+    /// The compiled form of a bundle's file, which has been checked: what was compiled when the app was built, else what
+    /// is kept here, else compiled now. Two callers at once compile it once.
     ///
     /// - Throws: `StyleError.modelFailed` where it cannot be compiled or kept.
     public func compiled(_ model: Manifest.Model, of bundle: StyleBundle) async throws -> URL {
+        if let builtIn = bundle.compiled[model.file] { return builtIn }
         let name = StyleBundle.fingerprint(of: model)
         if let task = running[name] { return try await task.value }
         let kept = folder.appendingPathComponent("\(name).mlmodelc", isDirectory: true)
