@@ -22,27 +22,30 @@ if command -v swift >/dev/null; then exec "$tool" "$@"; fi
 [ "$(id -u)" = 0 ] || skip "making a Debian root takes root. Install Swift 6, or run this once as root."
 unshare --mount true 2>/dev/null || skip "this container may not mount file systems (CAP_SYS_ADMIN)."
 
-find_debootstrap() {  # prints the command; the package is only unpacked, never installed
-    if command -v debootstrap; then return; fi
+find_debootstrap() {  # sets the command; the package is only unpacked, never installed
+    debootstrap=(debootstrap)
+    if command -v debootstrap >/dev/null; then return; fi
     local tools=$cache/debootstrap
-    if [ ! -x "$tools/usr/sbin/debootstrap" ]; then
-        command -v apt-get >/dev/null || return 1
-        mkdir -p "$tools"
-        (cd "$tools" && { apt-get download -qq -o APT::Sandbox::User=root debootstrap || { apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root debootstrap; }; } &&
-            dpkg-deb -x debootstrap_*.deb . && rm debootstrap_*.deb) >&2 || return 1
-    fi
-    echo "env DEBOOTSTRAP_DIR=$tools/usr/share/debootstrap $tools/usr/sbin/debootstrap"
+    debootstrap=(env "DEBOOTSTRAP_DIR=$tools/usr/share/debootstrap" "$tools/usr/sbin/debootstrap")
+    if [ -x "$tools/usr/sbin/debootstrap" ]; then return; fi
+    command -v apt-get >/dev/null || return 1
+    mkdir -p "$tools"
+    (
+        cd "$tools"
+        fetch() { apt-get download -qq -o APT::Sandbox::User=root debootstrap; }
+        fetch || { apt-get update -qq && fetch; } || exit 1
+        dpkg-deb -x debootstrap_*.deb . && rm debootstrap_*.deb
+    ) >&2
 }
 
 set_up() {
-    local command log
-    command=$(find_debootstrap) || skip "there is no debootstrap, and apt-get cannot fetch it."
-    log=$cache/swift-$suite.log
+    find_debootstrap || skip "there is no debootstrap, and apt-get cannot fetch it."
+    local log=$cache/swift-$suite.log
     echo "setting up Swift in $root (some minutes, 3.3 GB; log: $log)" >&2
     rm -rf --one-file-system "$root.part"
-    # What it mounts is gone when it ends, however it ends. The command is words.
-    # shellcheck disable=SC2086
-    if ! unshare --mount --propagation private $command --variant=minbase --include="$packages" "$suite" "$root.part" >"$log" 2>&1; then
+    # What it mounts is gone when it ends, however it ends.
+    if ! unshare --mount --propagation private "${debootstrap[@]}" \
+        --variant=minbase --include="$packages" "$suite" "$root.part" >"$log" 2>&1; then
         skip "debootstrap failed: $(tail -n 1 "$log")"
     fi
     rm -rf "$root.part/var/cache/apt/archives"/*.deb
