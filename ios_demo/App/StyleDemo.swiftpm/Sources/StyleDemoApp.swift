@@ -31,7 +31,7 @@ final class AppParts {
         }
         let pictures = PictureEngine.make(frames)
         photo = PhotoSession(list: list, make: pictures)
-        benchmark = BenchmarkSession(styles: list.bundles, make: pictures)
+        benchmark = BenchmarkSession(styles: list.styles, make: pictures)
         let scaler = scaler
         camera = CameraSession(
             list: list, source: Camera(), make: frames, fit: { try scaler.fitted($0, to: $1) }, isFlat: { $0.isFlat })

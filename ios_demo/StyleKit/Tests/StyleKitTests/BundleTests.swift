@@ -118,6 +118,14 @@ final class BundleTests: XCTestCase {
         XCTAssertEqual(none.problems, ["There are no styles in this app. Install it again."])
     }
 
+    func testTheScreensOfferWhatPaintsAPicture() throws {
+        let list = StyleList(folder: Repository.vectors.appendingPathComponent("manifests"))
+        XCTAssertEqual(list.styles.count, list.bundles.count)
+        let all = StyleList(folder: Repository.artifacts)
+        XCTAssertFalse(all.styles.isEmpty)
+        XCTAssert(all.styles.allSatisfy { all.bundles.contains($0) })
+    }
+
     func testAFolderThatIsMissing() {
         let folder = Repository.root.appendingPathComponent("no_such_style")
         XCTAssertThrowsError(try StyleBundle(folder: folder)) {

@@ -69,6 +69,13 @@ public struct StyleList: Sendable {
     /// A sentence for each bundle that cannot be used.
     public private(set) var problems: [String] = []
 
+    /// Those that paint a picture of a picture, which is what the screens offer; a bundle may hold other files.
+    public var styles: [StyleBundle] {
+        bundles.filter { bundle in
+            bundle.manifest.models.contains { (try? $0.signature.role(of: $0.file)) == .style }
+        }
+    }
+
     /// Reads the bundles in `folder`, in the order of their names.
     public init(folder: URL) {
         let found = try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)

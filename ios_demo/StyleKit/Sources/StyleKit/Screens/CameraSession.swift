@@ -51,7 +51,7 @@ public final class CameraSession<Image: Sendable> {
         fit: @escaping @Sendable (Image, PixelSize) throws -> Image, isFlat: @escaping @Sendable (Image) -> Bool,
         clock: @escaping @Sendable () -> Double = { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
     ) {
-        styles = list.bundles
+        styles = list.styles
         message = list.problems.first
         (self.device, self.source, self.make, self.fit) = (device, source, make, fit)
         (self.isFlat, self.clock) = (isFlat, clock)

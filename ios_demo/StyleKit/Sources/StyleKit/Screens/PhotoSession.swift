@@ -32,7 +32,7 @@ public final class PhotoSession {
     ///   - list: the styles of the app; what is wrong with them is the first message.
     ///   - make: `CoreMLEngine.pictures(in:)` in an app.
     public init(list: StyleList, device: Device = .current, make: @escaping EngineMaker<Picture>) {
-        styles = list.bundles
+        styles = list.styles
         message = list.problems.first
         (self.device, self.make) = (device, make)
         if !styles.isEmpty { selected = 0 }
