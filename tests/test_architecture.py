@@ -39,7 +39,7 @@ FLOORS = (
     STAGES,
     ("stage_adapters",),
     ("pipeline",),
-    ("distill", "gatys", "sweep"),
+    ("apps", "distill", "gatys", "sweep"),
     ("verbs",),
     ("cli",),
     ("", "__main__"),

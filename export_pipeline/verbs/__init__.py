@@ -26,6 +26,7 @@ NAMES = (
     "quantize",
     "distill",
     "schema",
+    "app",
     "list",
     "doctor",
 )

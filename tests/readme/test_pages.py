@@ -18,7 +18,7 @@ MOST_BYTES = 10_000
 STAGES = ("Train", "Compress", "Export", "Verify", "Report")
 PAGES = sorted(
     path
-    for folder in ("artifacts", "export_pipeline", "models")
+    for folder in ("artifacts", "export_pipeline", "ios_demo", "models")
     for path in (ROOT / folder).rglob("README.md")
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
