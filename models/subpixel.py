@@ -16,6 +16,7 @@ from .blocks import (
     INPUT_SCALE,
     check_added,
     check_blocks,
+    check_blocks_kind,
     check_norm,
     conv_block,
     residual_block,
@@ -37,6 +38,7 @@ def subpixel(
     rho: float = 1.0,
     blocks: int | None = None,
     norm: str = "instance",
+    blocks_kind: str = "residual",
     widths: Mapping[str, int] | None = None,
     height: int | None = None,
     width: int | None = None,
@@ -53,6 +55,8 @@ def subpixel(
             height and width, and gives one of the full size.
         blocks: number of residual blocks, 0 or more; ``None`` takes 3.
         norm: one of ``models.NORMS``.
+        blocks_kind: one of ``models.BLOCKS_KINDS``; ``separable`` makes every convolution of the residual blocks a
+            depthwise and a pointwise one. The first and the last stay full.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down_conv`` and every ``block*_b_conv`` are added to each other and have the same; the 48 of
             ``out_conv`` are 4x4 pixels of three channels.
@@ -68,13 +72,14 @@ def subpixel(
     check_blocks(blocks)
     filters = _filters(alpha, blocks, widths or {})
     check_norm(norm)
+    check_blocks_kind(blocks_kind)
 
     image = keras.Input((height, width, 3), name="image")
     entry = image if rho == 1 else ScaleSize(rho, name="entry")(image)
     x = Rescaling(INPUT_SCALE, name="rescale")(entry)
     x = conv_block(x, "down", filters, 2 * STRIDE, norm, stride=STRIDE)
     for index in range(blocks):
-        x = residual_block(x, f"block{index}", filters, norm)
+        x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
     last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", activation="tanh", name="out_conv")
     x = last(x)
     _start_alike(last)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.model import BLOCKS_KIND, BlocksKind, ModelTable
 from export_pipeline.recipe.table import BUILTIN, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
@@ -115,6 +115,7 @@ class StyleModelTable(ModelTable):
     norm: Literal["instance", "batch"] = Field(
         "instance", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
     )
+    blocks_kind: BlocksKind = Field("residual", description=BLOCKS_KIND)
 
 
 class PolishTable(Table):

@@ -171,6 +171,19 @@ def contents_table(report: Report) -> TextTable:
     )
 
 
+def work_table(report: Report) -> TextTable:
+    """Multiply-accumulates of the float network by layer, and all together, with the kind of its blocks."""
+    network, table = report.record.float_network, report.record.recipe.model
+    total, kind = network.multiply_accumulates or 0, getattr(table, "blocks_kind", None)
+    rows = [
+        (row.name, row.kind, f"{row.multiply_accumulates:,}", percent(row.multiply_accumulates / total))
+        for row in network.work
+    ]
+    if rows:
+        rows.append(("all", f"{kind} blocks" if kind else "", f"{total:,}", percent(1.0)))
+    return TextTable("Work by layer", ("layer", "kind", "multiply-accumulates", "share"), tuple(rows))
+
+
 def compression_table(report: Report) -> TextTable:
     """What the compress stage did to each kernel; no rows where it did nothing."""
     layers = report.record.compression.layers if report.record.compression else ()
@@ -237,6 +250,7 @@ def all_tables(report: Report) -> tuple[TextTable, ...]:
         latency,
         memory_table(report),
         contents_table(report),
+        work_table(report),
         rounds_table(report),
         compression_table(report),
         sparsity_table(report),
