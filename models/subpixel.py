@@ -80,8 +80,8 @@ def subpixel(
     x = conv_block(x, "down", filters, 2 * STRIDE, norm, stride=STRIDE)
     for index in range(blocks):
         x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
-    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", activation="tanh", name="out_conv")
-    x = last(x)
+    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", name="out_conv")
+    x = keras.layers.Activation("tanh", name="out_tanh")(last(x))
     _start_alike(last)
     x = DepthToSpace(STRIDE, name="to_pixels")(x)
     x = Rescaling(127.5, 127.5, name="to_image")(x)

@@ -229,6 +229,13 @@ def _round_row(row: Round, metrics: Sequence[Metric]) -> tuple[str, ...]:
     )
 
 
+def ranges_table(report: Report) -> TextTable:
+    """The range of what each layer gives, where quantization-aware training found it."""
+    ranges = report.record.compression.ranges if report.record.compression else {}
+    rows = ((name, f"{low:.5g}", f"{high:.5g}") for name, (low, high) in ranges.items())
+    return TextTable("Trained ranges", ("layer", "low", "high"), tuple(rows))
+
+
 def sparsity_table(report: Report) -> TextTable:
     """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
     rows = [
@@ -253,6 +260,7 @@ def all_tables(report: Report) -> tuple[TextTable, ...]:
         work_table(report),
         rounds_table(report),
         compression_table(report),
+        ranges_table(report),
         sparsity_table(report),
     )
 
