@@ -1,17 +1,12 @@
 """Fake quantization: a network that rounds and clips as its full-integer file will.
 
-tfmot wraps the layers. What is rounded, and how, is said here for every layer, ours included: tfmot's own rules know no
-instance norm, no scaling and no depth to space, and place a range before a norm that TFLite folds away only for some.
-
-Where TFLite rounds (Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
-Inference", 2018): kernels in 8 bits, symmetric, and what layers give in 8 bits, with zero among the values. Instance
-norms compute in float: in 8 bits the variance of a channel is lost.
+tfmot wraps the layers. What is rounded of each is said by ``places.py``: tfmot's own rules know no instance norm, no
+scaling and no depth to space.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,146 +14,11 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras as keras
 
+from export_pipeline.compress.places import Place, Range
 from export_pipeline.errors import RecipeError
-from export_pipeline.models.layers import InstanceNormalization, Rescaling, ScaleSize
 
-quantization = tfmot.quantization.keras
-
-Range = tuple[float, float]
-LEVELS = 255  # steps of 8 bits
 # How much of a range is kept at each step; tfmot keeps 0.999, which a fine-tuning of some hundred steps never forgets.
 DECAY = 0.99
-PICTURE = (0.0, 255.0)
-# TFLite knows no other range of what these give.
-FIXED = {"tanh": (-1.0, 127 / 128), "sigmoid": (0.0, 255 / 256)}
-KERNELS = {keras.layers.Conv2D: "kernel", keras.layers.DepthwiseConv2D: "depthwise_kernel"}
-# What gives no values that it was not given.
-PASSES = (
-    *(keras.layers.MaxPooling2D, keras.layers.UpSampling2D, keras.layers.ZeroPadding2D, keras.layers.Cropping2D),
-    *(keras.layers.Dropout, keras.layers.SpatialDropout2D),
-)
-
-
-@dataclass(frozen=True)
-class Place:
-    """What is rounded of one layer.
-
-    Attributes:
-        kernel: the attribute that holds its kernel; empty if it has none.
-        range: of what it gives: fixed, or ``None`` where training finds it.
-        rounds: whether what it gives is rounded at all; not where the layer after it is part of the same operation.
-    """
-
-    kernel: str = ""
-    rounds: bool = False
-    range: Range | None = None
-
-
-def places(model: keras.Model) -> dict[str, Place]:
-    """What is rounded of each layer of *model*, a network from pictures, by layer name.
-
-    No other network may share its layers.
-
-    Raises:
-        RecipeError: a layer is not known here.
-    """
-    takers = _takers(model)
-    found: dict[str, Place] = {}
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.InputLayer):
-            place = _place(layer, takers[layer.name])
-            # What only a concatenation takes has the range of that, or TFLite would round it twice.
-            found[layer.name] = replace(place, rounds=False) if _is_concatenated(layer, takers) else place
-    return found
-
-
-def _is_concatenated(layer: Any, takers: Mapping[str, list[Any]]) -> bool:
-    """Whether what *layer* gives goes into a concatenation and nowhere else."""
-    following = takers[layer.name]
-    while len(following) == 1 and _passes(following[0]):
-        following = takers[following[0].name]
-    return len(following) == 1 and isinstance(following[0], keras.layers.Concatenate)
-
-
-def _takers(model: keras.Model) -> dict[str, list[Any]]:
-    own = set(map(id, model.layers))
-    return {
-        layer.name: [n.outbound_layer for n in layer.outbound_nodes if id(n.outbound_layer) in own]
-        for layer in model.layers
-    }
-
-
-def _givers(layer: Any) -> list[Any]:
-    return [parent.layer for node in layer.inbound_nodes for parent in node.parent_nodes]
-
-
-def _passes(layer: Any) -> bool:
-    return isinstance(layer, PASSES) or type(layer).__name__ in _OURS
-
-
-def _place(layer: Any, takers: list[Any]) -> Place:
-    name = _activation(layer)
-    if type(layer) in KERNELS:
-        if name not in ("linear", "relu"):
-            raise RecipeError(
-                f"compress.quantize_aware: {layer.name} has the activation {name} within; give it a layer of its own"
-            )
-        return Place(
-            KERNELS[type(layer)], rounds=name == "relu" or not _joined(takers, keras.layers.BatchNormalization)
-        )
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return Place(rounds=not _joined(takers))
-    if isinstance(layer, Rescaling):
-        return _of_rescaling(layer)
-    if isinstance(layer, keras.layers.Activation):
-        if name in FIXED:
-            # After an instance norm, which is in float, there is nothing to gain.
-            return Place(rounds=not _in_float(_givers(layer)), range=FIXED[name])
-        return Place(rounds=name != "linear")
-    if isinstance(layer, (keras.layers.ReLU, keras.layers.LeakyReLU, *_JOINS)):
-        return Place(rounds=True)
-    if isinstance(layer, InstanceNormalization) or _passes(layer):
-        return Place()
-    raise RecipeError(
-        f"compress.quantize_aware: {layer.name} is a {type(layer).__name__}, and there is no rule for rounding it; "
-        "leave quantize_aware out: calibration sets the ranges of the full-integer file then"
-    )
-
-
-_JOINS = (
-    *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average, keras.layers.Concatenate),
-    *(keras.layers.AveragePooling2D, keras.layers.Maximum, keras.layers.Minimum),
-)
-_OURS = ("MatchSize", "ScaleSize", "DepthToSpace")
-
-
-def _activation(layer: Any) -> str:
-    activation = layer.get_config().get("activation", "linear")
-    return activation if isinstance(activation, str) else str(activation)
-
-
-def _joined(takers: list[Any], *also: type) -> bool:
-    """Whether one layer alone takes it, and TFLite computes both as one operation."""
-    if len(takers) != 1:
-        return False
-    is_relu = isinstance(takers[0], keras.layers.Activation) and _activation(takers[0]) == "relu"
-    return is_relu or isinstance(takers[0], (keras.layers.ReLU, *also))
-
-
-def _in_float(layers: Iterable[Any]) -> bool:
-    return any(isinstance(layer, InstanceNormalization) for layer in layers)
-
-
-def _of_rescaling(layer: Rescaling) -> Place:
-    (giver,) = _givers(layer)
-    if isinstance(giver, ScaleSize):
-        (giver,) = _givers(giver)
-    if isinstance(giver, keras.layers.InputLayer):  # a picture
-        limits = [limit * layer.scale + layer.offset for limit in PICTURE]
-        return Place(rounds=True, range=(min(limits), max(limits)))
-    if layer.offset:  # of what a tanh has given
-        return Place(rounds=True, range=(layer.offset - abs(layer.scale), layer.offset + abs(layer.scale)))
-    return Place(rounds=True)
 
 
 def fake_quantized(
@@ -177,15 +37,15 @@ def fake_quantized(
         place = wanted[layer.name]
         table = bool(clusters and layer.name in clusters)
         config = LayerQuantization(place.kernel, place.rounds, place.range, keeps, table)
-        return quantization.quantize_annotate_layer(layer.__class__.from_config(layer.get_config()), config)
+        return tfmot.quantization.keras.quantize_annotate_layer(layer.__class__.from_config(layer.get_config()), config)
 
     twin = keras.models.clone_model(model, clone_function=annotated)
     twin.set_weights(model.get_weights())
-    return quantization.quantize_apply(twin, _Scheme(), quantized_layer_name_prefix="")
+    return tfmot.quantization.keras.quantize_apply(twin, _Scheme(), quantized_layer_name_prefix="")
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
-class LayerQuantization(quantization.QuantizeConfig):
+class LayerQuantization(tfmot.quantization.keras.QuantizeConfig):
     """How tfmot is to round one layer, as a :class:`Place` says."""
 
     def __init__(self, kernel: str, rounds: bool, range: Any, keeps: bool, table: bool) -> None:
@@ -215,7 +75,7 @@ class LayerQuantization(quantization.QuantizeConfig):
         return {name: getattr(self, name) for name in names}
 
 
-class _Fixed(quantization.quantizers.Quantizer):
+class _Fixed(tfmot.quantization.keras.quantizers.Quantizer):
     """Rounds to a range that is known."""
 
     def __init__(self, low: float, high: float) -> None:
@@ -231,7 +91,7 @@ class _Fixed(quantization.quantizers.Quantizer):
         return {"low": self.low, "high": self.high}
 
 
-class _Moving(quantization.quantizers.Quantizer):
+class _Moving(tfmot.quantization.keras.quantizers.Quantizer):
     """Rounds to a range that follows the least and the greatest values while training."""
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
@@ -255,7 +115,7 @@ class _Moving(quantization.quantizers.Quantizer):
 _SIDES = ("low", "high")
 
 
-class _Kernel(quantization.quantizers.Quantizer):
+class _Kernel(tfmot.quantization.keras.quantizers.Quantizer):
     """Rounds a kernel to 255 values, zero in their middle, and keeps its zeros and, if asked to, its clusters.
 
     Without clusters there is a range for each output channel.
@@ -299,7 +159,7 @@ def rounded_kernel(kernel: Any, one_range: bool) -> Any:
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(kernel, -greatest, greatest, narrow_range=True)
 
 
-class _Scheme(quantization.QuantizeScheme):
+class _Scheme(tfmot.quantization.keras.QuantizeScheme):
     """The layers as they are, each with the rule that it was given."""
 
     def get_layout_transformer(self) -> Any:
@@ -309,12 +169,12 @@ class _Scheme(quantization.QuantizeScheme):
         return _Registry()
 
 
-class _Layout(quantization.QuantizeLayoutTransform):
+class _Layout(tfmot.quantization.keras.QuantizeLayoutTransform):
     def apply(self, model: Any, layer_quantize_map: Any) -> Any:
         return model, layer_quantize_map
 
 
-class _Registry(quantization.QuantizeRegistry):
+class _Registry(tfmot.quantization.keras.QuantizeRegistry):
     def supports(self, layer: Any) -> bool:
         return False
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tf_keras as keras
 
+from export_pipeline.compress.places import places
 from export_pipeline.formats.format import Rounded
 from export_pipeline.models.layers import Rescaling
 
@@ -32,8 +33,7 @@ def _rounded(deployed: keras.Model, now: Compressed) -> Rounded:
         for name, found in now.ranges.items()
         for limits in [[limit / scales.get(name, 1.0) for limit in found]]
     }
-    places = fake_quant.places(now.model)
-    wanted = {name: replace(place, range=ranges.get(name)) for name, place in places.items()}
+    wanted = {name: replace(place, range=ranges.get(name)) for name, place in places(now.model).items()}
     clusters = now.plan.bits if now.plan else {}
     return Rounded(fake_quant.fake_quantized(deployed, wanted, clusters, keeps=False), ranges)
 

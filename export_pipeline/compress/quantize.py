@@ -17,6 +17,7 @@ from export_pipeline.compress.compressed import Compressed
 from export_pipeline.compress.fold import folded_scales
 from export_pipeline.compress.kernels import representable, set_kernels
 from export_pipeline.compress.layers import convolutions, copy_of, one_by_one
+from export_pipeline.compress.places import places
 from export_pipeline.compress.tools import Tools
 from export_pipeline.errors import CheckFailed
 from export_pipeline.records.compression import CompressedLayer
@@ -40,7 +41,7 @@ def run(now: Compressed, tools: Tools) -> Compressed:
 
     bits = now.plan.bits if now.plan else {}
     alone = copy_of(now.model)  # pruning has put its layers into another network, too
-    wanted = fake_quant.places(alone)
+    wanted = places(alone)
     trained = fake_quant.fake_quantized(alone, wanted, bits)
     moving = fake_quant.moving(trained)
     for name, limits in fake_quant.observed(alone, moving, one_by_one(tools.inputs(SAMPLES))).items():
@@ -62,9 +63,7 @@ def require_rules(model: keras.Model) -> None:
     Raises:
         RecipeError: it names the layer.
     """
-    from export_pipeline.compress import fake_quant
-
-    fake_quant.places(model)
+    places(model)
 
 
 def _round_tables(model: keras.Model, bits: Mapping[str, int]) -> None:

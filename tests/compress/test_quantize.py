@@ -11,7 +11,8 @@ import pytest
 
 from export_pipeline import models
 from export_pipeline.compress import Compressed, check, compress
-from export_pipeline.compress.fake_quant import fake_quantized, moving, places
+from export_pipeline.compress.fake_quant import fake_quantized, moving
+from export_pipeline.compress.places import places
 from export_pipeline.errors import ExportError, RecipeError
 from export_pipeline.export import export
 from export_pipeline.formats import open_model
