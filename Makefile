@@ -12,11 +12,12 @@ FUZZ_ARGS ?=
 KMEANS_ARGS ?=
 LOAD_ARGS ?=
 WIDTH_ARGS ?=
+UNET_ARGS ?=
 LOSS_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
+.PHONY: help setup demo test lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -74,6 +75,9 @@ kmeansspeed: $(STAMP)  ## time k-means on VGG-19 and compare its error with the 
 
 widthstudy: $(STAMP)  ## measure both networks at widths 0.25 to 1 (WIDTH_ARGS="--trained CHECKPOINT --style IMAGE")
 	$(BIN)/python -m tests.benchmarks.width_study -o artifacts/sweeps/width_study $(WIDTH_ARGS)
+
+unetstudy: $(STAMP)  ## measure the U-Net with 10 to 80 % zeros, in half precision and in 8 bits, into artifacts/unet_study; goes on where it was (UNET_ARGS="--steps 100")
+	$(BIN)/python -m tests.benchmarks.unet_study $(UNET_ARGS)
 
 distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, into artifacts/loss_network; goes on where it was (DISTILLED_ARGS="--no-large")
 	$(BIN)/python -m tests.benchmarks.distilled_study $(DISTILLED_ARGS)

@@ -124,6 +124,7 @@ class Pipeline:
             title=self.task.title,
             progress=self.say,
             resume=True,
+            rounded=network.compressed.rounded,
         )
 
     def verify(self, model: Any, exported: tuple[ExportedModel, ...]) -> tuple[ParityResult, ...]:

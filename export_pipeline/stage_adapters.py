@@ -38,8 +38,8 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
     table = recipe.compress
     plan = recipe.path(table.plan) if table.plan and plan_bytes is None else None
     weight_bytes = table.weight_bytes if plan_bytes is None else plan_bytes
-    structured = table.structured.blocks or table.structured.rounds
-    if structured or table.layers or table.skip or plan or weight_bytes is not None:
+    changed = table.structured.blocks or table.structured.rounds or table.quantize_aware
+    if changed or table.layers or table.skip or plan or weight_bytes is not None:
         from export_pipeline.compress import check
 
         check(network(recipe), table, plan, weight_bytes)

@@ -114,7 +114,7 @@ _ROWS = (
     ),
     Target(
         "tflite-int8", "Android NPUs and DSPs; instance norms stay float, as the report notes", "int8", "uint8", _FULL8,
-        "8-bit weights and activations with ranges from photographs, uint8 inputs and outputs",
+        "8-bit weights and activations with ranges from samples, or trained; uint8 inputs and outputs",
         calibrated=True,
     ),
     Target(

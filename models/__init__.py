@@ -26,7 +26,7 @@ def _load_tensorflow() -> None:
 
 _load_tensorflow()
 
-from .blocks import NORMS  # noqa: E402
+from .blocks import BLOCKS_KINDS, NORMS  # noqa: E402
 from .style_net import johnson, small  # noqa: E402
 from .subpixel import subpixel  # noqa: E402
 from .unet import unet  # noqa: E402
@@ -34,4 +34,4 @@ from .vgg import vgg19  # noqa: E402
 
 NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small, "subpixel": subpixel, "unet": unet}
 
-__all__ = ["NETWORKS", "NORMS", "johnson", "small", "subpixel", "unet", "vgg19"]
+__all__ = ["BLOCKS_KINDS", "NETWORKS", "NORMS", "johnson", "small", "subpixel", "unet", "vgg19"]

@@ -13,6 +13,9 @@ from .layers import InstanceNormalization, MatchSize, MirrorPadding, ScaleSize
 # A power of two, so that folding the scale into the first kernel loses no bit.
 INPUT_SCALE = 1 / 128
 NORMS = ("instance", "batch")
+# Of the convolutions between the first, which reads the image, and the last, which makes it: full ones, as the networks
+# were published with, or a depthwise and a pointwise one for each.
+BLOCKS_KINDS = ("residual", "separable")
 
 
 def enter(image: Any, rho: float, margin: int) -> Any:
@@ -45,8 +48,14 @@ def conv_block(
     activation: str | None = "relu",
     initial_gamma: float = 1.0,
     momentum: float = 0.99,
+    kind: str = "residual",
 ) -> Any:
     """The layers ``{name}_conv``, ``{name}_norm`` and, unless it is ``None``, ``{name}_{activation}`` on *x*.
+
+    Where *kind* is ``separable``, the layers ``{name}_depthwise``, ``{name}_depthwise_norm`` and
+    ``{name}_depthwise_relu`` come first, and ``{name}_conv`` is a pointwise convolution: the block of Howard et al.,
+    "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017. With ``F`` filters it
+    takes ``1 / F + 1 / kernel^2`` of the multiply-accumulates of the full convolution.
 
     Args:
         filters: of every convolution, by layer name.
@@ -54,22 +63,32 @@ def conv_block(
         norm: one of :data:`NORMS`.
         initial_gamma: deviation that the norm gives at first.
         momentum: of the moving statistics of batch norm.
+        kind: one of :data:`BLOCKS_KINDS`.
     """
     # No bias: the norm after it would take it out again.
     layer, options = f"{name}_conv", {"strides": stride, "padding": "same", "use_bias": False}
+    if kind == "separable":
+        depthwise = f"{name}_depthwise"
+        x = keras.layers.DepthwiseConv2D(kernel, name=depthwise, **options)(x)
+        x = _norm(x, depthwise, norm, 1.0, momentum)
+        x = keras.layers.Activation("relu", name=f"{depthwise}_relu")(x)
+        kernel, options = 1, {"use_bias": False}
     x = keras.layers.Conv2D(filters[layer], kernel, name=layer, **options)(x)
-    if norm == "instance":
-        x = InstanceNormalization(initial_gamma=initial_gamma, name=f"{name}_norm")(x)
-    else:
-        gamma = keras.initializers.Constant(initial_gamma)
-        x = keras.layers.BatchNormalization(gamma_initializer=gamma, momentum=momentum, name=f"{name}_norm")(x)
+    x = _norm(x, name, norm, initial_gamma, momentum)
     return x if activation is None else keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
-def residual_block(x: Any, name: str, filters: Mapping[str, int], norm: str) -> Any:
+def _norm(x: Any, name: str, norm: str, initial_gamma: float, momentum: float) -> Any:
+    if norm == "instance":
+        return InstanceNormalization(initial_gamma=initial_gamma, name=f"{name}_norm")(x)
+    gamma = keras.initializers.Constant(initial_gamma)
+    return keras.layers.BatchNormalization(gamma_initializer=gamma, momentum=momentum, name=f"{name}_norm")(x)
+
+
+def residual_block(x: Any, name: str, filters: Mapping[str, int], norm: str, kind: str = "residual") -> Any:
     """*x* plus what two convolutions of 3x3, ``{name}_a`` and ``{name}_b``, make of it (He et al., 2016)."""
-    y = conv_block(x, f"{name}_a", filters, 3, norm)
-    y = conv_block(y, f"{name}_b", filters, 3, norm, activation=None)
+    y = conv_block(x, f"{name}_a", filters, 3, norm, kind=kind)
+    y = conv_block(y, f"{name}_b", filters, 3, norm, activation=None, kind=kind)
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
@@ -103,6 +122,16 @@ def check_norm(norm: str) -> None:
     """
     if norm not in NORMS:
         raise ValueError(f"norm is {norm!r}; allowed: {', '.join(NORMS)}")
+
+
+def check_blocks_kind(blocks_kind: str) -> None:
+    """Refuse a *blocks_kind* that there is not.
+
+    Raises:
+        ValueError: it is not one of :data:`BLOCKS_KINDS`.
+    """
+    if blocks_kind not in BLOCKS_KINDS:
+        raise ValueError(f"blocks_kind is {blocks_kind!r}; allowed: {', '.join(BLOCKS_KINDS)}")
 
 
 def scaled_filters(filters: tuple[int, ...], alpha: float) -> tuple[int, ...]:

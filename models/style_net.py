@@ -16,6 +16,7 @@ from .blocks import (
     INPUT_SCALE,
     check_added,
     check_blocks,
+    check_blocks_kind,
     check_norm,
     conv_block,
     enter,
@@ -61,6 +62,7 @@ def style_net(
     blocks: int | None = None,
     norm: str = "instance",
     margin: int = 0,
+    blocks_kind: str = "residual",
     widths: Mapping[str, int] | None = None,
     height: int | None = None,
     width: int | None = None,
@@ -77,6 +79,8 @@ def style_net(
         norm: one of ``models.NORMS``.
         margin: pixels that the image is mirrored by beyond its edges, of what the network computes on; they are cut
             off again. The image must be larger.
+        blocks_kind: one of ``models.BLOCKS_KINDS``; ``separable`` makes every 3x3 convolution a depthwise and a
+            pointwise one. The first and the last, of 9x9, stay full.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down2_conv`` and every ``block*_b_conv`` are added to each other and have the same; the
             three of ``out_conv`` are the image's.
@@ -92,17 +96,19 @@ def style_net(
     check_blocks(blocks)
     filters = _filters(architecture, alpha, blocks, widths or {})
     check_norm(norm)
+    check_blocks_kind(blocks_kind)
 
     image = keras.Input((height, width, 3), name="image")
     entry = enter(image, rho, margin)
     x = Rescaling(INPUT_SCALE, name="rescale")(entry)
     for index, (kernel, stride) in enumerate(((9, 1), (3, 2), (3, 2))):
-        x = conv_block(x, f"down{index}", filters, kernel, norm, stride=stride)
+        kind = blocks_kind if index else "residual"
+        x = conv_block(x, f"down{index}", filters, kernel, norm, stride=stride, kind=kind)
     for index in range(blocks):
-        x = residual_block(x, f"block{index}", filters, norm)
+        x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
     for index in range(2):
         x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"up{index}_resize")(x)
-        x = conv_block(x, f"up{index}", filters, 3, norm)
+        x = conv_block(x, f"up{index}", filters, 3, norm, kind=blocks_kind)
     x = conv_block(x, "out", filters, 9, norm, activation="tanh", initial_gamma=LAST_GAMMA)
     x = Rescaling(127.5, 127.5, name="to_image")(x)
     return keras.Model(image, leave(x, entry, image, rho, margin), name=name)

@@ -16,6 +16,7 @@ from .blocks import (
     INPUT_SCALE,
     check_added,
     check_blocks,
+    check_blocks_kind,
     check_norm,
     conv_block,
     enter,
@@ -43,6 +44,7 @@ def subpixel(
     blocks: int | None = None,
     norm: str = "instance",
     margin: int = 0,
+    blocks_kind: str = "residual",
     widths: Mapping[str, int] | None = None,
     height: int | None = None,
     width: int | None = None,
@@ -61,6 +63,8 @@ def subpixel(
         norm: one of ``models.NORMS``.
         margin: pixels that the image is mirrored by beyond its edges, of what the network computes on; they are cut
             off again. The image must be larger.
+        blocks_kind: one of ``models.BLOCKS_KINDS``; ``separable`` makes every convolution of the residual blocks a
+            depthwise and a pointwise one. The first and the last stay full.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
             *alpha*. ``down_conv`` and every ``block*_b_conv`` are added to each other and have the same; the 48 of
             ``out_conv`` are 4x4 pixels of three channels.
@@ -76,6 +80,7 @@ def subpixel(
     check_blocks(blocks)
     filters = _filters(alpha, blocks, widths or {})
     check_norm(norm)
+    check_blocks_kind(blocks_kind)
 
     image = keras.Input((height, width, 3), name="image")
     entry = enter(image, rho, margin)
@@ -83,7 +88,7 @@ def subpixel(
     x = Rescaling(INPUT_SCALE, name="rescale")(x)
     x = conv_block(x, "down", filters, 1, norm)
     for index in range(blocks):
-        x = residual_block(x, f"block{index}", filters, norm)
+        x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
     last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", name="out_conv")
     x = last(x)
     _start_alike(last)

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
-from export_pipeline.base.files import size
+from export_pipeline.base.files import files_of, sha256, size
 from export_pipeline.bundle import Bundle
 from export_pipeline.recipe import Recipe
 from tests.builds import COMMITTED, ROOT
 
 PUBLISHED_BYTES = 16_876
-PARAMETERS = {"small": 11_868, "johnson": 108_374}
+PARAMETERS = {"small": 11_868, "johnson": 108_374, "brain": 538_241}
+# A bundle that lies here only in part: without the files of more than 1 MiB, and the package that one of them is in.
+PARTLY = ROOT / "artifacts" / "unet_brain"
+LARGEST = 1024 * 1024
+LEFT_OUT = ("checkpoint.safetensors", "unet_brain-fp32.onnx", "unet_brain-fp16.tflite", "unet_brain-fp16.mlpackage")
 RELEASES = (
     "starry_night_johnson",
     "the_scream_small",
@@ -22,7 +26,7 @@ RELEASES = (
     "poppy_field_small",
     "poppy_field_johnson",
 )
-BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES)]
+BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES), PARTLY]
 
 
 def report(bundle: Path) -> dict[str, Any]:
@@ -56,6 +60,20 @@ def test_every_check_of_its_report_passed(bundle: Path) -> None:
 def test_it_is_what_its_recipe_makes(bundle: Path) -> None:
     manifest = Bundle.open(bundle).manifest
     assert manifest.recipe.model_dump() == Recipe.load(recipe_of(bundle)).model_dump()
+
+
+def test_what_lies_here_of_a_part_is_what_was_built() -> None:
+    """`export-pipeline build unet_brain` makes all of it."""
+    listed = json.loads((PARTLY / "manifest.json").read_text())["files"]
+    listed |= json.loads((PARTLY / "measured.json").read_text())["files"]
+    lying = {path.relative_to(PARTLY).as_posix(): path for path in files_of(PARTLY)}
+    if len(lying) == len(listed) + 2:
+        pytest.skip("the whole bundle lies here: it was built anew")
+    missing = set(listed) - set(lying)
+    assert {name.split("/")[0] for name in missing} == set(LEFT_OUT)
+    assert {name for name, entry in listed.items() if entry["bytes"] > LARGEST} <= missing
+    for name in set(lying) & set(listed):
+        assert sha256(lying[name]) == listed[name]["sha256"], name
 
 
 def recipe_of(bundle: Path) -> Path:

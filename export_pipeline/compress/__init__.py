@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tf_keras as keras
 
-from export_pipeline.compress import cluster, fold, prune, structured
+from export_pipeline.compress import cluster, fold, prune, quantize, structured
 from export_pipeline.compress.bit_plan import BitPlan, read_plan
 from export_pipeline.compress.compressed import Compressed
 from export_pipeline.compress.importance import Importance, estimate_importance
@@ -47,6 +47,11 @@ STEPS = (
         "cluster",
         cluster.run,
         "after all that changes single weights: only tables and norms are trained from here on",
+    ),
+    Step(
+        "quantize",
+        quantize.run,
+        "after pruning and clustering, whose zeros and tables it keeps: ranges must be of the weights that ship",
     ),
     Step(
         "fold",
@@ -102,6 +107,8 @@ def check(model: keras.Model, table: CompressTable, plan: Path | None = None, we
     names, settings = convolutions(model), table.structured
     require_known(table, names)
     structured.require_spare(model, settings)
+    if table.quantize_aware:
+        quantize.require_rules(model)
     left = structured.surely_left(model, settings)
     require_left(table, names, left)
     if plan is not None:

@@ -42,12 +42,14 @@ class Group:
         makers: the convolutions whose filters they are; several when their outputs are added.
         norms: the norms that have a parameter for each.
         takers: the convolutions that read them.
+        depthwise: the depthwise convolutions that have a filter for each.
     """
 
     size: int
     makers: tuple[str, ...]
     norms: tuple[str, ...]
     takers: tuple[str, ...]
+    depthwise: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,6 +72,7 @@ def channel_groups(model: keras.Model) -> tuple[Group, ...]:
         axes.fix([name])
     convolutions = [layer for layer in model.layers if _convolves(layer)]
     norms = [layer.name for layer in model.layers if isinstance(layer, NORMS)]
+    depthwise = [layer.name for layer in model.layers if _filters_apart(layer)]
     groups: dict[str, Group] = {}
     for layer in convolutions:
         axis = axes.of(layer.name)
@@ -80,6 +83,7 @@ def channel_groups(model: keras.Model) -> tuple[Group, ...]:
             makers=tuple(other.name for other in convolutions if axes.of(other.name) == axis),
             norms=tuple(name for name in norms if axes.of(name) == axis),
             takers=tuple(other.name for other in convolutions if axes.of(_input(other.name)) == axis),
+            depthwise=tuple(name for name in depthwise if axes.of(name) == axis),
         )
     return tuple(groups.values())
 
@@ -93,6 +97,9 @@ def kept_weights(
         indices = keep[group.name]
         for name in (*group.makers, *group.norms):
             weights[name] = [np.take(array, indices, axis=-1) for array in weights[name]]
+        for name in group.depthwise:
+            kernel, *bias = weights[name]
+            weights[name] = [np.take(kernel, indices, axis=2), *(np.take(array, indices) for array in bias)]
         for name in group.takers:
             kernel, *bias = weights[name]
             weights[name] = [np.take(kernel, indices, axis=2), *bias]
@@ -152,7 +159,15 @@ def _convolves(layer: Any) -> bool:
     return type(layer) is keras.layers.Conv2D and layer.groups == 1 and layer.data_format == "channels_last"
 
 
+def _filters_apart(layer: Any) -> bool:
+    """Whether *layer* has one filter for each channel of its input, and nothing else."""
+    is_depthwise = type(layer) is keras.layers.DepthwiseConv2D and layer.data_format == "channels_last"
+    return bool(is_depthwise and layer.depth_multiplier == 1 and _elementwise(layer))
+
+
 def _passes(layer: Any) -> bool:
+    if _filters_apart(layer):
+        return True
     if isinstance(layer, keras.layers.Activation):
         return _elementwise(layer)
     if isinstance(layer, JOINS):

@@ -29,7 +29,7 @@ def run(now: Compressed, tools: Tools) -> Compressed:
     """
     table = now.recipe.compress
     if not table.clusters:
-        return replace(now, layers=_records(now.model, now.model, {}))
+        return replace(now, layers=records(now.model, now.model, {}))
     importance = estimate_importance(now.model, now.recipe, tools)
     return clustered(now, plan_bits(now.model, now.recipe, importance, tools), importance, tools)
 
@@ -44,26 +44,26 @@ def clustered(now: Compressed, plan: BitPlan, importance: Mapping[str, np.ndarra
         tabled = with_tables(model, plan.bits)
         tools.fine_tune(tabled, now.recipe, "cluster", table.steps, table.learning_rate, bits=plan.bits)
         model = without_tables(tabled, model)
-    layers = _records(model, now.model, plan.bits)
+    layers = records(model, now.model, plan.bits)
     return replace(now, model=model, plan=plan, layers=layers, steps=now.steps + table.steps)
 
 
-def _records(model: keras.Model, before: keras.Model, bits: Mapping[str, int]) -> tuple[CompressedLayer, ...]:
+def records(model: keras.Model, before: keras.Model, bits: Mapping[str, int]) -> tuple[CompressedLayer, ...]:
     """What has become of the kernels of *before* in *model*.
 
     Raises:
         CheckFailed: as of :func:`run`.
     """
     found, old = convolutions(model), convolutions(before)
-    records = tuple(
+    noted = tuple(
         _record(name, layer.kernel.numpy(), old[name].kernel.numpy(), bits.get(name)) for name, layer in found.items()
     )
-    for record in records:
+    for record in noted:
         if record.bits is not None and record.values > 2**record.bits:
             raise CheckFailed(f"clustering did not take effect: {record.name} has {record.values} values")
         if record.sparsity < (old[record.name].kernel.numpy() == 0).mean():
             raise CheckFailed(f"clustering lost zeros of {record.name}: {record.sparsity:.3f} are left")
-    return records
+    return noted
 
 
 def _record(name: str, kernel: np.ndarray, before: np.ndarray, bits: int | None) -> CompressedLayer:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import tf_keras as keras
 
 from export_pipeline.compress.bit_plan import BitPlan
+from export_pipeline.formats.format import Rounded
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import CompressedLayer, Compression, Round
 
@@ -23,7 +25,9 @@ class Compressed:
         steps: optimizer steps of fine-tuning, all together.
         plan: bits of each clustered kernel; ``None`` where none is.
         layers: what has become of each convolution.
+        ranges: of what each layer gives, where they were trained: ``(low, high)`` by layer name.
         deployed: *model* with what need not run on a device folded away: what is exported; from the last step.
+        rounded: *deployed* as its full-integer file is to compute, where ranges were trained; from the last step.
     """
 
     model: keras.Model
@@ -32,9 +36,11 @@ class Compressed:
     steps: int = 0
     plan: BitPlan | None = None
     layers: tuple[CompressedLayer, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     deployed: Any = None
+    rounded: Rounded | None = None
 
     @property
     def record(self) -> Compression:
         """For the report."""
-        return Compression(layers=self.layers, rounds=self.rounds)
+        return Compression(layers=self.layers, rounds=self.rounds, ranges=dict(self.ranges))

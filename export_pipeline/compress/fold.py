@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import tf_keras as keras
 
+from export_pipeline.compress.places import places
+from export_pipeline.formats.format import Rounded
 from export_pipeline.models.layers import Rescaling
 
 if TYPE_CHECKING:
@@ -16,8 +18,24 @@ if TYPE_CHECKING:
 
 
 def run(now: Compressed, tools: Tools) -> Compressed:
-    """The step: what is exported is a copy with the input scale folded away."""
-    return replace(now, deployed=fold_input_scale(now.model))
+    """The step: what is exported is a copy with the input scale folded away, in floats and as it learnt to round."""
+    deployed = fold_input_scale(now.model)
+    return replace(now, deployed=deployed, rounded=_rounded(deployed, now) if now.ranges else None)
+
+
+def _rounded(deployed: keras.Model, now: Compressed) -> Rounded:
+    """*deployed*, made of the network of *now*, with its trained ranges."""
+    from export_pipeline.compress import fake_quant
+
+    scales = {layer.name: layer.scale for layer in _takers(now.model)}
+    ranges = {
+        name: (min(limits), max(limits))
+        for name, found in now.ranges.items()
+        for limits in [[limit / scales.get(name, 1.0) for limit in found]]
+    }
+    wanted = {name: replace(place, range=ranges.get(name)) for name, place in places(now.model).items()}
+    clusters = now.plan.bits if now.plan else {}
+    return Rounded(fake_quant.fake_quantized(deployed, wanted, clusters, keeps=False), ranges)
 
 
 def fold_input_scale(model: keras.Model) -> keras.Model:

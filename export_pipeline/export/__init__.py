@@ -14,6 +14,7 @@ from export_pipeline.errors import ExportError, near
 from export_pipeline.export import guard, state
 from export_pipeline.export.quiet import converter
 from export_pipeline.formats import Conversion, WrittenFormat, format_of, static
+from export_pipeline.formats.format import Rounded
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.signature import Signature
@@ -39,6 +40,7 @@ def export(
     title: str = "Neural network",
     progress: Callable[[str], None] | None = None,
     resume: bool = False,
+    rounded: Rounded | None = None,
 ) -> tuple[ExportedModel, ...]:
     """Write a file for each target of *recipe*, read it back and check that it is what was asked for.
 
@@ -53,6 +55,7 @@ def export(
         title: what the network is for, which a Core ML file tells.
         progress: called with a line of text before and after each file.
         resume: keep files that are already there, whole, and made from the same network and settings.
+        rounded: *model* with trained ranges, which files with 8-bit activations take; nothing is calibrated then.
 
     Returns:
         One record for each target, in the recipe's order.
@@ -63,13 +66,16 @@ def export(
     """
     say = progress or (lambda line: None)
     targets = [_known(name) for name in recipe.export.targets]
-    _check(targets, signature, samples)
+    if rounded is not None:
+        samples = ()
+        rounded = Rounded(static.at_size(rounded.model, signature), rounded.ranges)
+    _check(targets, signature, samples, calibrates=rounded is None)
     fitted = [_fitted(sample, signature) for sample in samples]
     fixed = static.at_size(model, signature)
     done = []
     for target in targets:
-        used = fitted if target.calibrated else []
-        conversion = Conversion(fixed, signature, target, used, title, version=checkpoint_sha256[:12])
+        used, trained = (fitted, rounded) if target.calibrated else ([], None)
+        conversion = Conversion(fixed, signature, target, used, title, checkpoint_sha256[:12], trained)
         key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
         found = state.finished(folder, target.name, key) if resume else None
         if found is None:
@@ -119,9 +125,9 @@ def _fitted(sample: Sample, signature: Signature) -> Sample:
     return {name: fit(array, *sizes[name]) if name in sizes else array for name, array in sample.items()}
 
 
-def _check(targets: Sequence[Target], signature: Signature, samples: Sequence[Sample]) -> None:
+def _check(targets: Sequence[Target], signature: Signature, samples: Sequence[Sample], calibrates: bool) -> None:
     for target in targets:
-        if target.calibrated and not len(samples):
+        if calibrates and target.calibrated and not len(samples):
             raise ExportError(f"{target.name} needs photographs or other samples to calibrate on; none was given.")
     for sample in samples:
         if missing := [port.name for port in signature.inputs if port.name not in sample]:

@@ -45,6 +45,9 @@ def made_from(conversion: Conversion, identity: dict[str, Any]) -> str:
     settings = [identity, asdict(conversion.target), conversion.signature.model_dump(), words]
     about = [settings, code(*SOURCES), conversion.model.get_config()]
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())
+    if conversion.rounded is not None:
+        trained = [conversion.rounded.model.get_config(), sorted(conversion.rounded.ranges.items())]
+        digest.update(json.dumps(trained, sort_keys=True, default=str).encode())
     samples = (array for sample in conversion.samples for _, array in sorted(sample.items()))
     for array in [*conversion.model.get_weights(), *samples]:
         digest.update(str(array.shape).encode())

@@ -74,6 +74,19 @@ class Kernel:
 
 
 @dataclass(frozen=True, eq=False)
+class Rounded:
+    """A network with trained ranges.
+
+    Attributes:
+        model: a Keras network like that which is exported, with fake quantization where a full-integer file rounds.
+        ranges: ``(low, high)`` of every activation that is rounded, by the name of the layer that gives it.
+    """
+
+    model: Any
+    ranges: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False)
 class Conversion:
     """What a file is to be made of.
 
@@ -84,6 +97,7 @@ class Conversion:
         samples: an array by name of input, such as ``(H, W, 3)`` uint8 for a picture; where the target is calibrated.
         title: what the network is for, in a word or two, for formats that have a place for it.
         version: of the network, likewise.
+        rounded: the same network with trained ranges, for a target that is calibrated otherwise; none if left out.
     """
 
     model: Any
@@ -92,6 +106,7 @@ class Conversion:
     samples: Sequence[Mapping[str, np.ndarray]] = ()
     title: str = "Neural network"
     version: str = ""
+    rounded: Rounded | None = None
 
 
 class WrittenFormat(Format):

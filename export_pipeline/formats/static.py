@@ -93,5 +93,11 @@ def batch(sample: Mapping[str, np.ndarray], signature: Signature) -> list[np.nda
 
 
 def kernels(model: Any) -> list[np.ndarray]:
-    """The convolution kernels ``(height, width, in, out)`` of *model*."""
-    return [weight.numpy() for weight in model.weights if "kernel" in weight.name and len(weight.shape) == 4]
+    """The convolution kernels ``(height, width, in, out)`` of *model*; one channel goes into a depthwise filter."""
+    return [_kernel(weight) for weight in model.weights if "kernel" in weight.name and len(weight.shape) == 4]
+
+
+def _kernel(weight: Any) -> np.ndarray:
+    values: np.ndarray = weight.numpy()
+    # Keras has (height, width, in, filters of each) there.
+    return values.reshape(*values.shape[:2], 1, -1) if "depthwise_kernel" in weight.name else values

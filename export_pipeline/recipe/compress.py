@@ -75,6 +75,13 @@ class ClusterTable(Table):
     learning_rate: float = Field(1e-4, gt=0, le=1, description="learning rate of trained quantization")
 
 
+class QuantizeTable(Table):
+    """``[compress.quantize]``: the fine-tuning of ``compress.quantize_aware``."""
+
+    steps: int = Field(200, ge=1, description="optimizer steps while layers round as the full-integer file will")
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="learning rate of that fine-tuning")
+
+
 class CompressTable(Table):
     """``[compress]``: the pruning schedule, and the bits. Steps count from the start of the fine-tuning that prunes."""
 
@@ -101,8 +108,14 @@ class CompressTable(Table):
     weight_bytes: int | None = Field(
         None, gt=0, description="instead of bits: choose the bits of each layer so that the kernels fit this many bytes"
     )
+    quantize_aware: bool = Field(
+        False,
+        description="fine-tune while kernels and activations are rounded to 8 bits, after pruning and clustering, "
+        "whose zeros and tables stay; full-integer files take the trained ranges, and nothing is calibrated",
+    )
     structured: StructuredTable = Field(StructuredTable(), description="structured pruning: whole blocks and filters")
     cluster: ClusterTable = Field(ClusterTable(), description="how the values of clustered weights are found")
+    quantize: QuantizeTable = Field(QuantizeTable(), description="quantization-aware training")
 
     @field_validator("layers")
     @classmethod
@@ -122,6 +135,8 @@ class CompressTable(Table):
             raise ValueError(f"{' and '.join(named)} say the same thing twice; give one of them")
         if "cluster" in self.model_fields_set and not named and _unsaid(self, *kinds):
             raise ValueError("cluster has no effect without bits, plan or weight_bytes; give one of them")
+        if "quantize" in self.model_fields_set and not self.quantize_aware and _unsaid(self, "quantize_aware"):
+            raise ValueError("quantize has no effect without quantize_aware; give it")
         cluster = self.cluster
         if not cluster.steps and _unsaid(cluster, "steps"):
             _require_effect(cluster.model_fields_set & {"learning_rate"}, "steps in cluster; give at least 1")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from export_pipeline.recipe.table import Table
+
+BlocksKind = Literal["residual", "separable"]
+BLOCKS_KIND = (
+    "3x3 convolutions, but for those that read or make the image: full ones, or a depthwise and a pointwise one for "
+    "each, with fewer multiply-accumulates (Howard et al., 2017)"
+)
 
 
 class ModelTable(Table):

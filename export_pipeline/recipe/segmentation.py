@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.model import BLOCKS_KIND, BlocksKind, ModelTable
 from export_pipeline.recipe.table import BUILTIN
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.whole import Recipe
@@ -71,6 +71,7 @@ class SegmentationModelTable(ModelTable):
     norm: Literal["instance", "batch"] = Field(
         "batch", description="normalization after each convolution: by the image's own statistics, or by fixed ones"
     )
+    blocks_kind: BlocksKind = Field("residual", description=BLOCKS_KIND)
 
 
 class SegmentationTrainTable(TrainTable):

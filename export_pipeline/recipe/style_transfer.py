@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.model import BLOCKS_KIND, BlocksKind, ModelTable
 from export_pipeline.recipe.table import BUILTIN, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
@@ -123,6 +123,7 @@ class StyleModelTable(ModelTable):
         description="pixels that the image is mirrored by beyond its edges while the network computes, so that it "
         "paints no frame",
     )
+    blocks_kind: BlocksKind = Field("residual", description=BLOCKS_KIND)
 
 
 class PolishTable(Table):

@@ -51,3 +51,6 @@ class Compression(BaseModel):
 
     layers: tuple[CompressedLayer, ...]
     rounds: tuple[Round, ...] = ()
+    ranges: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="of what each layer gives, as quantization-aware training left it"
+    )

@@ -23,6 +23,14 @@ class Weight(Noun):
     convolution: bool = Field(description="whether it is a convolution's kernel")
 
 
+class LayerWork(Noun):
+    """What one layer of the float network computes."""
+
+    name: str
+    kind: str = Field(description="side of the kernel and what it is, such as '3x3 depthwise' or '1x1 pointwise'")
+    multiply_accumulates: int = Field(description="of one run")
+
+
 class Contents(Noun):
     """What a model file holds and does.
 
@@ -36,3 +44,6 @@ class Contents(Noun):
     operations: dict[str, int] = Field(description="how many, by type, in the format's own words")
     precisions: dict[str, int] = Field(description="how many operations, by the type of their first output")
     weights: tuple[Weight, ...]
+    work: tuple[LayerWork, ...] = Field(
+        (), description="multiply-accumulates by layer, of a Keras network whose image size is known; else none"
+    )

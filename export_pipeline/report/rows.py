@@ -171,6 +171,19 @@ def contents_table(report: Report) -> TextTable:
     )
 
 
+def work_table(report: Report) -> TextTable:
+    """Multiply-accumulates of the float network by layer, and all together, with the kind of its blocks."""
+    network, table = report.record.float_network, report.record.recipe.model
+    total, kind = network.multiply_accumulates or 0, getattr(table, "blocks_kind", None)
+    rows = [
+        (row.name, row.kind, f"{row.multiply_accumulates:,}", percent(row.multiply_accumulates / total))
+        for row in network.work
+    ]
+    if rows:
+        rows.append(("all", f"{kind} blocks" if kind else "", f"{total:,}", percent(1.0)))
+    return TextTable("Work by layer", ("layer", "kind", "multiply-accumulates", "share"), tuple(rows))
+
+
 def compression_table(report: Report) -> TextTable:
     """What the compress stage did to each kernel; no rows where it did nothing."""
     layers = report.record.compression.layers if report.record.compression else ()
@@ -216,6 +229,13 @@ def _round_row(row: Round, metrics: Sequence[Metric]) -> tuple[str, ...]:
     )
 
 
+def ranges_table(report: Report) -> TextTable:
+    """The range of what each layer gives, where quantization-aware training found it."""
+    ranges = report.record.compression.ranges if report.record.compression else {}
+    rows = ((name, f"{low:.5g}", f"{high:.5g}") for name, (low, high) in ranges.items())
+    return TextTable("Trained ranges", ("layer", "low", "high"), tuple(rows))
+
+
 def sparsity_table(report: Report) -> TextTable:
     """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
     rows = [
@@ -237,8 +257,10 @@ def all_tables(report: Report) -> tuple[TextTable, ...]:
         latency,
         memory_table(report),
         contents_table(report),
+        work_table(report),
         rounds_table(report),
         compression_table(report),
+        ranges_table(report),
         sparsity_table(report),
     )
 

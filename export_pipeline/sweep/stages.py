@@ -24,7 +24,7 @@ from export_pipeline.tasks import Task
 # Tables and keys of a recipe that decide how the network is trained.
 TRAINING = ("seed", "model", "train")
 # Keys of [compress] that act on what pruning has left.
-AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster")
+AFTER_PRUNING = ("bits", "plan", "weight_bytes", "cluster", "quantize_aware", "quantize")
 # What decides the metrics that end the rounds of structured pruning; tolerances do not.
 JUDGED = {"export": ("height", "width")}
 NOT_JUDGED = ("min_psnr", "judge")

@@ -28,10 +28,12 @@ HASH = "_sha256"  # at the end of the name of each hash of what a training learn
 _STEPS_OF = {"train": "train", "prune": "compress"}
 # Keys of [compress] that decide what a part of it does: those of the parts after it may differ. In a phase of the
 # training, which comes before all of them, none does.
+_LAST = ("quantize_aware", "quantize")
 _DECIDING: dict[str, tuple[str, ...]] = {
     "structured": ("structured",),
     "prune": ("structured", "schedule", "skip", *PRUNING),
-    "cluster": tuple(CompressTable.model_fields),
+    "cluster": tuple(key for key in CompressTable.model_fields if key not in _LAST),
+    "quantize": tuple(CompressTable.model_fields),
 }
 
 

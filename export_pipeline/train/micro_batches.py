@@ -40,7 +40,10 @@ def one_thread_an_operation(task: Task) -> None:
 def fine_tunes(recipe: Recipe) -> bool:
     """Whether compression may train the network of *recipe*."""
     compress = recipe.compress
-    return bool(compress.structured.blocks or compress.structured.rounds or compress.prunes or compress.clusters)
+    structured = compress.structured
+    return bool(
+        structured.blocks or structured.rounds or compress.prunes or compress.clusters or compress.quantize_aware
+    )
 
 
 def sizes(model: keras.Model, batch_size: int, strategy: Any) -> list[int]:

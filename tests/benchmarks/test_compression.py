@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import compression, distilled_page
+from export_pipeline.recipe import Recipe
+from tests.benchmarks import compression, distilled_page, unet_page, unet_study
 
 SWEEP = next(study for study in compression.ALL if study.record == "sparsity/sweep.json")
 
@@ -48,6 +49,20 @@ def test_the_pages_are_those_of_their_records() -> None:
     assert (compression.FOLDER / "README.md").read_text() == drawn
     folder = Path("artifacts/loss_network")
     assert (folder / "README.md").read_text() == distilled_page.text(folder)
+    folder = Path("artifacts/unet_study")
+    assert (folder / "README.md").read_text() == unet_page.text(json.loads((folder / "study.json").read_text()))
+
+
+def test_the_last_variant_of_the_unet_is_what_its_recipe_makes() -> None:
+    *_, last = unet_study.variants(steps=200)
+    made, wanted = unet_study.recipe_of(last), Recipe.load(unet_study.RECIPE)
+    assert (made.model, made.train, made.compress, made.seed) == (
+        wanted.model,
+        wanted.train,
+        wanted.compress,
+        wanted.seed,
+    )
+    assert [variant.compress.get("final_sparsity") for variant in unet_study.variants(1)][1:-1] == [*unet_study.SHARES]
 
 
 @pytest.mark.parametrize("module", sorted({study.module for study in compression.ALL}))

@@ -70,6 +70,19 @@ def test_the_record_is_on_disk_and_round_trips() -> None:
     check(report.model_copy(update={"record": report.record.model_copy(update={"budgets": tuple(kept)})}))
 
 
+def test_the_work_of_each_layer_is_told_with_the_kind_of_the_blocks() -> None:
+    folder, report = reported()
+    network = report.record.float_network
+    assert [(row.name, row.kind) for row in network.work] == [
+        *(("down0_conv", "9x9 full"), ("down1_conv", "3x3 full"), ("down2_conv", "3x3 full")),
+        *(("up0_conv", "3x3 full"), ("up1_conv", "3x3 full"), ("out_conv", "9x9 full")),
+    ]
+    assert sum(row.multiply_accumulates for row in network.work) == network.multiply_accumulates
+    assert (
+        f"| all | residual blocks | {network.multiply_accumulates:,} | 100.0% |" in (folder / "report.md").read_text()
+    )
+
+
 def test_the_schemas_are_current_and_the_files_follow_them() -> None:
     for name in SCHEMAS:
         assert written(name) == rendered(name), "run: python -m export_pipeline.report.schema"

@@ -10,7 +10,7 @@ import numpy as np
 
 from export_pipeline.formats.keras.runtime import KerasRuntime
 from export_pipeline.formats.tensors import summary, weight
-from export_pipeline.records.contents import Contents
+from export_pipeline.records.contents import Contents, LayerWork
 
 _CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
 
@@ -30,16 +30,18 @@ def read(path: Path, height: int | None, width: int | None) -> Contents:
         for layer in layers
         for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
     ]
-    return summary(
+    work = _work(runtime, height, width)
+    found = summary(
         weights,
         Counter(type(layer).__name__ for layer in layers),
         Counter(str(layer.compute_dtype) for layer in layers),
-        _work(runtime, height, width),
+        None if work is None else sum(row.multiply_accumulates for row in work),
     )
+    return found.model_copy(update={"work": work or ()})
 
 
-def _work(runtime: KerasRuntime, height: int | None, width: int | None) -> int | None:
-    """Multiply-accumulates, from the graph that TensorFlow makes of the network at this size."""
+def _work(runtime: KerasRuntime, height: int | None, width: int | None) -> tuple[LayerWork, ...] | None:
+    """Multiply-accumulates by layer, from the graph that TensorFlow makes of the network at this size."""
     import tensorflow as tf
 
     if len(runtime.inputs) != 1 or runtime.inputs[0].size is None:
@@ -50,16 +52,29 @@ def _work(runtime: KerasRuntime, height: int | None, width: int | None) -> int |
         return None
     function = tf.function(lambda x: runtime.model(x, training=False))
     graph = function.get_concrete_function(tf.TensorSpec((1, *size, 3), tf.float32)).graph
-    return sum(_of_operation(op) for op in graph.get_operations())
+    rows = ((op.name, *_of_operation(op)) for op in graph.get_operations())
+    return tuple(
+        LayerWork(name=_layer(name), kind=kind, multiply_accumulates=count) for name, kind, count in rows if count
+    )
 
 
-def _of_operation(op: Any) -> int:
+def _layer(operation: str) -> str:
+    """The layer that an operation is of: ``unet/out_conv/Conv2D`` is one of ``out_conv``."""
+    return "/".join(operation.split("/")[1:-1]) or operation
+
+
+def _of_operation(op: Any) -> tuple[str, int]:
+    """Kind and multiply-accumulates of an operation of a graph."""
     if op.type in ("Conv2D", "DepthwiseConv2dNative"):
-        kernel = op.inputs[1].shape.as_list()
-        per = kernel[:3] if op.type == "Conv2D" else kernel[:2]
-        return int(np.prod(op.outputs[0].shape.as_list()) * np.prod(per))
+        height, width, *channels = op.inputs[1].shape.as_list()
+        depthwise, pointwise = op.type != "Conv2D", (height, width) == (1, 1)
+        per = height * width * (1 if depthwise else channels[0])
+        kind = "depthwise" if depthwise else "pointwise" if pointwise else "full"
+        return f"{height}x{width} {kind}", int(np.prod(op.outputs[0].shape.as_list()) * per)
     if op.type == "Conv2DBackpropInput":  # a transposed convolution: its input is the last operand
-        return int(np.prod(op.inputs[2].shape.as_list()) * np.prod(op.inputs[1].shape.as_list()[:3]))
+        height, width, *channels = op.inputs[1].shape.as_list()
+        count = np.prod(op.inputs[2].shape.as_list()) * height * width * channels[0]
+        return f"{height}x{width} transposed", int(count)
     if op.type == "MatMul":
-        return int(np.prod(op.outputs[0].shape.as_list()) * op.inputs[0].shape.as_list()[-1])
-    return 0
+        return "product", int(np.prod(op.outputs[0].shape.as_list()) * op.inputs[0].shape.as_list()[-1])
+    return "", 0

@@ -10,11 +10,12 @@ from export_pipeline.errors import ExportError
 from export_pipeline.formats.format import Kernel
 from export_pipeline.records.signature import Port, Signature
 
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _IDENTIFIER = b"TFL3"
 
 
-def _schema() -> Any:
+def schema() -> Any:
+    """The classes of the format."""
     from tensorflow.lite.python import schema_py_generated
 
     return schema_py_generated
@@ -40,16 +41,24 @@ def write(model: Any) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def _name(model: Any, operator: Any) -> str:
+def name(model: Any, operator: Any) -> str:
+    """What *operator* is called in the schema."""
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    names = {value: key for key, value in vars(_schema().BuiltinOperator).items() if isinstance(value, int)}
+    names = {value: key for key, value in vars(schema().BuiltinOperator).items() if isinstance(value, int)}
     return str(names[number])
 
 
 def operations(model: Any) -> list[str]:
     """Names of the operations of the first graph, in order."""
-    return [_name(model, operator) for operator in model.subgraphs[0].operators]
+    return [name(model, operator) for operator in model.subgraphs[0].operators]
+
+
+def float_operations(model: Any) -> list[str]:
+    """Names of the operations of the first graph that compute in float32, in order."""
+    graph, kinds = model.subgraphs[0], schema().TensorType
+    pairs = [(name(model, operator), graph.tensors[operator.outputs[0]].type) for operator in graph.operators]
+    return [called for called, kind in pairs if kind == kinds.FLOAT32 and called != "DEQUANTIZE"]
 
 
 def _kernel_tensors(model: Any) -> list[tuple[Any, Any, int]]:
@@ -58,18 +67,18 @@ def _kernel_tensors(model: Any) -> list[tuple[Any, Any, int]]:
     for graph in model.subgraphs:
         sources = {output: operator for operator in graph.operators for output in operator.outputs}
         for operator in graph.operators:
-            name = _name(model, operator)
-            if name in _CONVOLUTIONS:
+            kind = name(model, operator)
+            if kind in CONVOLUTIONS:
                 index = operator.inputs[1]
                 while index in sources:  # fp16 kernels pass through a DEQUANTIZE
                     index = sources[index].inputs[0]
-                found.append((graph, graph.tensors[index], 3 if name == "DEPTHWISE_CONV_2D" else 0))
+                found.append((graph, graph.tensors[index], 3 if kind == "DEPTHWISE_CONV_2D" else 0))
     return found
 
 
 def kernels(model: Any) -> tuple[Kernel, ...]:
     """Every convolution's kernel."""
-    types = _schema().TensorType
+    types = schema().TensorType
     storage = {types.INT8: "int8", types.FLOAT16: "fp16", types.FLOAT32: "fp32"}
     width = {types.INT8: 1, types.FLOAT16: 2, types.FLOAT32: 4}
     found = []
@@ -87,10 +96,10 @@ def quantize_kernels(model: Any) -> None:
     own pass: Jacob et al., "Quantization and Training of Neural Networks", 2018, with the range
     -127..127 of the TFLite 8-bit quantization specification.
     """
-    schema = _schema()
+    kinds = schema()
     done = set()
     for _, tensor, axis in _kernel_tensors(model):
-        if tensor.type != schema.TensorType.FLOAT32 or tensor.buffer in done:
+        if tensor.type != kinds.TensorType.FLOAT32 or tensor.buffer in done:
             continue
         buffer = model.buffers[tensor.buffer]
         values = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape)
@@ -100,8 +109,8 @@ def quantize_kernels(model: Any) -> None:
         quantized = np.clip(np.round(values / scale), -127, 127).astype(np.int8)
         done.add(tensor.buffer)
         buffer.data = np.frombuffer(quantized.tobytes(), np.uint8)
-        tensor.type = schema.TensorType.INT8
-        tensor.quantization = schema.QuantizationParametersT()
+        tensor.type = kinds.TensorType.INT8
+        tensor.quantization = kinds.QuantizationParametersT()
         tensor.quantization.scale = scale.ravel().astype(np.float32)
         tensor.quantization.zeroPoint = np.zeros(scale.size, np.int64)
         tensor.quantization.quantizedDimension = axis
@@ -120,11 +129,11 @@ def widen_pictures(model: Any, signature: Signature) -> None:
 
 
 def _widen(model: Any, graph: Any, index: int) -> None:
-    types = _schema().TensorType
+    types = schema().TensorType
     for kind, zero in ((types.UINT8, 0), (types.INT8, -128)):
         tensor = graph.tensors[index]
         (source,) = [operator for operator in graph.operators if index in operator.outputs]
-        if tensor.type != kind or _name(model, source) not in ("QUANTIZE", "ADD"):
+        if tensor.type != kind or name(model, source) not in ("QUANTIZE", "ADD"):
             return  # these two take any output range; what the file says is checked when it is read back
         tensor.quantization.scale = np.array([1.0], np.float32)
         tensor.quantization.zeroPoint = np.array([zero], np.int64)
@@ -188,10 +197,10 @@ def _as_stored(tensor: Any, port: Port) -> Port:
 
 def add_metadata(model: Any, entries: dict[str, str]) -> None:
     """Write *entries* into the file's metadata, each as a buffer of UTF-8 text."""
-    schema = _schema()
+    kinds = schema()
     model.metadata = list(model.metadata or [])
     for key, text in sorted(entries.items()):
-        entry, buffer = schema.MetadataT(), schema.BufferT()
+        entry, buffer = kinds.MetadataT(), kinds.BufferT()
         buffer.data = np.frombuffer(text.encode(), np.uint8)
         entry.name, entry.buffer = key, len(model.buffers)
         model.buffers.append(buffer)

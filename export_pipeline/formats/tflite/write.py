@@ -9,7 +9,8 @@ from typing import Any
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import static
 from export_pipeline.formats.format import Conversion, Kernel
-from export_pipeline.formats.tflite import flatbuffer
+from export_pipeline.formats.tflite import flatbuffer, trained
+from export_pipeline.formats.tflite.converter import converter
 from export_pipeline.records.signature import Port, Signature
 from export_pipeline.targets import Target
 
@@ -41,9 +42,9 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
     target, signature = conversion.target, file_signature(conversion.signature, conversion.target)
     notes: tuple[str, ...] = ()
     if target.calibrated:
-        data, notes = _full_integer(conversion)
+        data, notes = _calibrated(conversion) if conversion.rounded is None else trained.convert(conversion)
     else:
-        data = _converter(conversion, half=target.weights == "fp16").convert()
+        data = converter(conversion.model, conversion.signature, half=target.weights == "fp16").convert()
     content = flatbuffer.read(data)
     flatbuffer.put_in_order(content, signature)
     if target.weights == "int8" and not target.calibrated:
@@ -52,27 +53,15 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
     if target.calibrated:
         flatbuffer.widen_pictures(content, signature)
         signature = flatbuffer.quantized_as_stored(content, signature)
+    if conversion.rounded is not None:
+        trained.check(content, conversion.rounded.ranges)
     flatbuffer.strip(content, signature)
     flatbuffer.add_metadata(content, signature.metadata())
     path.write_bytes(flatbuffer.write(content))
     return notes
 
 
-def _converter(conversion: Conversion, half: bool = False) -> Any:
-    import tensorflow as tf
-
-    # The converter saves and loads what it is given; of a Keras model that would trace every layer once more.
-    holder = tf.Module()
-    holder.kept = conversion.model.variables
-    function = static.function(conversion.model, conversion.signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
-    if half:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    return converter
-
-
-def _full_integer(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
+def _calibrated(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
@@ -86,13 +75,13 @@ def _full_integer(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
     def samples() -> Any:
         yield from batches
 
-    converter = _converter(conversion)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = samples
+    calibrating = converter(conversion.model, signature)
+    calibrating.optimizations = [tf.lite.Optimize.DEFAULT]
+    calibrating.representative_dataset = samples
     # What tf.lite.experimental.QuantizationDebugger does for its lists of operations to leave out, without its
     # debug build of the model, and with uint8 images, which it does not offer.
-    converter._experimental_calibrate_only = True
-    calibrated = converter.convert()
+    calibrating._experimental_calibrate_only = True
+    calibrated = calibrating.convert()
     normed = "RSQRT" in flatbuffer.operations(flatbuffer.read(calibrated))
     data = mlir_quantize(
         calibrated,
