@@ -1,0 +1,69 @@
+"""Networks inside of networks, written out layer by layer: what compresses and exports looks at the layers of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def flattened(model: Any) -> Any:
+    """A network with the layers, names of inputs and weights of *model*, and no network inside of it.
+
+    A layer that has the name of another one gets that of the network that it was in before its own.
+    """
+    import tf_keras as keras
+
+    inputs = [
+        keras.Input(batch_shape=(None, *tensor.shape[1:]), dtype=tensor.dtype, name=name)
+        for tensor, name in zip(model.inputs, model.input_names, strict=True)
+    ]
+    copier = _Copier(set(model.input_names))
+    outputs = copier.called(model, inputs)
+    made = keras.Model(inputs, outputs, name=model.name)
+    for layer, copy in copier.pairs():
+        copy.set_weights(layer.get_weights())
+    return made
+
+
+class _Copier:
+    """Calls copies of layers; a layer that is called twice has one."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken, self._copies = taken, {}
+
+    def pairs(self) -> list[tuple[Any, Any]]:
+        return list(self._copies.values())
+
+    def called(self, model: Any, inputs: list[Any], inside: str = "") -> list[Any]:
+        """What *model* gives for *inputs*, a list of tensors."""
+        import tensorflow as tf
+        import tf_keras as keras
+
+        tensors = {str(id(own)): tensor for own, tensor in zip(model.inputs, inputs, strict=True)}
+        for depth in sorted(model._nodes_by_depth, reverse=True):
+            for node in model._nodes_by_depth[depth]:
+                if node.is_input:
+                    continue
+                args, kwargs = node.map_arguments({key: [tensor] * node_uses(node, key) for key, tensor in tensors.items()})
+                kwargs.pop("training", None)
+                if isinstance(node.layer, keras.Model):
+                    given = self.called(node.layer, tf.nest.flatten(args), f"{inside}{node.layer.name}_")
+                else:
+                    given = tf.nest.flatten(self._copy(node.layer, inside)(*args, **kwargs))
+                tensors.update(zip(map(str, node.flat_output_ids), given, strict=True))
+        return [tensors[str(id(tensor))] for tensor in model.outputs]
+
+    def _copy(self, layer: Any, inside: str) -> Any:
+        if id(layer) not in self._copies:
+            config = layer.get_config()
+            name = layer.name if layer.name not in self._taken else f"{inside}{layer.name}"
+            while name in self._taken:
+                name += "_"
+            self._taken.add(name)
+            config["name"] = name
+            self._copies[id(layer)] = (layer, layer.__class__.from_config(config))
+        return self._copies[id(layer)][1]
+
+
+def node_uses(node: Any, key: str) -> int:
+    """How often a tensor goes into *node*."""
+    return max(1, list(map(str, node.flat_input_ids)).count(key))
