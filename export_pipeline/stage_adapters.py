@@ -42,7 +42,8 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
     if structured or table.layers or table.skip or plan or weight_bytes is not None:
         from export_pipeline.compress import check
 
-        check(network(recipe), table, plan, weight_bytes)
+        given = task.given()
+        check(given.model if given else network(recipe), table, plan, weight_bytes)
     return task
 
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from export_pipeline.errors import ModelError
 
-def flattened(model: Any) -> Any:
-    """A network with the layers, names of inputs and weights of *model*, and no network inside of it.
+HALVES = ("float16", "bfloat16")
+
+
+def flattened(model: Any, path: Path) -> Any:
+    """A network with the layers, names and weights of *model*, read from *path*, and no network inside of it.
 
     A layer that has the name of another one gets that of the network that it was in before its own.
+
+    Raises:
+        ModelError: it is no network of layers from inputs to outputs, or computes in other numbers than float32.
     """
     import tf_keras as keras
 
+    if not hasattr(model, "_nodes_by_depth"):
+        raise ModelError(
+            f"{path} holds a {type(model).__name__}, which is no network of layers from inputs to outputs. Build it with "
+            "keras.Model(inputs, outputs), and save that."
+        )
+    halved = [layer.name for layer in model.submodules if getattr(layer, "compute_dtype", None) in HALVES]
+    if halved:
+        raise ModelError(
+            f"{path} computes in 16 bits ({', '.join(halved[:3])}, ..): its files could not be compared with a float32 "
+            "network. Build it again with the dtype policy float32, give it the weights, and save that."
+        )
     inputs = [
         keras.Input(batch_shape=(None, *tensor.shape[1:]), dtype=tensor.dtype, name=name)
         for tensor, name in zip(model.inputs, model.input_names, strict=True)
@@ -19,6 +38,7 @@ def flattened(model: Any) -> Any:
     copier = _Copier(set(model.input_names))
     outputs = copier.called(model, inputs)
     made = keras.Model(inputs, outputs, name=model.name)
+    made.output_names = list(model.output_names)
     for layer, copy in copier.pairs():
         copy.set_weights(layer.get_weights())
     return made
