@@ -44,7 +44,7 @@ def check_interface(target: Target, interface: Interface, wanted: Signature) -> 
 
 
 def check_kernels(target: Target, found: Sequence[Kernel], wanted: Sequence[Kernel]) -> None:
-    """Compare every convolution's kernel in a file with what was asked for; their order is not known.
+    """Compare every kernel in a file with what was asked for; their order is not known.
 
     Raises:
         ExportError: a difference, named.
@@ -52,7 +52,7 @@ def check_kernels(target: Target, found: Sequence[Kernel], wanted: Sequence[Kern
     held, sizes = [kernel.size for kernel in found], [kernel.size for kernel in wanted]
     if Counter(held) != Counter(sizes):
         raise ExportError(
-            f"{target.name}: the file has {len(held)} convolutions with {sum(held)} weights; "
+            f"{target.name}: the file has {len(held)} kernels with {sum(held)} weights; "
             f"the network has {len(sizes)} with {sum(sizes)}."
         )
     stored, asked = (Counter((kernel.storage, kernel.bits) for kernel in side) for side in (found, wanted))
