@@ -63,9 +63,9 @@ class Format(abc.ABC):
 class Kernel:
     """A kernel as a file has it: how many values, how they are stored, in how many bits each.
 
-    It is what a convolution, a dense or a recurrent layer multiplies by; ``static.kernels`` says which count. ``values``
-    are those that a runtime computes with, in fp16, where all storages of the format can be read back exactly: of a
-    convolution ``(out, in, height, width)``, else ``(in, out)``.
+    It is what a convolution, a dense or a recurrent layer multiplies by; ``static.kernels`` says which count.
+    ``values`` are those that a runtime computes with, in fp16, where all storages of the format can be read back
+    exactly: of a convolution ``(out, in, height, width)``, else ``(in, out)``.
     """
 
     size: int

@@ -104,7 +104,7 @@ class ParityVerifyTable(VerifyTable):
     )
     metric: str | None = Field(
         None,
-        description="package.module:function, beside the recipe or installed, which measures one output (tasks/README.md)",
+        description="package.module:function, beside the recipe or installed, that measures one (tasks/README.md)",
     )
     better: Literal["lower", "higher"] | None = Field(None, description="which values of the metric are better")
     baseline: Literal["zeros", "none"] = Field(

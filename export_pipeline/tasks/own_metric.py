@@ -44,8 +44,8 @@ class OwnMetric:
             found = getattr(importlib.import_module(module), name, None)
         except Exception as error:  # code of the user's, which may raise anything
             raise RecipeError(
-                f"verify.metric: the module {module!r} cannot be imported: {type(error).__name__}: {error}. It must lie "
-                f"in {folder.resolve()} or be installed."
+                f"verify.metric: the module {module!r} cannot be imported: {type(error).__name__}: {error}. It must "
+                f"lie in {folder.resolve()} or be installed."
             ) from error
         finally:
             sys.path.remove(str(folder.resolve()))

@@ -86,14 +86,18 @@ def takes_images(port: Port) -> bool:
     return len(port.shape) == 4 and port.shape[3] in (1, 3) and port.dtype == "float32"
 
 
+def listed(ports: tuple[Port, ...]) -> str:
+    """Names and shapes of *ports* in words."""
+    return ", ".join(f"{port.name} {'x'.join(map(str, port.shape[1:]))}" for port in ports)
+
+
 def _pictures(folder: Path, recipe: ParityRecipe, signature: Signature) -> Samples:
     """A sample of each image in *folder*."""
     first, *others = signature.inputs
     if others or not takes_images(first):
-        listed = ", ".join(f"{port.name} {'x'.join(map(str, port.shape[1:]))}" for port in signature.inputs)
         raise RecipeError(
-            f"verify.samples is a folder of images, for a network that takes one image; this one takes {listed}. Name "
-            "an .npz file that has an array for each input"
+            "verify.samples is a folder of images, for a network that takes one image; this one takes "
+            f"{listed(signature.inputs)}. Name an .npz file that has an array for each input"
         )
     if recipe.model.pixels is None:
         raise RecipeError(
@@ -130,8 +134,8 @@ def _arrays(path: Path, signature: Signature) -> Samples:
         )
     counts = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(counts.values())) > 1 or not min(counts.values()):
-        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
-        raise RecipeError(f"verify.samples: the arrays in {path} must have as many rows each, one or more; {listed}")
+        rows = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise RecipeError(f"verify.samples: the arrays in {path} must have as many rows each, one or more; {rows}")
     arrays |= {name: _of_port(arrays[name], port, path) for name, port in ports.items()}
 
     def load(index: int) -> Sample:

@@ -6,6 +6,7 @@ the user's own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -21,7 +22,7 @@ from export_pipeline.recipe.parity import DEVIATION, NO_OBJECTIVE, ParityRecipe
 from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Port, Signature, picture, tensor
 from export_pipeline.tasks.own_metric import OwnMetric
-from export_pipeline.tasks.own_samples import Samples, own_samples, samples_sha256, takes_images
+from export_pipeline.tasks.own_samples import Samples, listed, own_samples, samples_sha256, takes_images
 from export_pipeline.tasks.task import Arrays, Evaluator, Given, Objective, Sample, SampleEvaluator, Task, spread
 
 SHOWN = 2
@@ -32,12 +33,16 @@ TYPES = ("float32", "int32")  # of inputs, which every format has
 @final
 @dataclass(frozen=True, eq=False)
 class Parity(Task):
-    """A network and its samples: ``training`` to calibrate on, ``held`` to verify on."""
+    """A network and its samples: ``training`` to calibrate on, ``held`` to verify on.
+
+    ``read`` is the network as the file has it, ``network`` the same in the sizes of the recipe, layer by layer.
+    """
 
     name = "parity"
     title = "Neural network"
 
     recipe: ParityRecipe
+    read: Any
     network: Given
     ports: Signature
     training: Samples
@@ -48,26 +53,30 @@ class Parity(Task):
     def open(cls, recipe: Recipe) -> Self:
         """Read the network and look at the samples; try the metric on one of them."""
         assert isinstance(recipe, ParityRecipe)
-        given = read(recipe.path(recipe.model.file))
-        made = cls._of(recipe, given)
+        made = cls._of(recipe, *read(recipe.path(recipe.model.file)))
         if recipe.verify.metric is not None:
             made = replace(made, metric=OwnMetric.load(recipe.verify.metric, recipe.path(".")))
             made.evaluator().of(made.held[0]).baseline()
         return made
 
     @classmethod
-    def _of(cls, recipe: ParityRecipe, given: Given) -> Self:
-        signature = signature_of(given.model, recipe)
-        width, height = signature.inputs[0].shape[2:0:-1] if takes_images(signature.inputs[0]) else (None, None)
-        if height and width:  # what is measured is noted under the size that it has
-            export = recipe.export.model_copy(update={"height": height, "width": width})
-            recipe = recipe.model_copy(update={"export": export})
-        return cls(recipe, given, signature, *own_samples(recipe, signature))
+    def _of(cls, recipe: ParityRecipe, read: Any, fingerprint: Mapping[str, str]) -> Self:
+        from export_pipeline.formats.keras.flat import flattened
+
+        inputs = inputs_of(read, recipe)
+        model = flattened(read, str(recipe.model.file), [port.shape for port in inputs])
+        signature = Signature(inputs=inputs, outputs=outputs_of(model, inputs, recipe))
+        if takes_images(inputs[0]):  # what is measured is noted under the size that it has
+            sides = {"height": inputs[0].shape[1], "width": inputs[0].shape[2]}
+            recipe = recipe.model_copy(update={"export": recipe.export.model_copy(update=sides)})
+        return cls(recipe, read, Given(model, fingerprint), signature, *own_samples(recipe, signature))
 
     def with_recipe(self, recipe: Recipe) -> Self:
         """The same network for *recipe*."""
         assert isinstance(recipe, ParityRecipe)
-        return replace(self._of(recipe, self.network), metric=self.metric)
+        if (recipe.model, recipe.export, recipe.verify) == (self.recipe.model, self.recipe.export, self.recipe.verify):
+            return replace(self, recipe=recipe)
+        return replace(self._of(recipe, self.read, self.network.fingerprint), metric=self.metric)
 
     @property
     def signature(self) -> Signature:
@@ -122,41 +131,47 @@ class Parity(Task):
         return images.to_uint8(values[port.name]) if port.color and port.name in values else None
 
 
-def read(path: Path) -> Given:
-    """The network in the file or folder *path*, written out layer by layer where it has networks inside.
+def read(path: Path) -> tuple[Any, dict[str, str]]:
+    """The network in the file or folder *path*, and its hash.
 
     Raises:
         ModelError: as :func:`export_pipeline.formats.keras.loading.load`.
     """
-    from export_pipeline.formats.keras.flat import flattened
     from export_pipeline.formats.keras.loading import load
 
-    model = flattened(load(path), path)
-    found = {file.relative_to(path.parent).as_posix(): sha256(file) for file in files_of(path)}
-    return Given(model, {"network_sha256": names_sha256([f"{name} {found[name]}" for name in sorted(found)])})
+    model = load(path)
+    found = sorted(f"{file.relative_to(path.parent).as_posix()} {sha256(file)}" for file in files_of(path))
+    return model, {"network_sha256": names_sha256(found)}
 
 
-def signature_of(model: Any, recipe: ParityRecipe) -> Signature:
-    """What *model* takes and gives, as float32 or int32 with a batch of one, with the names and sizes of *recipe*.
+def inputs_of(model: Any, recipe: ParityRecipe) -> tuple[Port, ...]:
+    """What *model* takes, float32 or int32 with a batch of one, with the names and sizes of *recipe*.
 
     Raises:
-        ModelError: an input or output has a type or an open size that no file could have.
-        RecipeError: the recipe names ports that are not there, or gives another size than the network's.
+        ModelError: an input has a type that no file could have.
+        RecipeError: the recipe names inputs that are not there, or gives another size than the network's.
     """
     table = recipe.model
-    taken = _names("inputs", table.inputs, model.input_names)
-    given = _names("outputs", table.outputs, model.output_names)
-    inputs = tuple(_input(tensor, name, recipe) for tensor, name in zip(model.inputs, taken, strict=True))
+    names = _names("inputs", table.inputs, model.input_names)
+    ports = tuple(_input(each, name, recipe) for each, name in zip(model.inputs, names, strict=True))
     for name in table.ranges:
-        if name not in taken:
-            raise RecipeError(f"model.ranges has {name!r}, which is no input; {near(name, taken)}")
-    if table.pixels is not None and not any(map(takes_images, inputs)):
-        listed = ", ".join(f"{port.name} {'x'.join(map(str, port.shape[1:]))}" for port in inputs)
-        raise RecipeError(f"model.pixels has no effect: no input takes images, only {listed}; leave it out")
-    outputs = tuple(map(_output, _called(model, inputs), given))
-    if clash := sorted({*taken} & {*given}):
+        if name not in names:
+            raise RecipeError(f"model.ranges has {name!r}, which is no input; {near(name, names)}")
+    if table.pixels is not None and not any(map(takes_images, ports)):
+        raise RecipeError(f"model.pixels has no effect: no input takes images, only {listed(ports)}; leave it out")
+    return ports
+
+
+def outputs_of(model: Any, inputs: tuple[Port, ...], recipe: ParityRecipe) -> tuple[Port, ...]:
+    """What *model*, of the sizes of *inputs*, gives.
+
+    Raises:
+        ModelError, RecipeError: as of :func:`inputs_of`.
+    """
+    names = _names("outputs", recipe.model.outputs, model.output_names)
+    if clash := sorted({port.name for port in inputs} & {*names}):
         raise RecipeError(f"the network has an input and an output called {clash[0]}; rename one with model.outputs")
-    return Signature(inputs=inputs, outputs=outputs)
+    return tuple(_output(each, name) for each, name in zip(model.outputs, names, strict=True))
 
 
 def _names(side: str, wanted: tuple[str, ...], own: list[str]) -> list[str]:
@@ -202,23 +217,17 @@ def _sides(shape: tuple[int | None, ...], name: str, recipe: ParityRecipe) -> tu
     return tuple(found)
 
 
-def _called(model: Any, inputs: tuple[Port, ...]) -> list[Any]:
-    """What *model* gives for zeros."""
-    import tensorflow as tf
-
-    zeros = [tf.zeros(port.shape, port.dtype) for port in inputs]
-    try:
-        return list(tf.nest.flatten(model(zeros[0] if len(zeros) == 1 else zeros, training=False)))
-    except (ValueError, tf.errors.OpError) as error:
-        sizes = ", ".join(f"{port.name} {'x'.join(map(str, port.shape[1:]))}" for port in inputs)
-        reason = str(error).strip().splitlines()[0][:200]
-        raise RecipeError(f"the network does not take {sizes}: {reason}. Choose another export.height and width") from error
-
-
-def _output(value: Any, name: str) -> Port:
-    if value.dtype.name != "float32":
-        raise ModelError(f"the output {name} gives {value.dtype.name}; allowed: float32. End the network before that.")
-    return tensor(name, tuple(value.shape))
+def _output(tensor_: Any, name: str) -> Port:
+    shape = tuple(tensor_.shape)
+    if tensor_.dtype.name != "float32":
+        raise ModelError(
+            f"the output {name} gives {tensor_.dtype.name}; allowed: float32. End the network before that."
+        )
+    if None in shape[1:]:
+        raise ModelError(
+            f"the output {name} {shape} has no size that is known beforehand. End the network before that."
+        )
+    return tensor(name, (1, *shape[1:]))
 
 
 @dataclass(frozen=True)
@@ -251,8 +260,8 @@ class _Against(SampleEvaluator):
         metric, row = self.task.metric, self.task.recipe.verify.own_metric
         if metric is None or row is None:
             return {}
-        given = {"outputs": outputs, "reference": self.reference, "truth": self.sample.truth, "inputs": self.sample.inputs}
-        return {row.name: metric(what, given)}
+        known = {"reference": self.reference, "truth": self.sample.truth, "inputs": self.sample.inputs}
+        return {row.name: metric(what, {"outputs": outputs, **known})}
 
 
 def _deviation(outputs: Arrays, reference: Arrays) -> float:

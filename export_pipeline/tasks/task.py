@@ -36,7 +36,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A Keras network that comes with a recipe, and hashes of the file that it is from; the names end in ``_sha256``."""
+    """A Keras network that comes with a recipe, and hashes of its file; their names end in ``_sha256``."""
 
     model: Any
     fingerprint: Mapping[str, str]

@@ -165,7 +165,8 @@ def _network_kernels(spec: Any) -> Iterator[Kernel]:
 class NetworkKernel:
     """A kernel of a neural network: its ``WeightParams``, their shape, and the axis of the output channels.
 
-    ``turned``: it is ``(out, in)``, of a product. ``constant``: several layers share it, as the steps of a recurrent one do.
+    ``turned``: it is ``(out, in)``, of a product. ``constant``: several layers share it, as the steps of a recurrent
+    one do.
     """
 
     weights: Any
@@ -176,9 +177,10 @@ class NetworkKernel:
 
 
 def network_kernels(spec: Any) -> Iterator[NetworkKernel]:
-    """The kernel of each layer of a neural network that has one, and constants that are multiplied by (recurrent ones)."""
+    """The kernel of each layer of a neural network that has one, and the constants that products multiply by."""
     layers = spec.neuralNetwork.layers
-    factors = {layer.input[1] for layer in layers if layer.WhichOneof("layer") == "batchedMatmul" and len(layer.input) > 1}
+    products = [layer for layer in layers if layer.WhichOneof("layer") == "batchedMatmul"]
+    factors = {layer.input[1] for layer in products if len(layer.input) > 1}
     for layer in layers:
         kind = layer.WhichOneof("layer")
         params = getattr(layer, kind)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from export_pipeline.errors import ModelError
+from export_pipeline.errors import ModelError, RecipeError
 
 HALVES = ("float16", "bfloat16")
 
 
-def flattened(model: Any, path: Path) -> Any:
+def flattened(model: Any, path: str, shapes: Sequence[tuple[int, ...]]) -> Any:
     """A network with the layers, names and weights of *model*, read from *path*, and no network inside of it.
+
+    *shapes* are those of its inputs, with a batch, which stays open.
 
     A layer that has the name of another one gets that of the network that it was in before its own.
 
     Raises:
         ModelError: it is no network of layers from inputs to outputs, or computes in other numbers than float32.
+        RecipeError: it does not take such inputs.
     """
     import tf_keras as keras
 
     if not hasattr(model, "_nodes_by_depth"):
         raise ModelError(
-            f"{path} holds a {type(model).__name__}, which is no network of layers from inputs to outputs. Build it with "
-            "keras.Model(inputs, outputs), and save that."
+            f"{path} holds a {type(model).__name__}, which is no network of layers from inputs to outputs. Build it "
+            "with keras.Model(inputs, outputs), and save that."
         )
     halved = [layer.name for layer in model.submodules if getattr(layer, "compute_dtype", None) in HALVES]
     if halved:
@@ -32,11 +36,18 @@ def flattened(model: Any, path: Path) -> Any:
             "network. Build it again with the dtype policy float32, give it the weights, and save that."
         )
     inputs = [
-        keras.Input(batch_shape=(None, *tensor.shape[1:]), dtype=tensor.dtype, name=name)
-        for tensor, name in zip(model.inputs, model.input_names, strict=True)
+        keras.Input(batch_shape=(None, *shape[1:]), dtype=tensor.dtype, name=name)
+        for tensor, name, shape in zip(model.inputs, model.input_names, shapes, strict=True)
     ]
     copier = _Copier(set(model.input_names))
-    outputs = copier.called(model, inputs)
+    try:
+        outputs = copier.called(model, inputs)
+    except ValueError as error:
+        sizes = ", ".join("x".join(map(str, shape[1:])) for shape in shapes)
+        reason = str(error).strip().splitlines()[0][:200]
+        raise RecipeError(
+            f"the network in {path} does not take {sizes}: {reason}. Give another export.height and width"
+        ) from error
     made = keras.Model(inputs, outputs, name=model.name)
     made.output_names = list(model.output_names)
     for layer, copy in copier.pairs():
@@ -63,7 +74,8 @@ class _Copier:
             for node in model._nodes_by_depth[depth]:
                 if node.is_input:
                     continue
-                args, kwargs = node.map_arguments({key: [tensor] * node_uses(node, key) for key, tensor in tensors.items()})
+                uses = Counter(map(str, node.flat_input_ids))
+                args, kwargs = node.map_arguments({key: [tensors[key]] * count for key, count in uses.items()})
                 kwargs.pop("training", None)
                 if isinstance(node.layer, keras.Model):
                     given = self.called(node.layer, tf.nest.flatten(args), f"{inside}{node.layer.name}_")
@@ -82,8 +94,3 @@ class _Copier:
             config["name"] = name
             self._copies[id(layer)] = (layer, layer.__class__.from_config(config))
         return self._copies[id(layer)][1]
-
-
-def node_uses(node: Any, key: str) -> int:
-    """How often a tensor goes into *node*."""
-    return max(1, list(map(str, node.flat_input_ids)).count(key))

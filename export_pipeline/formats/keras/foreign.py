@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.errors import ModelError
+from export_pipeline.formats.keras.library import keras
 
 # Loading a configuration imports the modules that it names and calls their classes: others are refused.
 _TRUSTED = ("keras", "tf_keras", "builtins")
@@ -46,7 +47,9 @@ def _foreign(config: Any) -> Iterator[str]:
             function = str((entry.get("config") or {}).get("function"))
             if not _ARITHMETIC.fullmatch(function):
                 yield f"{name} of {function}"
-        elif "module" not in entry and "items" not in entry:  # older files name no modules, and shapes are objects there
+        elif (
+            "module" not in entry and "items" not in entry
+        ):  # older files name no modules, and shapes are objects there
             if name in _REFUSED or not (_is_of_keras(name) or _is_registered({"registered_name": name})):
                 yield name
         elif name in _REFUSED or not (
@@ -56,19 +59,14 @@ def _foreign(config: Any) -> Iterator[str]:
 
 
 def _is_of_keras(name: str) -> bool:
-    from export_pipeline import models  # noqa: F401  chooses Keras 2
-    import tf_keras as keras
-
-    kinds = (keras.layers, keras.initializers, keras.regularizers, keras.constraints, keras.mixed_precision)
+    found = keras()
+    kinds = (found.layers, found.initializers, found.regularizers, found.constraints, found.mixed_precision)
     return name in ("Functional", "Model", "Sequential") or any(hasattr(kind, name) for kind in kinds)
 
 
 def _is_registered(entry: dict[str, Any]) -> bool:
     """Whether Keras knows the class of *entry* by its registered name, so that it imports no module for it."""
-    from export_pipeline import models  # noqa: F401  registers our layers
-    import tf_keras as keras
-
-    return keras.utils.get_registered_object(entry.get("registered_name")) is not None
+    return keras().utils.get_registered_object(entry.get("registered_name")) is not None
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from export_pipeline.errors import ModelError
 from export_pipeline.formats.keras.foreign import refuse_foreign
+from export_pipeline.formats.keras.library import keras
 from export_pipeline.formats.runtime import reading
 
 _WHAT = "a network saved by Keras"
@@ -44,13 +45,6 @@ def load(path: Path) -> Any:
     raise ModelError(f"{path} is not {_WHAT}; allowed: {_ALLOWED}. In Python, {_SAVE}.")
 
 
-def _keras() -> Any:
-    from export_pipeline import models  # noqa: F401  chooses Keras 2 and registers our layers
-    import tf_keras as keras
-
-    return keras
-
-
 def _archive(path: Path) -> Any:
     with reading(path, _WHAT):
         with zipfile.ZipFile(path) as archive:
@@ -62,7 +56,7 @@ def _archive(path: Path) -> Any:
         if not str(version).startswith("2."):
             return _archive_of_keras3(path, config, names)
         refuse_foreign(config, path)
-        return _keras().models.load_model(path, compile=False)
+        return keras().models.load_model(path, compile=False)
 
 
 def _archive_of_keras3(path: Path, config: Mapping[str, Any], names: list[str]) -> Any:
@@ -70,7 +64,7 @@ def _archive_of_keras3(path: Path, config: Mapping[str, Any], names: list[str]) 
 
     from export_pipeline.formats.keras import keras3, weights
 
-    _keras()
+    keras()
     built = keras3.network(config, str(path))
     if _WEIGHTS not in names:
         raise ModelError(f"{path} has no {_WEIGHTS}; it is damaged or saved in parts. In Python, {_SAVE}.")
@@ -90,13 +84,12 @@ def _hdf5(path: Path) -> Any:
         if "model_config" not in file.attrs:
             raise ModelError(f"{path} holds weights without the layers that they are of. In Python, {_SAVE}.")
         config = json.loads(file.attrs["model_config"])
-        keras = _keras()
         if str(file.attrs.get("keras_version", "2.")).startswith("3."):
             built = keras3.network(config, str(path))
             weights.fill_from_h5(built, file, str(path))
             return built.model
         refuse_foreign(config, path)
-        return keras.models.load_model(path, compile=False)
+        return keras().models.load_model(path, compile=False)
 
 
 def _saved_model(path: Path) -> Any:
@@ -108,11 +101,10 @@ def _saved_model(path: Path) -> Any:
             f"{path} is a SavedModel that holds graphs and no Keras layers, as model.export() and tf.saved_model.save "
             f"write it.\nSave the network that it was made of: model.save('network.keras'), and name that file."
         )
-    keras = _keras()
     with reading(path, _WHAT):
         config = _config_in(path / _LAYERS)
         refuse_foreign(config, path)
-        model = keras.layers.deserialize(config)
+        model = keras().layers.deserialize(config)
         model.load_weights(path / _VARIABLES).assert_existing_objects_matched()
     return model
 

@@ -1,4 +1,4 @@
-"""Layers that Keras 3 and Keras 2 both have and compute alike, and how the configuration of the one becomes that of the other.
+"""Layers that Keras 3 and Keras 2 both have and compute alike, and the configuration of the one as that of the other.
 
 What is not listed here is not translated: it is refused by name. Each row is proved by a test that runs both.
 """
