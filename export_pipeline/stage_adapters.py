@@ -39,7 +39,7 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
     plan = recipe.path(table.plan) if table.plan and plan_bytes is None else None
     weight_bytes = table.weight_bytes if plan_bytes is None else plan_bytes
     structured = table.structured.blocks or table.structured.rounds
-    if structured or table.layers or table.skip or plan or weight_bytes is not None:
+    if structured or table.layers or table.skip or plan or weight_bytes is not None or task.given():
         from export_pipeline.compress import check
 
         given = task.given()

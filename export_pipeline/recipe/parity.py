@@ -17,6 +17,7 @@ from export_pipeline.recipe.whole import Recipe
 from export_pipeline.records.metric import Metric
 from export_pipeline.records.parity import ParityResult
 
+AS_STORED = (0.0, 255.0)  # pixels of an image as files have it
 RANDOM = "random"  # in ``verify.samples``: made by the signature
 NO_OBJECTIVE = (
     "task 'parity' has no objective, so that nothing is trained: {key} needs one. Leave it out, and train the network "
@@ -48,8 +49,13 @@ class ParityModelTable(AnyModelTable):
     pixels: tuple[float, float] | None = Field(
         None,
         strict=False,
-        description="what black and white are to an input that takes images, such as [0, 255], [0, 1] or [-1, 1]; with "
-        "[0, 255] Core ML files take images of three channels as they are",
+        description="what black and white are to inputs that take images, such as [0, 255], [0, 1] or [-1, 1]; with "
+        "[0, 255] Core ML files take RGB images as they are",
+    )
+    scale_pixels: bool = Field(
+        False,
+        description="put a layer before each input of RGB images that brings 0..255 to what pixels says, so that Core "
+        "ML files take images and TFLite ones bytes; the network in the file takes what it takes",
     )
     ranges: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="least and greatest value of an input, by name, for random samples"
@@ -69,6 +75,14 @@ class ParityModelTable(AnyModelTable):
             if pair is not None and not pair[0] < pair[1]:
                 raise ValueError("give the least and the greatest value, the least first")
         return value
+
+    @model_validator(mode="after")
+    def _scales_something(self) -> Self:
+        if self.scale_pixels and self.pixels in (None, AS_STORED):
+            raise ValueError(
+                "scale_pixels has no effect without pixels other than [0, 255]; give them, or leave it out"
+            )
+        return self
 
     @field_validator("inputs", "outputs")
     @classmethod
@@ -162,6 +176,8 @@ class ParityRecipe(Recipe):
     def _trains_nothing(cls, data: Any) -> Any:
         if isinstance(data, dict) and "train" in data:
             raise ValueError(NO_OBJECTIVE.format(key="[train]"))
+        if isinstance(data, dict) and "model" not in data:
+            raise ValueError('model.file is missing; name the network: file = "network.keras"')
         return data
 
     @model_validator(mode="after")

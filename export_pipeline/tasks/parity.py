@@ -18,7 +18,7 @@ from export_pipeline.base import images
 from export_pipeline.base.files import files_of, names_sha256, sha256
 from export_pipeline.errors import ModelError, RecipeError, UsageError, near
 from export_pipeline.recipe import Recipe
-from export_pipeline.recipe.parity import DEVIATION, NO_OBJECTIVE, ParityRecipe
+from export_pipeline.recipe.parity import AS_STORED, DEVIATION, NO_OBJECTIVE, ParityRecipe
 from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Port, Signature, picture, tensor
 from export_pipeline.tasks.own_metric import OwnMetric
@@ -26,7 +26,6 @@ from export_pipeline.tasks.own_samples import Samples, listed, own_samples, samp
 from export_pipeline.tasks.task import Arrays, Evaluator, Given, Objective, Sample, SampleEvaluator, Task, spread
 
 SHOWN = 2
-AS_STORED = (0.0, 255.0)  # pixels of an image as files have it
 TYPES = ("float32", "int32")  # of inputs, which every format has
 
 
@@ -64,7 +63,11 @@ class Parity(Task):
         from export_pipeline.formats.keras.flat import flattened
 
         inputs = inputs_of(read, recipe)
-        model = flattened(read, str(recipe.model.file), [port.shape for port in inputs])
+        low, high = recipe.model.pixels or AS_STORED
+        scales = {port.name: ((high - low) / 255, low) for port in inputs if port.color and recipe.model.scale_pixels}
+        model = flattened(
+            read, recipe.model.file, [port.shape for port in inputs], [scales.get(p.name) for p in inputs]
+        )
         signature = Signature(inputs=inputs, outputs=outputs_of(model, inputs, recipe))
         if takes_images(inputs[0]):  # what is measured is noted under the size that it has
             sides = {"height": inputs[0].shape[1], "width": inputs[0].shape[2]}
@@ -196,7 +199,7 @@ def _input(tensor_: Any, name: str, recipe: ParityRecipe) -> Port:
     port = Port(name=name, shape=whole, dtype=dtype)
     if not takes_images(port) or recipe.model.pixels is None:
         return port
-    if recipe.model.pixels == AS_STORED and whole[3] == 3:
+    if (recipe.model.scale_pixels or recipe.model.pixels == AS_STORED) and whole[3] == 3:
         return picture(name, *whole[1:3])
     return tensor(name, whole, *recipe.model.pixels)
 

@@ -92,7 +92,11 @@ def network(recipe: Recipe, **size: int) -> Any:
 def trains(recipe: Recipe) -> str:
     """What the stage does for *recipe*, in words."""
     table = recipe.model
-    return f"{table.network}, {recipe.train.steps} steps" if isinstance(table, ModelTable) else "the network is given"
+    return (
+        f"{table.network}, {recipe.train.steps} steps"
+        if isinstance(table, ModelTable)
+        else "nothing, the network comes in a file"
+    )
 
 
 def restored(checkpoint: Checkpoint) -> Any:

@@ -74,7 +74,10 @@ def _describe(spec: Any, conversion: Conversion, names: Mapping[str, str]) -> No
         by_name = {feature.name: feature for feature in features}
         for port in ports:
             if port.kind == "tensor":  # the converter leaves the shape of an array out of the older format
-                by_name[port.name].type.multiArrayType.shape[:] = port.closed_shape
+                array = by_name[port.name].type.multiArrayType
+                array.shape[:] = port.closed_shape
+                if port.dtype == "int32":  # the older format computes in floats, and the converter asks for them
+                    array.dataType = array.INT32
         replace(features, [by_name[port.name] for port in ports])
     coreml_file.describe(spec, signature, conversion.title, conversion.version)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +12,16 @@ from export_pipeline.errors import ModelError, RecipeError
 HALVES = ("float16", "bfloat16")
 
 
-def flattened(model: Any, path: str, shapes: Sequence[tuple[int, ...]]) -> Any:
+def flattened(
+    model: Any,
+    path: str,
+    shapes: Sequence[tuple[int | None, ...]],
+    scales: Sequence[tuple[float, float] | None] = (),
+) -> Any:
     """A network with the layers, names and weights of *model*, read from *path*, and no network inside of it.
 
-    *shapes* are those of its inputs, with a batch, which stays open.
+    *shapes* are those of its inputs, with a batch, which stays open. *scales* are factor and offset that the values of
+    an input are brought to the network's by, in a layer before it.
 
     A layer that has the name of another one gets that of the network that it was in before its own.
 
@@ -41,7 +48,7 @@ def flattened(model: Any, path: str, shapes: Sequence[tuple[int, ...]]) -> Any:
     ]
     copier = _Copier(set(model.input_names))
     try:
-        outputs = copier.called(model, inputs)
+        outputs = copier.called(model, _scaled(inputs, scales))
     except ValueError as error:
         sizes = ", ".join("x".join(map(str, shape[1:])) for shape in shapes)
         reason = str(error).strip().splitlines()[0][:200]
@@ -53,6 +60,15 @@ def flattened(model: Any, path: str, shapes: Sequence[tuple[int, ...]]) -> Any:
     for layer, copy in copier.pairs():
         copy.set_weights(layer.get_weights())
     return made
+
+
+def _scaled(inputs: Sequence[Any], scales: Sequence[tuple[float, float] | None]) -> list[Any]:
+    import tf_keras as keras
+
+    return [
+        tensor if scale is None else keras.layers.Rescaling(*scale)(tensor)
+        for tensor, scale in itertools.zip_longest(inputs, scales)
+    ]
 
 
 class _Copier:

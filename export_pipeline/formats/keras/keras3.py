@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from export_pipeline.errors import ModelError
-from export_pipeline.formats.keras.shared_layers import LAYERS, Untranslated, translated
+from export_pipeline.formats.keras.shared_layers import ALIKE_IN_TRAINING, LAYERS, Untranslated, translated
 
 _NETWORKS = ("Functional", "Sequential")
 # Operations on tensors that stand between layers, written with Python's operators.
@@ -72,7 +72,7 @@ def untranslated(entry: Mapping[str, Any]) -> Iterator[str]:
         elif not _is_input(each) and not (_is_operation(each) and kind in _OPERATORS):
             yield f"{name} ({each.get('registered_name') or kind})"
         for node in each.get("inbound_nodes", ()):
-            if odd := _odd_arguments(node):
+            if (odd := _odd_arguments(node)) and kind not in ALIKE_IN_TRAINING:
                 yield f"{name} ({kind}): called with {', '.join(odd)}"
 
 
@@ -102,8 +102,7 @@ def _is_operation(entry: Mapping[str, Any]) -> bool:
 
 def _odd_arguments(node: Mapping[str, Any]) -> list[str]:
     """Arguments of a call that would change what it gives."""
-    kwargs = node.get("kwargs", {})
-    return [key for key, value in kwargs.items() if value and not (key == "mask" and _is_tensor(value))]
+    return [key for key, value in node.get("kwargs", {}).items() if value]
 
 
 def _built(entry: Mapping[str, Any]) -> Built:
@@ -119,15 +118,20 @@ def _built(entry: Mapping[str, Any]) -> Built:
             kind = _snake_case(each["class_name"])
             _place(made, f"{kind}_{used[kind]}" if used[kind] else kind, name, layers[name])
             used[kind] += 1
-        # The first node of a network inside of another is its own.
-        calls += [(name, number, node) for number, node in enumerate(each.get("inbound_nodes", ()), _is_network(each))]
+        calls += [(name, number, node) for number, node in enumerate(each.get("inbound_nodes", ()))]
     if entry["class_name"] == "Sequential":
         ends = _in_a_row(config, layers)
     else:
         tensors = {(_name(each), 0, 0): layers[_name(each)] for each in config["layers"] if _is_input(each)}
         _call_all(calls, layers, tensors, config["name"])
+        # At the ends, the first node of a functional network inside of another is its own; elsewhere it is not counted.
+        own = {_name(each) for each in config["layers"] if _is_network(each) and each["class_name"] == "Functional"}
+        tensors |= {(name, number + 1, index): found for (name, number, index), found in tensors.items() if name in own}
         ends = tuple(_ends(config[side], tensors) for side in ("input_layers", "output_layers"))
-    return Built(keras.Model(*ends, name=config["name"]), made.placed, made.named)
+    model = keras.Model(*ends, name=config["name"])
+    if isinstance(config.get("output_layers"), Mapping):
+        model.output_names = sorted(config["output_layers"])
+    return Built(model, made.placed, made.named)
 
 
 def _place(made: Built, placed: str, name: str, layer: Any) -> None:
@@ -212,9 +216,9 @@ def _filled(value: Any, tensors: Mapping[Any, Any]) -> Any:
 
 
 def _ends(listed: Any, tensors: Mapping[Any, Any]) -> Any:
-    """The tensors that a network begins or ends with; one, a list of them, or by name."""
+    """The tensors that a network begins or ends with: one, or several, by their names if they have some."""
     if isinstance(listed, Mapping):
-        return {name: _ends(each, tensors) for name, each in listed.items()}
+        return [_ends(listed[name], tensors) for name in sorted(listed)]
     if listed and isinstance(listed[0], str):
         return tensors[tuple(listed)]
     return [_ends(each, tensors) for each in listed]

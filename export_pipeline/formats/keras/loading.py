@@ -111,10 +111,11 @@ def _saved_model(path: Path) -> Any:
 
 def _config_in(path: Path) -> Mapping[str, Any]:
     """The configuration of the outermost network in a ``keras_metadata.pb``."""
-    from tf_keras.src.protobuf import saved_metadata_pb2
+    from tf_keras.protobuf import saved_metadata_pb2
+    from tf_keras.src.saving.legacy.saved_model import json_utils
 
     nodes = saved_metadata_pb2.SavedMetadata.FromString(path.read_bytes()).nodes
-    root = json.loads(next(node for node in nodes if node.node_path == "root").metadata)
+    root = json_utils.decode(next(node for node in nodes if node.node_path == "root").metadata)
     if root["class_name"] not in ("Functional", "Sequential"):
         raise ModelError(
             f"{path.parent} holds a network of the class {root['class_name']}, whose layers are known to its own code "

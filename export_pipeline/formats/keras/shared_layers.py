@@ -53,12 +53,12 @@ _RECURRENT = Shared(inner=("cell",))
 LAYERS: Mapping[str, Shared] = {
     **dict.fromkeys(
         (
-            *("Activation", "Dense", "Embedding", "Flatten", "Masking", "Permute", "RepeatVector", "Reshape"),
+            *("Activation", "Dense", "Embedding", "Flatten", "Permute", "RepeatVector", "Reshape"),
             *("Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose"),
             *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
             *("ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise"),
             *("SpatialDropout1D", "SpatialDropout2D"),
-            *("BatchNormalization", "GroupNormalization", "LayerNormalization", "UnitNormalization"),
+            *("BatchNormalization", "GroupNormalization", "UnitNormalization"),
             *("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"),
             *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
             *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),
@@ -67,11 +67,24 @@ LAYERS: Mapping[str, Shared] = {
         ),
         _PLAIN,
     ),
+    "LayerNormalization": Shared(idle={"rms_scaling": (False,)}),
     "LeakyReLU": Shared(renamed={"negative_slope": "alpha"}),
     "ZeroPadding1D": _LAST,
-    "Resizing": Shared(idle={"pad_to_aspect_ratio": (False,), "fill_mode": (_ANY,), "fill_value": (_ANY,)}),
+    "Resizing": Shared(
+        idle={
+            "antialias": (False,),
+            "data_format": ("channels_last",),
+            "pad_to_aspect_ratio": (False,),
+            "fill_mode": (_ANY,),
+            "fill_value": (_ANY,),
+        }
+    ),
     **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _RECURRENT),
 }
+
+
+# Layers that are called as if in training, and compute the same as ever.
+ALIKE_IN_TRAINING = ("Resizing",)
 
 
 class Untranslated(Exception):  # noqa: N818
@@ -99,7 +112,7 @@ def translated(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         elif key in ("layer", "backward_layer"):
             made[key] = None if value is None else _inner(value)
         else:
-            made[shared.renamed.get(key, key)] = tuple(value) if isinstance(value, list) else value
+            made[shared.renamed.get(key, key)] = value
     return made
 
 
