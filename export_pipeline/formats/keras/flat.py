@@ -10,6 +10,7 @@ from typing import Any
 from export_pipeline.errors import ModelError, RecipeError
 
 HALVES = ("float16", "bfloat16")
+_SCALED = "_pixels"  # after the name of an input, that of the layer which scales it
 
 
 def flattened(
@@ -46,7 +47,7 @@ def flattened(
         keras.Input(batch_shape=(None, *shape[1:]), dtype=tensor.dtype, name=name)
         for tensor, name, shape in zip(model.inputs, model.input_names, shapes, strict=True)
     ]
-    copier = _Copier(set(model.input_names))
+    copier = _Copier({*model.input_names, *(f"{name}{_SCALED}" for name in model.input_names)})
     try:
         outputs = copier.called(model, _scaled(inputs, scales))
     except ValueError as error:
@@ -65,9 +66,10 @@ def flattened(
 def _scaled(inputs: Sequence[Any], scales: Sequence[tuple[float, float] | None]) -> list[Any]:
     import tf_keras as keras
 
+    pairs = itertools.zip_longest(inputs, scales)
     return [
-        tensor if scale is None else keras.layers.Rescaling(*scale)(tensor)
-        for tensor, scale in itertools.zip_longest(inputs, scales)
+        each if scale is None else keras.layers.Rescaling(*scale, name=f"{each.name}{_SCALED}")(each)
+        for each, scale in pairs
     ]
 
 
