@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
 
 from export_pipeline.recipe.export import ExportTable
@@ -33,6 +33,7 @@ DEVIATION = Metric(
     ranks=True,
     without=_ZEROS,
 )
+_PAIR: dict[str, Any] = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 # Names of ports become names of arguments in TensorFlow's functions.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METRIC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -51,13 +52,14 @@ class ParityModelTable(AnyModelTable):
         strict=False,
         description="what black and white are to inputs that take images, such as [0, 255], [0, 1] or [-1, 1]; with "
         "[0, 255] Core ML files take RGB images as they are",
+        json_schema_extra={"items": {"type": "number"}},
     )
     scale_pixels: bool = Field(
         False,
         description="put a layer before each input of RGB images that brings 0..255 to what pixels says, so that Core "
         "ML files take images and TFLite ones bytes; the network in the file takes what it takes",
     )
-    ranges: dict[str, tuple[float, float]] = Field(
+    ranges: dict[str, Annotated[tuple[float, float], WithJsonSchema(_PAIR)]] = Field(
         default_factory=dict, description="least and greatest value of an input, by name, for random samples"
     )
     inputs: tuple[str, ...] = Field((), strict=False, description="names for the inputs, in the network's order")
@@ -162,6 +164,7 @@ class ParityRecipe(Recipe):
 
     metrics: ClassVar[tuple[Metric, ...]] = cast("tuple[Metric, ...]", _Metrics())
     baseline: ClassVar[str] = "zeros"
+    takes_own_metric: ClassVar[bool] = True
     may_be_compressed: ClassVar[bool] = True
     # Nothing is trained; who asks for the length of the training is told so.
     train: ClassVar[TrainTable] = TrainTable.model_construct(steps=0)  # type: ignore[misc]

@@ -32,6 +32,7 @@ class Recipe(Table):
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
     baseline: ClassVar[str] = ""  # what can be had without a network, in one word
+    takes_own_metric: ClassVar[bool] = False  # whether the recipe may name a metric of the user's own
     may_be_compressed: ClassVar[bool] = False  # whether the network may come with zeros and few values already
     gives_pictures: ClassVar[bool] = False  # whether the outputs are pictures, which SSIM compares
 

@@ -45,7 +45,7 @@ def pictures() -> Any:
 
 
 def series() -> Any:
-    """Recurrent layers of every kind and a convolution along time; two inputs, an output of three axes and one of two."""
+    """Recurrent layers of every kind and a convolution along time; two inputs, outputs of three axes and of two."""
     import tf_keras as keras
 
     one, other = keras.Input((5, 6), name="one"), keras.Input((4,), name="other")
