@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers as L  # noqa: N812 - a table of them reads better
+from keras import layers as L
 
 IMAGE, SERIES, VECTOR = (12, 10, 4), (9, 6), (7,)
 # Each layer that is translated, in one or more settings, on inputs of one shape.

@@ -83,7 +83,9 @@ def _is_calibrated(port: Port) -> bool:
 def _key(storage: str, bits: int, values: np.ndarray | None) -> tuple[str, int, tuple[int, ...], bytes]:
     if values is None or values.dtype != np.float16:
         return storage, bits, (), b""
-    return storage, bits, values.shape, (values + np.float16(0)).tobytes()  # -0 and 0 are one value
+    # A kernel along time has an axis of one pixel, or none; -0 and 0 are one value.
+    shape = tuple(length for length in values.shape if length > 1)
+    return storage, bits, shape, (values + np.float16(0)).tobytes()
 
 
 def _counted(held: Counter[tuple[str, int]]) -> str:

@@ -38,7 +38,7 @@ def convertible(layer: Any) -> Any:
 def _unroll(kind: str, config: dict[str, Any], layer: Any) -> None:
     if kind not in RECURRENT:
         return
-    steps = layer.input_shape[1]
+    steps = layer.get_input_shape_at(0)[1]
     if steps is not None and steps > MOST_STEPS:
         raise ExportError(
             f"the recurrent layer {layer.name} has {steps} steps; at most {MOST_STEPS} are unrolled. Export a shorter "

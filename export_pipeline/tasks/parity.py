@@ -207,7 +207,7 @@ def _input(tensor_: Any, name: str, recipe: ParityRecipe) -> Port:
 def _sides(shape: tuple[int | None, ...], name: str, recipe: ParityRecipe) -> tuple[int, ...]:
     """The lengths of the axes of an input without the batch; those that are open are the recipe's."""
     keys = {4: ("height", "width"), 3: ("length",)}.get(len(shape), ())
-    found = []
+    found: list[int] = []
     for axis, own in enumerate(shape[1:]):
         key = keys[axis] if axis < len(keys) else ""
         said = getattr(recipe.export, key) if key and (own is None or key in recipe.export.model_fields_set) else None
@@ -216,7 +216,7 @@ def _sides(shape: tuple[int | None, ...], name: str, recipe: ParityRecipe) -> tu
             raise RecipeError(f"the input {name} {shape} leaves axis {axis + 1} open; {todo}")
         if own is not None and said is not None and own != said:
             raise RecipeError(f"export.{key} is {said}; the network takes {own} at the input {name}. Leave it out")
-        found.append(own if own is not None else said)
+        found.append(int(said if own is None else own))
     return tuple(found)
 
 
@@ -256,8 +256,7 @@ class _Against(SampleEvaluator):
         return self._measured({name: np.zeros_like(array) for name, array in self.reference.items()}, "zeros")
 
     def _measured(self, outputs: Arrays, what: str) -> Values:
-        found = {DEVIATION.name: _deviation(outputs, self.reference)}
-        return found | self._own(outputs, what)
+        return {DEVIATION.name: _deviation(outputs, self.reference), **self._own(outputs, what)}
 
     def _own(self, outputs: Arrays, what: str) -> Values:
         metric, row = self.task.metric, self.task.recipe.verify.own_metric

@@ -167,7 +167,7 @@ def test_dense_and_recurrent_kernels_have_tables_and_masks_as_well(target: str, 
 def test_a_series_that_is_too_long_to_unroll_is_refused(tmp_path: Path) -> None:
     import tf_keras as keras
 
-    first = keras.Input((None, 2))
+    first = keras.Input((600, 2))
     model = keras.Model(first, keras.layers.LSTM(2, name="memory")(first))
     signature = Signature(inputs=(tensor("x", (1, 600, 2)),), outputs=(tensor("y", (1, 2)),))
     with pytest.raises(ExportError, match="memory has 600 steps; at most 512 are unrolled"):

@@ -278,7 +278,7 @@ def test_a_size_must_be_the_networks_or_be_given(folder: Path) -> None:
     export = {**TINY["export"], "length": 7}  # type: ignore[dict-item]
     assert opened(folder, model=model, export=export).signature.inputs[0].shape == (1, 7, 5)
     model = {"file": str(strangers.keras2() / "nested.h5"), "pixels": [0, 255]}
-    with pytest.raises(RecipeError, match="export.height is 32; the network takes 16 at the input image"):
+    with pytest.raises(RecipeError, match=r"export\.height is 32; the network takes 16 at the input image"):
         opened(folder, model=model, export={**TINY["export"], "height": 32})  # type: ignore[dict-item]
 
 

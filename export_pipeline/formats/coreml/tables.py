@@ -39,8 +39,9 @@ class store_kernels(AbstractGraphPass):  # noqa: N801 - its name is that of the 
 
     @block_context_manager
     def _apply(self, block: Any) -> None:
-        for weight in [operation.inputs[name] for operation in list(block.operations) for name in _kernels(operation)]:
-            constant = weight.op
+        found = [(operation, name) for operation in list(block.operations) for name in _kernels(operation)]
+        for operation, name in found:
+            constant = operation.inputs[name].op
             if constant is None or constant.op_type != "const":  # computed, or one that two operations share
                 continue
             if constant.val.val.ndim < 2:

@@ -66,12 +66,17 @@ def _at_size(port: Port, height: int | None, width: int | None) -> Shape:
 
 
 def _unrolled(model: Any) -> Any:
-    """*model*, or where a loop would hide what it does, a copy without."""
+    """*model*, or where loops and functions in its graph would hide what it does, a copy without."""
     import tf_keras as keras
 
-    if not any(isinstance(layer, keras.layers.RNN) for layer in model.submodules):
+    hidden = [layer for layer in model.submodules if isinstance(layer, keras.layers.RNN) or _is_grouped(layer)]
+    if not hidden:
         return model
     return keras.models.clone_model(model, clone_function=convertible)
+
+
+def _is_grouped(layer: Any) -> bool:
+    return hasattr(layer, "convolution_op") and layer.groups > 1
 
 
 def _of_operation(op: Any) -> int:
@@ -81,6 +86,7 @@ def _of_operation(op: Any) -> int:
         return int(np.prod(op.outputs[0].shape.as_list()) * np.prod(per))
     if op.type == "Conv2DBackpropInput":  # a transposed convolution: its input is the last operand
         return int(np.prod(op.inputs[2].shape.as_list()) * np.prod(op.inputs[1].shape.as_list()[:3]))
-    if op.type in ("MatMul", "BatchMatMulV2"):
+    if op.type in ("MatMul", "BatchMatMulV2") and op.inputs[0].op.type not in ("Const", "Fill"):
+        # Of the first state of a recurrent layer, which is zero, every converter works out the product.
         return int(np.prod(op.outputs[0].shape.as_list()) * op.inputs[0].shape.as_list()[-1])
     return 0

@@ -77,7 +77,8 @@ class _Copier:
     """Calls copies of layers; a layer that is called twice has one."""
 
     def __init__(self, taken: set[str]) -> None:
-        self._taken, self._copies = taken, {}
+        self._taken = taken
+        self._copies: dict[int, tuple[Any, Any]] = {}
 
     def pairs(self) -> list[tuple[Any, Any]]:
         return list(self._copies.values())

@@ -97,7 +97,8 @@ def translated(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Untranslated: a key has a value that Keras 2 does not know or computes otherwise.
     """
-    shared, made = LAYERS[name], {}
+    shared = LAYERS[name]
+    made: dict[str, Any] = {}
     for key, value in config.items():
         if key in ("activation", "recurrent_activation"):
             made[key] = _activation(value)
