@@ -20,7 +20,8 @@ def fill_from_archive(built: Built, file: Any, where: str) -> None:
     """
     for way, layer in built.placed.items():
         group = "/".join(f"layers/{name}" for name in way)
-        _set(layer, [found for part in _parts(layer, group) for found in _variables(file, part)], where)
+        found = [each for part in _parts(layer, group) for each in _variables(file, part)]
+        _assign(layer.name, layer.weights, found, file, where)
 
 
 def fill_from_h5(built: Built, file: Any, where: str) -> None:
@@ -34,13 +35,10 @@ def fill_from_h5(built: Built, file: Any, where: str) -> None:
         layers.setdefault(way[0], []).append(layer)
     for name, parts in layers.items():
         group = file["model_weights"].get(name, {})
-        found = [np.asarray(group[_text(each)]) for each in group.attrs["weight_names"]] if group else []
+        found = [group[_text(each)] for each in group.attrs["weight_names"]] if group else []
         # A network inside of another lists what is trained first, of all its layers.
         wanted = [*_of(parts, "trainable_weights"), *_of(parts, "non_trainable_weights")]
-        if [tuple(weight.shape) for weight in wanted] != [array.shape for array in found]:
-            raise _other_weights(name, wanted, found, where)
-        for weight, array in zip(wanted, found, strict=True):
-            weight.assign(array)
+        _assign(name, wanted, found, file, where)
 
 
 def _of(layers: list[Any], side: str) -> list[Any]:
@@ -59,22 +57,25 @@ def _parts(layer: Any, group: str) -> Iterator[str]:
         yield "/".join((group, *LAYERS[kind].inner))
 
 
-def _variables(file: Any, group: str) -> list[np.ndarray]:
+def _variables(file: Any, group: str) -> list[Any]:
     found = file.get(f"{group}/vars", {})
-    return [np.asarray(found[name]) for name in sorted(found, key=int)]
+    return [found[name] for name in sorted(found, key=int)]
 
 
-def _set(layer: Any, found: list[np.ndarray], where: str) -> None:
-    if [tuple(weight.shape) for weight in layer.weights] != [array.shape for array in found]:
-        raise _other_weights(layer.name, layer.weights, found, where)
-    for weight, array in zip(layer.weights, found, strict=True):
-        weight.assign(array)
-
-
-def _other_weights(name: str, wanted: list[Any], found: list[np.ndarray], where: str) -> ModelError:
-    sides = (", ".join(str(tuple(each.shape)) for each in side) or "none" for side in (found, wanted))
-    held, needed = sides
-    return ModelError(f"{where} is damaged: its layer {name!r} has the weights {held} and must have {needed}.")
+def _assign(name: str, weights: list[Any], found: list[Any], file: Any, where: str) -> None:
+    """Give *weights*, those of the layer *name*, the values of the datasets *found* in *file*."""
+    for each in found:
+        # A link or a dataset may lead into another file, which is nobody's business here.
+        if each.file.filename != file.filename or getattr(each, "external", None) or getattr(each, "is_virtual", False):
+            raise ModelError(f"{where} has weights of its layer {name!r} in another file; allowed: in the file itself.")
+    # Before anything is read: a dataset may claim any size.
+    if [tuple(weight.shape) for weight in weights] != [getattr(each, "shape", None) for each in found]:
+        held, needed = (
+            ", ".join(str(getattr(each, "shape", None)) for each in side) or "none" for side in (found, weights)
+        )
+        raise ModelError(f"{where} is damaged: its layer {name!r} has the weights {held} and must have {needed}.")
+    for weight, values in zip(weights, found, strict=True):
+        weight.assign(np.asarray(values))
 
 
 def _text(value: Any) -> str:
