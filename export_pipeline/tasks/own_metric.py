@@ -57,7 +57,7 @@ class OwnMetric:
         """The metric of what *given* holds by the names of :data:`GIVEN`; *what* says of which outputs.
 
         Raises:
-            RecipeError: the function raises, or gives what is no finite number.
+            RecipeError: the function raises, or gives what is no number.
         """
         try:
             value = self.function(**{name: given[name] for name in self.takes})
@@ -67,11 +67,21 @@ class OwnMetric:
                 "see where."
             ) from error
         number = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-        if not isinstance(number, (numbers.Real, np.bool_)) or not math.isfinite(number):
-            raise RecipeError(
-                f"verify.metric {self.written} gave {str(value)[:60]!r} for {what}; it must give one finite number"
-            )
+        if not isinstance(number, (numbers.Real, np.bool_)):
+            raise self._no_number(value, what)
         return float(number)
+
+    def finite(self, what: str, given: Mapping[str, Any]) -> float:
+        """The same where it must be finite, too."""
+        value = self(what, given)
+        if not math.isfinite(value):
+            raise self._no_number(value, what)
+        return value
+
+    def _no_number(self, value: Any, what: str) -> RecipeError:
+        return RecipeError(
+            f"verify.metric {self.written} gave {str(value)[:60]!r} for {what}; it must give one finite number"
+        )
 
 
 def _arguments(written: str, function: Callable[..., Any]) -> tuple[str, ...]:

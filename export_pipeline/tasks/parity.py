@@ -248,22 +248,26 @@ class _Against(SampleEvaluator):
     reference: Arrays
 
     def measure(self, outputs: Arrays) -> Values:
-        return self._measured(outputs, "what a file gives")
+        found = {DEVIATION.name: _deviation(outputs, self.reference)}
+        metric, row = self.task.metric, self.task.recipe.verify.own_metric
+        return found if metric is None or row is None else {**found, row.name: metric("a file", self._given(outputs))}
 
     def baseline(self) -> Values:
-        """Of outputs of zeros; and of those of the network itself by the metric, which may not count those."""
-        self._own(self.reference, "what the network gives")
-        return self._measured({name: np.zeros_like(array) for name, array in self.reference.items()}, "zeros")
+        """Of outputs of zeros; by the metric of the recipe only where those are its baseline.
 
-    def _measured(self, outputs: Arrays, what: str) -> Values:
-        return {DEVIATION.name: _deviation(outputs, self.reference), **self._own(outputs, what)}
-
-    def _own(self, outputs: Arrays, what: str) -> Values:
+        That metric must have a value for the network itself, and for its baseline.
+        """
+        zeros = {name: np.zeros_like(array) for name, array in self.reference.items()}
+        found = {DEVIATION.name: _deviation(zeros, self.reference)}
         metric, row = self.task.metric, self.task.recipe.verify.own_metric
         if metric is None or row is None:
-            return {}
+            return found
+        metric.finite("what the network gives", self._given(self.reference))
+        return {**found, row.name: metric.finite("zeros", self._given(zeros)) if row.without else np.nan}
+
+    def _given(self, outputs: Arrays) -> dict[str, Any]:
         known = {"reference": self.reference, "truth": self.sample.truth, "inputs": self.sample.inputs}
-        return {row.name: metric(what, {"outputs": outputs, **known})}
+        return {"outputs": outputs, **known}
 
 
 def _deviation(outputs: Arrays, reference: Arrays) -> float:

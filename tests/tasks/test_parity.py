@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export_pipeline.errors import ImageError, ModelError, PipelineError, RecipeError, UsageError
+from export_pipeline.errors import PipelineError, RecipeError, UsageError
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import open_task
 from export_pipeline.tasks.parity import Parity
@@ -151,7 +151,7 @@ def test_outputs_are_measured_against_the_file_and_by_a_metric_of_the_users_own(
     assert own["error"] == pytest.approx(np.abs(outputs["sum"] - 4).mean())
     assert measure.baseline() == {"deviation": 1.0, "error": 4.0}
     assert measure.measure({"sum": 1.5 * outputs["sum"]})["deviation"] == pytest.approx(0.5)
-    assert np.isfinite(measure.measure({"sum": outputs["sum"] * np.nan})["deviation"]) == False  # noqa: E712
+    assert np.isnan(list(measure.measure({"sum": outputs["sum"] * np.nan}).values())).all()
 
 
 def test_a_metric_may_have_no_baseline(folder: Path) -> None:
@@ -160,6 +160,9 @@ def test_a_metric_may_have_no_baseline(folder: Path) -> None:
         opened(folder, model={"file": "two.keras"}, verify=verify)
     task = opened(folder, model={"file": "two.keras"}, verify={**verify, "baseline": "none"})
     assert not task.metrics[1].without
+    baseline = task.evaluator().of(task.validation()[0]).baseline()
+    assert baseline["deviation"] == 1
+    assert np.isnan(baseline["infinite_of_zeros"])
 
 
 BAD_METRICS = {
@@ -188,10 +191,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "pruning": (
         {"model": {"file": "two.keras"}, "compress": {"schedule": "constant", "steps": 100}},
         "compress.schedule needs one",
-    ),
-    "filters": (
-        {"model": {"file": "two.keras"}, "compress": {"structured": {"rounds": 1}}},
-        "compress.structured needs one",
     ),
     "trained tables": (
         {"model": {"file": "two.keras"}, "compress": {"bits": 4, "cluster": {"steps": 5}}},
@@ -266,9 +265,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_what_does_not_fit_is_refused_and_said(folder: Path, case: str) -> None:
     tables, message = BAD[case]
-    with pytest.raises(PipelineError, match=message) as refused:
+    with pytest.raises(PipelineError, match=message):
         opened(folder, **tables)
-    assert isinstance(refused.value, (RecipeError, ModelError, ImageError, UsageError))
 
 
 def test_a_size_must_be_the_networks_or_be_given(folder: Path) -> None:
