@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from export_pipeline.errors import ModelError
-from export_pipeline.formats.keras.shared_layers import ALIKE_IN_TRAINING, LAYERS, Untranslated, translated
+from export_pipeline.formats.keras.shared_layers import ALIKE_IN_TRAINING, LAYERS, translated
 
 _NETWORKS = ("Functional", "Sequential")
 # Operations on tensors that stand between layers, written with Python's operators.
@@ -67,7 +67,7 @@ def untranslated(entry: Mapping[str, Any]) -> Iterator[str]:
         elif _is_layer(each) and kind in LAYERS:
             try:
                 translated(kind, config)
-            except Untranslated as reason:
+            except ModelError as reason:
                 yield f"{name} ({kind}): {reason}"
         elif not _is_input(each) and not (_is_operation(each) and kind in _OPERATORS):
             yield f"{name} ({each.get('registered_name') or kind})"

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from export_pipeline.errors import ModelError
+
 # Functions that both compute alike. The hard ones are piecewise with other slopes in Keras 2.
 ACTIVATIONS = frozenset(
     {
@@ -87,15 +89,12 @@ LAYERS: Mapping[str, Shared] = {
 ALIKE_IN_TRAINING = ("Resizing",)
 
 
-class Untranslated(Exception):  # noqa: N818
-    """Never seen by users: what in a layer has no counterpart, in words; whoever reads the file says where."""
-
-
 def translated(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of the layer class *name* in Keras 2, from that in Keras 3.
 
     Raises:
-        Untranslated: a key has a value that Keras 2 does not know or computes otherwise.
+        ModelError: a key has a value that Keras 2 does not know or computes otherwise. It says which; whoever reads the
+            file says of what.
     """
     shared = LAYERS[name]
     made: dict[str, Any] = {}
@@ -109,7 +108,7 @@ def translated(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         elif key in {**_IDLE, **shared.idle}:
             allowed = {**_IDLE, **shared.idle}[key]
             if _ANY not in allowed and value not in allowed:
-                raise Untranslated(f"{key} {value!r}")
+                raise ModelError(f"{key} {value!r}")
         elif key in ("layer", "backward_layer"):
             made[key] = None if value is None else _inner(value)
         else:
@@ -121,7 +120,7 @@ def _inner(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The layer inside of another."""
     name = str(entry.get("class_name"))
     if name not in LAYERS or entry.get("module") != "keras.layers":
-        raise Untranslated(f"a layer {name} inside")
+        raise ModelError(f"a layer {name} inside")
     return {"class_name": name, "config": translated(name, entry["config"])}
 
 
@@ -129,12 +128,12 @@ def _activation(value: Any) -> str:
     if isinstance(value, str) and value in ACTIVATIONS:
         return value
     name = value.get("config", value.get("class_name")) if isinstance(value, Mapping) else value
-    raise Untranslated(f"activation {name!r}")
+    raise ModelError(f"activation {name!r}")
 
 
 def _dtype(value: Any) -> str:
     """The type of a layer's variables and arithmetic, which must be one and the same."""
     name = value.get("config", {}).get("name") if isinstance(value, Mapping) else value
     if name not in ("float32", "int32", "int64", "bool"):
-        raise Untranslated(f"arithmetic in {name}")
+        raise ModelError(f"arithmetic in {name}")
     return str(name)
