@@ -29,18 +29,24 @@ def keras3() -> Path:
 
 
 @cache
-def keras2() -> Path:
-    """A folder with the networks of this module as ``.keras`` and ``.h5`` files and as SavedModels of their names."""
+def keras2(name: str, end: str) -> Path:
+    """One of :data:`BUILDERS` as a ``.keras`` or ``.h5`` file, or for no *end* as a SavedModel folder."""
+    path = _keras2_folder() / f"{name}{end}"
+    _keras2_network(name).save(path, **({} if end else {"save_format": "tf"}))
+    return path
+
+
+@cache
+def _keras2_folder() -> Path:
+    return _folder("keras2-")
+
+
+@cache
+def _keras2_network(name: str) -> Any:
     import tf_keras as keras
 
-    folder = _folder("keras2-")
-    for name, build in BUILDERS.items():
-        keras.utils.set_random_seed(1)
-        model = build()
-        model.save(folder / f"{name}.keras")
-        model.save(folder / f"{name}.h5")
-        model.save(folder / name, save_format="tf")
-    return folder
+    keras.utils.set_random_seed(1)
+    return BUILDERS[name]()
 
 
 def unet() -> Any:

@@ -93,11 +93,11 @@ def test_keras_2_files_and_folders_hold_the_same_network(name: str) -> None:
     random = np.random.default_rng(0)
     shape = {"unet": (1, 8, 12, 3), "lstm": (1, 6, 5), "nested": (1, 16, 16, 3)}[name]
     values = random.uniform(0, 255, shape).astype(np.float32)
-    outputs = [load(strangers.keras2() / f"{name}{end}")(values).numpy() for end in (".keras", ".h5", "")]
+    outputs = [load(strangers.keras2(name, end))(values).numpy() for end in (".keras", ".h5", "")]
     assert np.ptp(outputs[0]) > 0
     for output in outputs[1:]:
         np.testing.assert_array_equal(output, outputs[0])
-    model = load(strangers.keras2() / f"{name}.h5")
+    model = load(strangers.keras2(name, ".h5"))
     flat = flattened(model, name, [shape])
     np.testing.assert_allclose(flat(values).numpy(), outputs[0], rtol=1e-5, atol=1e-6)
     assert not [layer for layer in flat.layers if hasattr(layer, "layers")]
@@ -105,7 +105,7 @@ def test_keras_2_files_and_folders_hold_the_same_network(name: str) -> None:
 
 def test_a_suffix_does_not_matter(tmp_path: Path) -> None:
     """Keras 2 wrote HDF5 under any name until 2.12."""
-    path = shutil.copy(strangers.keras2() / "lstm.h5", tmp_path / "lstm.keras")
+    path = shutil.copy(strangers.keras2("lstm", ".h5"), tmp_path / "lstm.keras")
     assert load(Path(path)).output_names == ["level"]
 
 
@@ -164,7 +164,7 @@ def test_other_files_are_refused_by_their_right_name(tmp_path: Path) -> None:
 
 
 def test_functions_that_do_more_than_compute_are_refused(tmp_path: Path) -> None:
-    source = strangers.keras2() / "nested.keras"
+    source = strangers.keras2("nested", ".keras")
     with zipfile.ZipFile(source) as archive:
         assert "math.truediv" in json.dumps(json.loads(archive.read("config.json")))
     path = changed(source, tmp_path / "evil.keras", {'"function": "math.truediv"': '"function": "io.write_file"'})

@@ -26,7 +26,7 @@ TRAINED = [name for name in TASKS if name != "parity"]
 def task(request: pytest.FixtureRequest, vgg_file: Path) -> Task:
     """The task with its built-in material, or a network of the test's own."""
     if request.param not in TRAINED:
-        tables = {"model": {"file": str(strangers.keras2() / "unet.h5"), "pixels": [0, 255]}, "verify": {"images": 2}}
+        tables = {"model": {"file": str(strangers.keras2("unet", ".h5")), "pixels": [0, 255]}, "verify": {"images": 2}}
         export = {**SIZE, "calibration_images": 2, "targets": ["onnx-fp32"]}
         return open_task(Recipe.parse({"task": request.param, **tables, "export": export}))
     train = {"crop": 32, "hold_out": 2, "batch_size": 2}

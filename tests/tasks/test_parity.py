@@ -270,12 +270,12 @@ def test_what_does_not_fit_is_refused_and_said(folder: Path, case: str) -> None:
 
 
 def test_a_size_must_be_the_networks_or_be_given(folder: Path) -> None:
-    model = {"file": str(strangers.keras2() / "lstm.h5")}
+    model = {"file": str(strangers.keras2("lstm", ".h5"))}
     with pytest.raises(RecipeError, match=r"series \(None, None, 5\) leaves axis 1 open; give export.length"):
         opened(folder, model=model)
     export = {**TINY["export"], "length": 7}  # type: ignore[dict-item]
     assert opened(folder, model=model, export=export).signature.inputs[0].shape == (1, 7, 5)
-    model = {"file": str(strangers.keras2() / "nested.h5"), "pixels": [0, 255]}
+    model = {"file": str(strangers.keras2("nested", ".h5")), "pixels": [0, 255]}
     with pytest.raises(RecipeError, match=r"export\.height is 32; the network takes 16 at the input image"):
         opened(folder, model=model, export={**TINY["export"], "height": 32})  # type: ignore[dict-item]
 

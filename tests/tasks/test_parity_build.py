@@ -63,8 +63,8 @@ def file_of(name: str) -> Path:
     files = {
         "mobilenet": strangers.keras3() / "mobilenet.keras",
         "autoencoder": strangers.keras3() / "autoencoder.h5",
-        "unet": strangers.keras2() / "unet",
-        "lstm": strangers.keras2() / "lstm.h5",
+        "unet": strangers.keras2("unet", ""),
+        "lstm": strangers.keras2("lstm", ".h5"),
     }
     return files[name]
 
