@@ -85,9 +85,9 @@ class Pipeline:
 
     def train(self) -> Trained:
         """Train: the float network and its checkpoint."""
-        from export_pipeline.train import Listener, train
+        from export_pipeline.train import Listener, train, trains
 
-        self.say(f"train: {self.recipe.model.network}, {self.recipe.train.steps} steps")
+        self.say(f"train: {trains(self.recipe)}")
         return train(self.task, self.work, Listener(self.on_step, self.tensorboard))
 
     def compress(self, trained: Trained, last: str = "fold") -> Network:
@@ -163,7 +163,9 @@ class Pipeline:
         reporting.check(report, where=self.files)
         with written_aside(self.out) as aside:
             aside.mkdir()
-            made = (*(model.file for model in exported), *reporting.FILES)
+            made = [*(model.file for model in exported), *reporting.FILES]
+            if not (self.files / reporting.PICTURE_FILE).exists():  # nothing that can be shown goes in or comes out
+                made.remove(reporting.PICTURE_FILE)
             for source in (*(self.files / name for name in made), self.work / CHECKPOINT):
                 (shutil.copytree if source.is_dir() else shutil.copy)(source, aside / source.name)
             plan, sample = network.compressed.plan, self.task.shown()[0]

@@ -39,10 +39,12 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
     plan = recipe.path(table.plan) if table.plan and plan_bytes is None else None
     weight_bytes = table.weight_bytes if plan_bytes is None else plan_bytes
     changed = table.structured.blocks or table.structured.rounds or table.quantize_aware
-    if changed or table.layers or table.skip or plan or weight_bytes is not None:
+    given = task.given()
+    looked_at = changed or table.layers or table.skip or plan or weight_bytes is not None
+    if looked_at or (given is not None and table.clusters):
         from export_pipeline.compress import check
 
-        check(network(recipe), table, plan, weight_bytes)
+        check(given.model if given else network(recipe), table, plan, weight_bytes)
     return task
 
 

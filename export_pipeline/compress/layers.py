@@ -41,6 +41,11 @@ def require_known(table: CompressTable, names: Iterable[str]) -> None:
         RecipeError: one matches no convolution, or a layer is both pruned and left out by name.
     """
     names = list(names)
+    if (table.prunes or table.clusters) and not names:
+        raise RecipeError(
+            "compress: the network has no two-dimensional convolution, which is what is pruned and clustered; leave "
+            "[compress] out. 8-bit targets store dense and recurrent kernels in 8 bits without it"
+        )
     for key, patterns in (("layers", table.layers), ("skip", table.skip)):
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in names):

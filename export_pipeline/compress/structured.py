@@ -72,6 +72,7 @@ def narrow(
     if not settings.blocks and not settings.rounds:
         return model, recipe.model, ()
     require_spare(model, settings)
+    assert isinstance(recipe.model, ModelTable)  # a network from a file is not taken apart
     now = _Network(model, recipe.model, {})
     rounds = [_measured(now, "start", 0, evaluate)]
     for number in range(settings.blocks + settings.rounds):

@@ -194,6 +194,8 @@ def _network_shape(kind: str, params: Any, name: str) -> tuple[tuple[int, ...] |
         return (int(params.outputChannels), int(params.kernelChannels), *kernel), 0
     if name == "weights" and kind == "innerProduct":
         return (int(params.outputChannels), int(params.inputChannels)), 0
+    if name == "weights" and kind == "batchedMatmul":  # column by column
+        return (int(params.weightMatrixSecondDimension), int(params.weightMatrixFirstDimension)), 0
     fields = {"bias": "outputChannels", "gamma": "channels", "beta": "channels", "mean": "channels"}
     size = getattr(params, fields.get(name, "channels"), 0)
     return ((int(size),), 0) if isinstance(size, int) and size else (None, 0)

@@ -44,7 +44,7 @@ def check_interface(target: Target, interface: Interface, wanted: Signature) -> 
 
 
 def check_kernels(target: Target, found: Sequence[Kernel], wanted: Sequence[Kernel]) -> None:
-    """Compare every convolution's kernel in a file with what was asked for; their order is not known.
+    """Compare every kernel in a file with what was asked for; their order is not known.
 
     Raises:
         ExportError: a difference, named.
@@ -52,7 +52,7 @@ def check_kernels(target: Target, found: Sequence[Kernel], wanted: Sequence[Kern
     held, sizes = [kernel.size for kernel in found], [kernel.size for kernel in wanted]
     if Counter(held) != Counter(sizes):
         raise ExportError(
-            f"{target.name}: the file has {len(held)} convolutions with {sum(held)} weights; "
+            f"{target.name}: the file has {len(held)} kernels with {sum(held)} weights; "
             f"the network has {len(sizes)} with {sum(sizes)}."
         )
     stored, asked = (Counter((kernel.storage, kernel.bits) for kernel in side) for side in (found, wanted))
@@ -83,7 +83,9 @@ def _is_calibrated(port: Port) -> bool:
 def _key(storage: str, bits: int, values: np.ndarray | None) -> tuple[str, int, tuple[int, ...], bytes]:
     if values is None or values.dtype != np.float16:
         return storage, bits, (), b""
-    return storage, bits, values.shape, (values + np.float16(0)).tobytes()  # -0 and 0 are one value
+    # A kernel along time has an axis of one pixel, or none; -0 and 0 are one value.
+    shape = tuple(length for length in values.shape if length > 1)
+    return storage, bits, shape, (values + np.float16(0)).tobytes()
 
 
 def _counted(held: Counter[tuple[str, int]]) -> str:

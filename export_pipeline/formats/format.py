@@ -61,10 +61,11 @@ class Format(abc.ABC):
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A convolution's kernel as a file has it: how many values, how they are stored, in how many bits each.
+    """A kernel as a file has it: how many values, how they are stored, in how many bits each.
 
-    ``values`` are those that a runtime computes with, ``(out, in, height, width)`` in fp16, where all storages of
-    the format can be read back exactly.
+    It is what a convolution, a dense or a recurrent layer multiplies by; ``static.kernels`` says which count.
+    ``values`` are those that a runtime computes with, in fp16, where all storages of the format can be read back
+    exactly: of a convolution ``(out, in, height, width)``, else ``(in, out)``.
     """
 
     size: int
@@ -129,9 +130,9 @@ class WrittenFormat(Format):
 
     @abc.abstractmethod
     def kernels(self, path: Path) -> tuple[Kernel, ...]:
-        """Every convolution's kernel, read back from a file."""
+        """Every kernel, read back from a file; those of equal values once."""
 
     def stored(self, target: Target, kernels: Sequence[np.ndarray]) -> tuple[Kernel, ...]:
-        """What a file of *target* must hold of *kernels*, ``(height, width, in, out)``."""
+        """What a file of *target* must hold of *kernels*, those of ``static.kernels``."""
         bits = _BITS.get(target.weights, 0)
         return tuple(Kernel(kernel.size, target.weights, bits) for kernel in kernels)

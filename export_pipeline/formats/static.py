@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import ExportError
+from export_pipeline.formats.convertible import convertible
 from export_pipeline.records.signature import Port, Signature
 
 
@@ -24,7 +25,9 @@ def at_size(model: Any, signature: Signature) -> Any:
     _check_ports(model, signature)
     inputs = [keras.Input(p.shape[1:], batch_size=1, dtype=p.dtype, name=p.name) for p in signature.inputs]
     try:
-        copy = keras.models.clone_model(model, input_tensors=inputs[0] if len(inputs) == 1 else inputs)
+        copy = keras.models.clone_model(
+            model, input_tensors=inputs[0] if len(inputs) == 1 else inputs, clone_function=convertible
+        )
         copy.set_weights(model.get_weights())
     except ValueError as error:
         reason = str(error).splitlines()[0]
@@ -93,11 +96,24 @@ def batch(sample: Mapping[str, np.ndarray], signature: Signature) -> list[np.nda
 
 
 def kernels(model: Any) -> list[np.ndarray]:
-    """The convolution kernels ``(height, width, in, out)`` of *model*; one channel goes into a depthwise filter."""
-    return [_kernel(weight) for weight in model.weights if "kernel" in weight.name and len(weight.shape) == 4]
+    """What the layers of *model* multiply their inputs by: the one rule by which every format is counted.
+
+    Kernels of convolutions are ``(height, width, in, out)`` (one row in a one-dimensional one, one input channel in a
+    depthwise one; a transposed one has ``out`` before ``in``), those of dense and recurrent layers ``(in, out)``.
+    Kernels of equal values count once: converters keep one of them.
+    """
+    found = {}
+    for weight in model.weights:
+        role = weight.name.split(":")[0].rsplit("/", 1)[-1]
+        if "kernel" in role and len(weight.shape) > 1:
+            kernel = _arranged(weight.numpy(), role)
+            found[(kernel.shape, kernel.tobytes())] = kernel
+    return list(found.values())
 
 
-def _kernel(weight: Any) -> np.ndarray:
-    values: np.ndarray = weight.numpy()
-    # Keras has (height, width, in, filters of each) there.
-    return values.reshape(*values.shape[:2], 1, -1) if "depthwise_kernel" in weight.name else values
+def _arranged(kernel: np.ndarray, role: str) -> np.ndarray:
+    if kernel.ndim == 3:
+        kernel = kernel[None]
+    if role == "depthwise_kernel":
+        kernel = kernel.reshape((*kernel.shape[:2], 1, -1))
+    return kernel

@@ -15,7 +15,11 @@ BLOCKS_KIND = (
 )
 
 
-class ModelTable(Table):
+class AnyModelTable(Table):
+    """``[model]``: the network, from a builder or from a file."""
+
+
+class ModelTable(AnyModelTable):
     """``[model]``: the network, as in ``models.NETWORKS``, and its arguments; each task says which there are."""
 
     least_filters: ClassVar[int] = 1  # filters of the narrowest layer of any network of the task at alpha 1

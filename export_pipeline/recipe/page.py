@@ -85,8 +85,10 @@ def _type(node: dict[str, Any]) -> str:
     if node["type"] == "array":
         return f"list of {TYPES[node['items']['type']]}s"
     if node["type"] == "object":
-        by = "target" if "propertyNames" in node else "layer"
-        return f"{TYPES[node['additionalProperties']['type']]} by {by}"
+        inner = node["additionalProperties"]
+        # Of tables by name, those of lists are by input.
+        by = "target" if "propertyNames" in node else "input" if inner["type"] == "array" else "layer"
+        return f"{_type(inner)} by {by}"
     return TYPES[node["type"]]
 
 

@@ -45,7 +45,11 @@ def class_schema(recipe: type[Table]) -> dict[str, Any]:
     """The JSON Schema of the recipes of one class."""
     made = recipe.model_json_schema()
     metrics = recipe.metrics if issubclass(recipe, Recipe) else ()
-    return _plain(made, made.get("$defs", {}), metrics)
+    plain = _plain(made, made.get("$defs", {}), metrics)
+    if issubclass(recipe, Recipe) and recipe.takes_own_metric:  # its name is not known here
+        budgets = plain["properties"]["report"]["properties"]["budgets"]["additionalProperties"]
+        budgets["additionalProperties"] = {"type": "number", "exclusiveMinimum": 0}
+    return plain
 
 
 def schema_file(kind: str) -> Path:

@@ -13,7 +13,7 @@ from typing_extensions import Self
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.export import NEEDS, ExportTable, default_targets, unmet
-from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.model import AnyModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.report import ReportTable
 from export_pipeline.recipe.table import LimitsTable, Table
@@ -32,6 +32,8 @@ class Recipe(Table):
 
     metrics: ClassVar[tuple[Metric, ...]] = ()
     baseline: ClassVar[str] = ""  # what can be had without a network, in one word
+    takes_own_metric: ClassVar[bool] = False  # whether the recipe may name a metric of the user's own
+    may_be_compressed: ClassVar[bool] = False  # whether the network may come with zeros and few values already
     gives_pictures: ClassVar[bool] = False  # whether the outputs are pictures, which SSIM compares
 
     name: str = Field(
@@ -39,7 +41,7 @@ class Recipe(Table):
     )
     task: str = Field(description="what the network is for")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: first weights, order, crops")
-    model: ModelTable = Field(description="the network")
+    model: AnyModelTable = Field(description="the network")
     train: TrainTable = Field(description="data, losses and length of the training")
     compress: CompressTable = Field(CompressTable(), description="pruning and clustering")
     export: ExportTable = Field(ExportTable(), validate_default=True, description="the files to make")
@@ -63,7 +65,7 @@ class Recipe(Table):
             raise ValueError("train.frozen_norm is of batch norm, and the network has none; set model.norm = 'batch'")
         for need, keys in NEEDS.items():
             idle = [name for name in self.export.targets if need in unmet(TARGETS[name], self.compress)]
-            if idle:
+            if idle and not self.may_be_compressed:
                 raise ValueError(f"export.targets has {', '.join(idle)}, which needs {keys}; give it, or leave it out")
         return self
 
@@ -138,6 +140,7 @@ DEFAULT_TASK = "style_transfer"
 RECIPES = {
     "style_transfer": ("export_pipeline.recipe.style_transfer", "StyleTransferRecipe"),
     "segmentation": ("export_pipeline.recipe.segmentation", "SegmentationRecipe"),
+    "parity": ("export_pipeline.recipe.parity", "ParityRecipe"),
 }
 
 

@@ -76,7 +76,7 @@ class Port(BaseModel):
         """``shape`` with 1 in the place of every open size."""
         return tuple(1 if length is None else length for length in self.shape)
 
-    def shape_for(self, height: int, width: int) -> Shape:
+    def shape_for(self, height: int | None, width: int | None) -> Shape:
         """``shape`` for an image of this size; as it is where the layout is not known."""
         if self.layout is None:
             return self.shape

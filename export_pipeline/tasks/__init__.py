@@ -13,6 +13,7 @@ __all__ = ["TASKS", "Task", "open_task"]
 TASKS = {
     "style_transfer": ("export_pipeline.tasks.style_transfer", "StyleTransfer"),
     "segmentation": ("export_pipeline.tasks.segmentation", "Segmentation"),
+    "parity": ("export_pipeline.tasks.parity", "Parity"),
 }
 
 

@@ -34,6 +34,14 @@ class Sample:
     truth: Arrays = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A Keras network that comes with a recipe, and hashes of its file; their names end in ``_sha256``."""
+
+    model: Any
+    fingerprint: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Phase:
     """A part of a training: *part* names it and its folder, and *recipe* says how it is trained."""
@@ -115,6 +123,10 @@ class Task(abc.ABC):
     def signature(self) -> Signature:
         """What the float network takes and gives at the size that is exported."""
 
+    def given(self) -> Given | None:
+        """The network, where it comes with the recipe and is not trained; ``None`` where it is built and trained."""
+        return None
+
     # Training
 
     def phases(self) -> tuple[Phase, ...]:
@@ -145,7 +157,8 @@ class Task(abc.ABC):
 
     def infer(self, model: Any, inputs: Arrays) -> dict[str, np.ndarray]:
         """What a Keras network of the task gives for the inputs of one sample, without batch dimensions, float32."""
-        batch = {name: np.asarray(value, np.float32)[None] for name, value in inputs.items()}
+        types = {port.name: port.dtype for port in self.signature.inputs}
+        batch = {name: np.asarray(value, types[name])[None] for name, value in inputs.items()}
         return {name: np.asarray(value)[0] for name, value in self.caller(model, training=False)(batch).items()}
 
     # Samples

@@ -10,9 +10,10 @@ from typing import Any
 from export_pipeline import __version__, models
 from export_pipeline.base.progress import Progress
 from export_pipeline.errors import CheckpointError, RecipeError
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.tasks import Task
-from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, save
+from export_pipeline.tasks.task import Given
+from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, deciding, save
 from export_pipeline.train.fit import Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
 
@@ -30,8 +31,12 @@ __all__ = [
     "restored",
     "squared_gradients",
     "train",
+    "trains",
     "with_warm_start",
 ]
+
+
+GIVEN = "given"  # stage and folder of a network that is not trained
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,22 @@ def network(recipe: Recipe, **size: int) -> Any:
         RecipeError: the network cannot be built with these arguments.
     """
     table = recipe.model
+    if not isinstance(table, ModelTable):
+        raise RecipeError("the network comes from a file; only those of a builder can be built from a recipe")
     try:
         return models.NETWORKS[table.network](**table.model_dump(exclude={"network"}), **size)
     except ValueError as error:
         raise RecipeError(f"model: {error}") from error
+
+
+def trains(recipe: Recipe) -> str:
+    """What the stage does for *recipe*, in words."""
+    table = recipe.model
+    return (
+        f"{table.network}, {recipe.train.steps} steps"
+        if isinstance(table, ModelTable)
+        else "nothing, the network comes in a file"
+    )
 
 
 def restored(checkpoint: Checkpoint) -> Any:
@@ -99,6 +116,8 @@ def with_warm_start(recipe: Recipe) -> Recipe:
         return recipe
     start = Checkpoint.open(recipe.path(recipe.train.warm_start))
     its = start.info.recipe.model
+    if type(its) is not type(recipe.model):
+        raise CheckpointError(f"{start.path} is of a network of task {start.info.recipe.task!r}; give one of this task")
     if "model" not in recipe.model_fields_set:
         return recipe.model_copy(update={"model": its})
     if its != recipe.model:
@@ -113,6 +132,8 @@ def with_warm_start(recipe: Recipe) -> Recipe:
 def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     """Train the network of *task*'s recipe, phase by phase, going on where an interrupted run was.
 
+    A network that comes with the recipe is taken as it is.
+
     Args:
         folder: gets a folder for each phase, by its name.
 
@@ -121,7 +142,9 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     """
     import tf_keras as keras
 
-    recipe = task.recipe
+    recipe, given = task.recipe, task.given()
+    if given is not None:
+        return _as_given(given, recipe, folder / GIVEN)
     keras.utils.set_random_seed(recipe.seed)
     strategy = default_strategy(recipe.train.batch_size)
     with strategy.scope():
@@ -152,6 +175,12 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     assert checkpoint is not None
     # A network of its own: the stages to come take no variables that are mirrored on several devices.
     return Trained(restored(checkpoint), checkpoint, sum(phase.recipe.train.steps for phase in phases[:-1]))
+
+
+def _as_given(given: Given, recipe: Recipe, folder: Path) -> Trained:
+    about = {"stage": GIVEN, "step": 0, "recipe": deciding(recipe, GIVEN)}
+    info = CheckpointInfo.model_validate({**about, **given.fingerprint})
+    return Trained(given.model, save(folder / "network.safetensors", info, given.model.weights))
 
 
 def fine_tune_task(task: Task, recipe: Recipe) -> Task:

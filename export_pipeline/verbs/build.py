@@ -9,6 +9,8 @@ from export_pipeline.verbs.common import Verb, add_build_arguments, always, open
 
 def run(options: argparse.Namespace) -> None:
     """Build the bundle and show its report."""
+    from export_pipeline.report import PICTURE_FILE
+
     with opened_pipeline(options) as pipeline:
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
@@ -17,7 +19,9 @@ def run(options: argparse.Namespace) -> None:
         show_report(report, options.json)
         bundle = pipeline.bundle(network, exported, parity, report)
     if not options.json:
-        print(f"\nbundle:  {bundle.path}\npicture: {bundle.path / 'picture.jpg'}")
+        print(f"\nbundle:  {bundle.path}")
+        if (bundle.path / PICTURE_FILE).is_file():
+            print(f"picture: {bundle.path / PICTURE_FILE}")
 
 
 VERB = Verb("build", "train, compress, export, verify, report and bundle", add_build_arguments, run, always)

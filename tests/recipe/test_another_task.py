@@ -30,6 +30,7 @@ UNSAID, SAID = "'style_transfer' (the default)", "'segmentation'"
             "segmentation",
             UNSAID,
         ),
+        ({"model": {"file": "a.keras"}}, "model.file is a key", "parity", UNSAID),
         ({"task": "segmentation", "train": {"style": "a"}}, "train.style is a key", "style_transfer", SAID),
         ({"task": "segmentation", "train": {"polish": {}}}, "train.polish is a key", "style_transfer", SAID),
         (

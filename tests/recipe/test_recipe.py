@@ -208,7 +208,8 @@ def test_the_networks_and_norms_are_those_of_models() -> None:
 
     networks = [
         name
-        for kind in CLASSES.values()
+        for task, kind in CLASSES.items()
+        if task != "parity"  # its network comes in a file
         for name in class_schema(kind)["properties"]["model"]["properties"]["network"]["enum"]
     ]
     assert sorted(networks) == sorted(models.NETWORKS)

@@ -6,6 +6,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from export_pipeline.records.signature import Signature
 AUTHOR = "export-pipeline"
 _DATA = "com.apple.CoreML"
 _MODEL, _WEIGHTS = f"{_DATA}/model.mlmodel", f"{_DATA}/weights"
+# Operations of programs with kernels, and the inputs that hold them.
+KERNELS = {"conv": ("weight",), "conv_transpose": ("weight",), "linear": ("weight",), "matmul": ("y",)}
+# Layers of neural networks that have one.
+LAYERS = ("convolution", "innerProduct", "batchedMatmul")
 _FLOATS = {np.dtype(np.float16): "fp16", np.dtype(np.float32): "fp32"}
 
 
@@ -67,7 +72,7 @@ def _manifest() -> bytes:
 
 
 def kernels(path: Path) -> tuple[Kernel, ...]:
-    """Every convolution's kernel in the ``.mlpackage`` or ``.mlmodel`` at *path*.
+    """Every kernel in the ``.mlpackage`` or ``.mlmodel`` at *path*.
 
     A package is read by coremltools' own loader.
     """
@@ -83,11 +88,35 @@ def _program_kernels(spec: Any, path: Path) -> Iterator[Kernel]:
     from coremltools.converters.mil.frontend.milproto import load
 
     program = load.load(spec, spec.specificationVersion, str(path / "Data" / _WEIGHTS))
-    for operation in program.functions["main"].find_ops(op_type="conv"):
-        weight = operation.inputs["weight"]
-        values = weight.val if weight.op.op_type == "const" else weight.op.materialized_val_inference()
+    seen = set()
+    for weight, values in program_kernels(program.functions["main"]):
+        if weight in seen:  # of a layer that is called more than once
+            continue
+        seen.add(weight)
         storage, bits = _stored(weight.op, values)
         yield Kernel(int(values.size), storage, bits, values)
+
+
+def program_kernels(block: Any) -> Iterator[tuple[Any, np.ndarray]]:
+    """Variable and values of each kernel of *block*, a block of coremltools, operation by operation.
+
+    The values are ``(out, in, height, width)`` of a convolution, ``(in, out)`` of a product.
+    """
+    for operation in block.operations:
+        for name in KERNELS.get(operation.op_type, ()):
+            weight = operation.inputs[name]
+            values = None if weight.op is None else weight.val
+            if values is None and weight.op is not None and weight.op.op_type.startswith("constexpr_"):
+                values = weight.op.materialized_val_inference()
+            if values is not None and values.ndim > 1:
+                yield weight, values.T if _is_turned(operation, name) else values
+
+
+def _is_turned(operation: Any, name: str) -> bool:
+    """Whether an operand of a product is ``(out, in)``."""
+    if operation.op_type == "linear":
+        return True
+    return operation.op_type == "matmul" and bool(operation.inputs[f"transpose_{name}"].val)
 
 
 def _stored(source: Any, values: np.ndarray) -> tuple[str, int]:
@@ -112,14 +141,16 @@ def _table_bits(source: Any) -> int:
 
 
 def _network_kernels(spec: Any) -> Iterator[Kernel]:
-    for layer in spec.neuralNetwork.layers:
-        if layer.WhichOneof("layer") != "convolution":
+    seen = set()
+    for found in network_kernels(spec):
+        weights = found.weights
+        data = weights.SerializeToString(deterministic=True)
+        if data in seen:  # of a layer that is called more than once
             continue
-        parameters, weights = layer.convolution, layer.convolution.weights
-        sides = tuple(parameters.kernelSize) or (3, 3)
-        shape = (int(parameters.outputChannels), int(parameters.kernelChannels), *map(int, sides))
-        values = decode(weights, shape, layer.name)
-        halved = values.astype(np.float16)
+        seen.add(data)
+        values = decode(weights, found.shape, "a layer", found.axis)
+        values = values.T if found.turned else values
+        halved = np.ascontiguousarray(values.astype(np.float16))
         exact = halved if np.array_equal(halved, values) else None
         tabled = weights.quantization.WhichOneof("QuantizationType") == "lookupTableQuantization"
         if weights.rawValue:
@@ -128,3 +159,42 @@ def _network_kernels(spec: Any) -> Iterator[Kernel]:
         else:
             bits = 16 if weights.float16Value else 32
             yield Kernel(values.size, f"fp{bits}", bits, exact)
+
+
+@dataclass(frozen=True)
+class NetworkKernel:
+    """A kernel of a neural network: its ``WeightParams``, their shape, and the axis of the output channels.
+
+    ``turned``: it is ``(out, in)``, of a product. ``constant``: several layers share it, as the steps of a recurrent
+    one do.
+    """
+
+    weights: Any
+    shape: tuple[int, ...]
+    axis: int = 0
+    turned: bool = False
+    constant: bool = False
+
+
+def network_kernels(spec: Any) -> Iterator[NetworkKernel]:
+    """The kernel of each layer of a neural network that has one, and the constants that products multiply by."""
+    layers = spec.neuralNetwork.layers
+    products = [layer for layer in layers if layer.WhichOneof("layer") == "batchedMatmul"]
+    factors = {layer.input[1] for layer in products if len(layer.input) > 1}
+    for layer in layers:
+        kind = layer.WhichOneof("layer")
+        params = getattr(layer, kind)
+        if kind == "convolution":
+            sides = tuple(map(int, params.kernelSize)) or (3, 3)
+            outputs, inputs = int(params.outputChannels), int(params.kernelChannels)
+            if params.isDeconvolution:
+                yield NetworkKernel(params.weights, (inputs, outputs // (params.nGroups or 1), *sides), axis=1)
+            else:
+                yield NetworkKernel(params.weights, (outputs, inputs, *sides))
+        elif kind == "innerProduct":
+            yield NetworkKernel(params.weights, (int(params.outputChannels), int(params.inputChannels)), turned=True)
+        elif kind == "batchedMatmul" and params.HasField("weights"):
+            shape = (int(params.weightMatrixSecondDimension), int(params.weightMatrixFirstDimension))
+            yield NetworkKernel(params.weights, shape, turned=True)
+        elif kind == "loadConstantND" and layer.output[0] in factors and len(params.shape) > 1:
+            yield NetworkKernel(params.data, tuple(map(int, params.shape)), constant=True)

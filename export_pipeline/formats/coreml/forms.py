@@ -40,8 +40,11 @@ DENSE = Form("fp16", 16)
 
 
 def halves(kernel: np.ndarray) -> np.ndarray:
-    """*kernel* ``(height, width, in, out)`` as Core ML holds it: ``(out, in, height, width)`` in fp16, no ``-0``."""
-    return np.ascontiguousarray(np.transpose(kernel, (3, 2, 0, 1)).astype(np.float16) + np.float16(0))
+    """*kernel* as Core ML holds it, in fp16 without ``-0``: ``(out, in, height, width)`` of a convolution's
+    ``(height, width, in, out)``, and ``(in, out)`` as it is.
+    """
+    arranged = np.transpose(kernel, (3, 2, 0, 1)) if kernel.ndim == 4 else kernel
+    return np.ascontiguousarray(arranged.astype(np.float16) + np.float16(0))
 
 
 def form_of(values: np.ndarray, target: Target) -> Form:

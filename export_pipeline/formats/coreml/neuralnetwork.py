@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.formats.coreml.crops import crop_channels_first
+from export_pipeline.formats.coreml.file import network_kernels
 from export_pipeline.formats.protobuf import short_names
 
 # Layers that were there before iOS 13, in the meaning that they still have.
@@ -34,9 +35,32 @@ def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
             _halve(layer.convolution, ("weights", "bias"))
         elif layer.WhichOneof("layer") == "batchedMatmul":  # a dense layer
             _halve(layer.batchedMatmul, ("weights", "bias"))
+        elif layer.WhichOneof("layer") == "loadConstantND":
+            _halve(layer.loadConstantND, ("data",))
+        elif layer.WhichOneof("layer") == "innerProduct":
+            _halve(layer.innerProduct, ("weights", "bias"))
         elif layer.WhichOneof("layer") == "batchnorm":
             _halve(layer.batchnorm, ("gamma", "beta", "mean", "variance"))
     _rename(spec, outputs)
+
+
+def quantize_constants(spec: Any) -> None:
+    """Store what the steps of recurrent layers multiply by in 8 bits, symmetric, with one scale.
+
+    The quantizer of Core ML Tools gives each value of a constant a scale of its own.
+    """
+    for kernel in network_kernels(spec):
+        weights = kernel.weights
+        if not kernel.constant or not len(weights.floatValue):
+            continue
+        values = np.asarray(weights.floatValue, np.float32)
+        scale = float(np.abs(values).max()) / 127 or 1.0
+        raw = (np.clip(np.rint(values / scale), -127, 127) + 128).astype(np.uint8)
+        weights.Clear()
+        weights.rawValue = raw.tobytes()
+        weights.quantization.numberOfBits = 8
+        weights.quantization.linearQuantization.scale.append(scale)
+        weights.quantization.linearQuantization.bias.append(-128 * scale)
 
 
 def _lower_version(spec: Any) -> None:

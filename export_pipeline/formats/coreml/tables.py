@@ -16,6 +16,7 @@ from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
 from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 
+from export_pipeline.formats.coreml.file import KERNELS, network_kernels
 from export_pipeline.formats.coreml.forms import DENSE, Form, form_of, table
 from export_pipeline.targets import Target
 
@@ -38,9 +39,12 @@ class store_kernels(AbstractGraphPass):  # noqa: N801 - its name is that of the 
 
     @block_context_manager
     def _apply(self, block: Any) -> None:
-        for conv in block.find_ops(op_type="conv"):
-            constant = conv.weight.op
-            if constant.op_type != "const":  # a kernel that two convolutions share
+        found = [(operation, name) for operation in list(block.operations) for name in _kernels(operation)]
+        for operation, name in found:
+            constant = operation.inputs[name].op
+            if constant is None or constant.op_type != "const":  # computed, or one that two operations share
+                continue
+            if constant.val.val.ndim < 2:
                 continue
             form = form_of(constant.val.val, self.target)
             if form == DENSE:
@@ -50,6 +54,10 @@ class store_kernels(AbstractGraphPass):  # noqa: N801 - its name is that of the 
                 anchor_op=constant, old_var=constant.outputs[0], new_var=stored, force_replace=True
             )
             block.remove_ops([constant])
+
+
+def _kernels(operation: Any) -> tuple[str, ...]:
+    return KERNELS.get(operation.op_type, ())
 
 
 def _ios16(form: Form, constant: Any) -> Any:
@@ -103,10 +111,8 @@ def _as_palettes(entries: np.ndarray, rank: int) -> np.ndarray:
 
 def compress_network(spec: Any, target: Target) -> None:
     """Write the float kernels of *spec*, a ``Model`` with a ``neuralNetwork``, as tables where that suits them."""
-    for layer in spec.neuralNetwork.layers:
-        if layer.WhichOneof("layer") != "convolution":
-            continue
-        weights = layer.convolution.weights
+    for kernel in network_kernels(spec):
+        weights = kernel.weights
         values = np.asarray(weights.floatValue, np.float16)
         form = form_of(values, target)
         if form == DENSE:

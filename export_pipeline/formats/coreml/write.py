@@ -74,7 +74,10 @@ def _describe(spec: Any, conversion: Conversion, names: Mapping[str, str]) -> No
         by_name = {feature.name: feature for feature in features}
         for port in ports:
             if port.kind == "tensor":  # the converter leaves the shape of an array out of the older format
-                by_name[port.name].type.multiArrayType.shape[:] = port.closed_shape
+                array = by_name[port.name].type.multiArrayType
+                array.shape[:] = port.closed_shape
+                if port.dtype == "int32":  # the older format computes in floats, and the converter asks for them
+                    array.dataType = array.INT32
         replace(features, [by_name[port.name] for port in ports])
     coreml_file.describe(spec, signature, conversion.title, conversion.version)
 
@@ -133,7 +136,8 @@ def _quantize_program(converted: Any) -> Any:
         granularity="per_channel",
         weight_threshold=0,  # the default skips everything under 2,048 values: most of a small network
     )
-    return cto.linear_quantize_weights(converted, cto.OptimizationConfig(op_type_configs={"conv": config}))
+    kinds = dict.fromkeys(coreml_file.KERNELS, config)
+    return cto.linear_quantize_weights(converted, cto.OptimizationConfig(op_type_configs=kinds))
 
 
 def _tables_in_network(converted: Any, target: Target) -> Any:
@@ -149,9 +153,11 @@ def _quantize_network(converted: Any) -> Any:
 
     class Kernels(quantization_utils.QuantizedLayerSelector):
         def do_quantize(self, layer: Any, weight_param: str | None = None) -> bool:
-            return layer.WhichOneof("layer") == "convolution" and weight_param != "bias"
+            return layer.WhichOneof("layer") in coreml_file.LAYERS and weight_param != "bias"
 
     # Symmetric, so that zero is one of the 256 values: pruned weights stay pruned.
     quantized = quantization_utils.quantize_weights(converted, 8, "linear_symmetric", selector=Kernels())
     # A model, or off macOS in some versions the bare specification.
-    return quantized.get_spec() if hasattr(quantized, "get_spec") else quantized
+    spec = quantized.get_spec() if hasattr(quantized, "get_spec") else quantized
+    neuralnetwork.quantize_constants(spec)
+    return spec

@@ -15,7 +15,7 @@ class Keras(Format):
     """Read and run by TensorFlow with Keras 2."""
 
     suffixes = (".keras",)
-    libraries = ("numpy", "tensorflow", "tf_keras")
+    libraries = ("h5py", "numpy", "tensorflow", "tf_keras")
     needs_tensorflow = True
 
     @property

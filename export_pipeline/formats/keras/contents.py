@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.formats.convertible import convertible
 from export_pipeline.formats.keras.runtime import KerasRuntime
 from export_pipeline.formats.tensors import summary, weight
 from export_pipeline.records.contents import Contents, LayerWork
+from export_pipeline.records.signature import Port, Shape
 
-_CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
+_CONVOLUTIONS = tuple(
+    f"{kind}{rank}D{end}"
+    for rank in (1, 2)
+    for kind, end in (("Conv", ""), ("Conv", "Transpose"), ("DepthwiseConv", ""), ("SeparableConv", ""))
+)
 
 
 def read(path: Path, height: int | None, width: int | None) -> Contents:
@@ -25,7 +31,7 @@ def read(path: Path, height: int | None, width: int | None) -> Contents:
             values,
             values.dtype.name,
             values.dtype.itemsize * 8,
-            type(layer).__name__ in _CONVOLUTIONS and values.ndim == 4,
+            type(layer).__name__ in _CONVOLUTIONS and values.ndim > 2,
         )
         for layer in layers
         for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
@@ -44,18 +50,39 @@ def _work(runtime: KerasRuntime, height: int | None, width: int | None) -> tuple
     """Multiply-accumulates by layer, from the graph that TensorFlow makes of the network at this size."""
     import tensorflow as tf
 
-    if len(runtime.inputs) != 1 or runtime.inputs[0].size is None:
+    shapes = [(1, *_at_size(port, height, width)[1:]) for port in runtime.inputs]
+    if any(None in shape for shape in shapes):
         return None
-    own_height, own_width = runtime.inputs[0].size
-    size = (own_height or height, own_width or width)
-    if None in size:
-        return None
-    function = tf.function(lambda x: runtime.model(x, training=False))
-    graph = function.get_concrete_function(tf.TensorSpec((1, *size, 3), tf.float32)).graph
+    model = _unrolled(runtime.model)
+    function = tf.function(lambda *tensors: model(tensors[0] if len(tensors) == 1 else list(tensors), training=False))
+    specs = [tf.TensorSpec(shape, port.dtype) for shape, port in zip(shapes, runtime.inputs, strict=True)]
+    graph = function.get_concrete_function(*specs).graph
     rows = ((op.name, *_of_operation(op)) for op in graph.get_operations())
     return tuple(
         LayerWork(name=_layer(name), kind=kind, multiply_accumulates=count) for name, kind, count in rows if count
     )
+
+
+def _at_size(port: Port, height: int | None, width: int | None) -> Shape:
+    """The shape of an input, with *height* and *width* where a picture leaves them open."""
+    if port.size is None:
+        return port.shape
+    rows, columns = port.size
+    return port.shape_for(rows or height, columns or width)
+
+
+def _unrolled(model: Any) -> Any:
+    """*model*, or where loops and functions in its graph would hide what it does, a copy without."""
+    import tf_keras as keras
+
+    hidden = [layer for layer in model.submodules if isinstance(layer, keras.layers.RNN) or _is_grouped(layer)]
+    if not hidden:
+        return model
+    return keras.models.clone_model(model, clone_function=convertible)
+
+
+def _is_grouped(layer: Any) -> bool:
+    return hasattr(layer, "convolution_op") and layer.groups > 1
 
 
 def _layer(operation: str) -> str:
@@ -75,6 +102,7 @@ def _of_operation(op: Any) -> tuple[str, int]:
         height, width, *channels = op.inputs[1].shape.as_list()
         count = np.prod(op.inputs[2].shape.as_list()) * height * width * channels[0]
         return f"{height}x{width} transposed", int(count)
-    if op.type == "MatMul":
+    if op.type in ("MatMul", "BatchMatMulV2") and op.inputs[0].op.type not in ("Const", "Fill"):
+        # Of the first state of a recurrent layer, which is zero, every converter works out the product.
         return "product", int(np.prod(op.outputs[0].shape.as_list()) * op.inputs[0].shape.as_list()[-1])
     return "", 0

@@ -112,16 +112,17 @@ def _rename(graph: Any, signature: Signature) -> None:
 
 
 def kernels(path: Path) -> tuple[Kernel, ...]:
-    """Every convolution's kernel in the ONNX file at *path*; the checker of onnx accepts it, or this raises."""
+    """Every kernel in the ONNX file at *path*; the checker of onnx accepts it, or this raises."""
     import onnx
 
     model = onnx.load(str(path))
     onnx.checker.check_model(model, full_check=True)
     initializers = {initializer.name: initializer for initializer in model.graph.initializer}
-    found = []
+    found = {}
     for node in model.graph.node:
-        if node.op_type in ("Conv", "ConvTranspose"):
+        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and node.input[1] in initializers:
             values = onnx.numpy_helper.to_array(initializers[node.input[1]])
             storage = {"float32": "fp32"}.get(values.dtype.name, values.dtype.name)
-            found.append(Kernel(int(values.size), storage, values.dtype.itemsize * 8))
-    return tuple(found)
+            kernel = Kernel(int(values.size), storage, values.dtype.itemsize * 8)
+            found[(values.shape, values.tobytes())] = kernel
+    return tuple(found.values())

@@ -10,7 +10,8 @@ from export_pipeline.errors import ExportError
 from export_pipeline.formats.format import Kernel
 from export_pipeline.records.signature import Port, Signature
 
-CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+# Operations with a kernel as their second input, and the axis of its output channels.
+KERNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0, "FULLY_CONNECTED": 0}
 _IDENTIFIER = b"TFL3"
 
 
@@ -62,31 +63,40 @@ def float_operations(model: Any) -> list[str]:
 
 
 def _kernel_tensors(model: Any) -> list[tuple[Any, Any, int]]:
-    """(graph, tensor, axis of the output channels) of every convolution's kernel."""
-    found = []
+    """(graph, tensor, axis of the output channels) of every kernel; what the graph computes itself is none."""
+    found = {}
     for graph in model.subgraphs:
         sources = {output: operator for operator in graph.operators for output in operator.outputs}
         for operator in graph.operators:
-            kind = name(model, operator)
-            if kind in CONVOLUTIONS:
-                index = operator.inputs[1]
-                while index in sources:  # fp16 kernels pass through a DEQUANTIZE
-                    index = sources[index].inputs[0]
-                found.append((graph, graph.tensors[index], 3 if kind == "DEPTHWISE_CONV_2D" else 0))
-    return found
+            axis = KERNELS.get(name(model, operator))
+            if axis is None:
+                continue
+            index = operator.inputs[1]
+            while index in sources and name(model, sources[index]) == "DEQUANTIZE":  # of an fp16 kernel
+                index = sources[index].inputs[0]
+            tensor = graph.tensors[index]
+            if index not in sources and model.buffers[tensor.buffer].data is not None:
+                found[tensor.buffer] = (graph, tensor, axis)
+    return list(found.values())
 
 
 def kernels(model: Any) -> tuple[Kernel, ...]:
-    """Every convolution's kernel."""
+    """Every kernel; of several of equal values one."""
     types = schema().TensorType
     storage = {types.INT8: "int8", types.FLOAT16: "fp16", types.FLOAT32: "fp32"}
     width = {types.INT8: 1, types.FLOAT16: 2, types.FLOAT32: 4}
-    found = []
+    found = {}
     for _, tensor, _axis in _kernel_tensors(model):
-        stored = len(model.buffers[tensor.buffer].data) // width.get(tensor.type, 1)
+        data = bytes(model.buffers[tensor.buffer].data)
         bits = 8 * width.get(tensor.type, 1)
-        found.append(Kernel(stored, storage.get(tensor.type, f"type {tensor.type}"), bits))
-    return tuple(found)
+        kernel = Kernel(8 * len(data) // bits, storage.get(tensor.type, f"type {tensor.type}"), bits)
+        found[(tuple(tensor.shape), data, _scales(tensor))] = kernel
+    return tuple(found.values())
+
+
+def _scales(tensor: Any) -> bytes:
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    return b"" if scale is None else np.asarray(scale, np.float32).tobytes()
 
 
 def quantize_kernels(model: Any) -> None:

@@ -33,7 +33,7 @@ def convert(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
     content = flatbuffer.read(converting.convert())
     put_means_in_floats(content)
     floats = Counter(flatbuffer.float_operations(content))
-    if wrong := [name for name in floats if name in flatbuffer.CONVOLUTIONS]:
+    if wrong := [name for name in floats if name in flatbuffer.KERNELS]:
         raise ExportError(f"{conversion.target.name}: {floats[wrong[0]]} of {wrong[0]} compute in floats after all.")
     listed = ", ".join(f"{name} {count}" for name, count in sorted(floats.items()))
     return flatbuffer.write(content), (NOTE, *([f"in floats, between layers of 8 bits: {listed}"] if listed else []))

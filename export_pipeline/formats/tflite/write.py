@@ -93,7 +93,7 @@ def _calibrated(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
 
 
 def kernels(path: Path) -> tuple[Kernel, ...]:
-    """Every convolution's kernel in the TFLite file at *path*, whose signature must name its tensors as they are."""
+    """Every kernel in the TFLite file at *path*, whose signature must name its tensors as they are."""
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_path=str(path), num_threads=1)
