@@ -68,4 +68,7 @@ class FramePump<F, R>(
     override fun close() {
         closed = true
     }
+
+    /** Runs [task] once no work is under way, on the background thread: what frames need can be freed there. */
+    fun whenIdle(task: () -> Unit) = background.execute(task)
 }
