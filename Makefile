@@ -16,10 +16,10 @@ LOSS_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy demostudy sheets
+.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy distilledstudy lock clean lossstudy demostudy sheets
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## create .venv with the locked packages (PYTHON=... picks the interpreter)
 
@@ -40,6 +40,9 @@ demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
 # A file's tests stay in one process, for they share what they build. More than four processes wait for the longest file.
 test: $(STAMP)  ## run the tests on all cores (TEST_JOBS=0: in one process, for a debugger; PYTEST_ARGS="-k parity" and the like are passed on)
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-android: $(STAMP)  ## compile and test android_demo with Maven, with the shipped models on LiteRT; SKIPPED without a JDK, Maven and aapt2
+	@$(BIN)/python -m tests.apps.android
 
 lint: $(STAMP)  ## check style, format and types
 	$(BIN)/ruff check .

@@ -10,10 +10,10 @@ import java.io.IOException
 /** Times every file of the chosen style, and shares the record. */
 class BenchmarkActivity : Activity() {
     private val application get() = getApplication() as DemoApplication
-    private val rows by lazy { findViewById<TextView>(R.id.rows) }
-    private val progress by lazy { findViewById<TextView>(R.id.progress) }
-    private val measure by lazy { findViewById<Button>(R.id.measure) }
-    private val share by lazy { findViewById<Button>(R.id.share) }
+    private val rows by lazy { view<TextView>(R.id.rows) }
+    private val progress by lazy { view<TextView>(R.id.progress) }
+    private val measure by lazy { view<Button>(R.id.measure) }
+    private val share by lazy { view<Button>(R.id.share) }
     private var measurement: Measurement? = null
 
     override fun onCreate(state: Bundle?) {

@@ -87,7 +87,7 @@ class CameraFeed(
             manager.openCamera(camera.id, opened, handler)
         } catch (error: CameraAccessException) {
             fail(error)
-        } catch (error: SecurityException) {
+        } catch (error: RuntimeException) { // the permission was withdrawn, or whatever a vendor's camera throws
             fail(error)
         }
     }
@@ -113,7 +113,7 @@ class CameraFeed(
                 camera.createCaptureSession(listOf(reader.surface), configured, handler)
             } catch (error: CameraAccessException) {
                 fail(error)
-            } catch (error: IllegalStateException) {
+            } catch (error: RuntimeException) { // closed meanwhile, or whatever a vendor's camera throws
                 fail(error)
             }
         }
@@ -136,7 +136,7 @@ class CameraFeed(
                 session.setRepeatingRequest(request.build(), null, handler)
             } catch (error: CameraAccessException) {
                 fail(error)
-            } catch (error: IllegalStateException) {
+            } catch (error: RuntimeException) { // closed meanwhile, or whatever a vendor's camera throws
                 fail(error)
             }
         }

@@ -19,7 +19,7 @@ open class DemoApplication : Application() {
     open val background: Executor by lazy { Executors.newSingleThreadExecutor { Thread(it, "models") } }
 
     /** The main thread. */
-    val foreground: Executor by lazy {
+    open val foreground: Executor by lazy {
         val handler = Handler(Looper.getMainLooper())
         Executor { handler.post(it) }
     }
@@ -35,7 +35,10 @@ open class DemoApplication : Application() {
         }, Device(Gpu.isSupported(), failed, Runtime.getRuntime().availableProcessors()), ::sample)
     }
 
-    val studio: Studio by lazy { Studio(Style.all(assets), opener, Photos(contentResolver, filesDir), background, foreground) }
+    /** What can be chosen. */
+    open val styles: List<Style> by lazy { Style.all(assets) }
+
+    open val studio: Studio by lazy { Studio(styles, opener, Photos(contentResolver, filesDir), background, foreground) }
 
     private val memory get() = getSharedPreferences("device", Context.MODE_PRIVATE)
 

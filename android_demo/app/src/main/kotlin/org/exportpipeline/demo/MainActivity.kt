@@ -22,8 +22,8 @@ import org.exportpipeline.core.Picture
 /** Choose a photograph or start the camera, choose a style, compare, save, share. */
 class MainActivity : Activity() {
     private val studio get() = (application as DemoApplication).studio
-    private val pictures by lazy { findViewById<BeforeAfterView>(R.id.pictures) }
-    private val slider by lazy { findViewById<SeekBar>(R.id.slider) }
+    private val pictures by lazy { view<BeforeAfterView>(R.id.pictures) }
+    private val slider by lazy { view<SeekBar>(R.id.slider) }
     private val modes = mapOf(R.id.crop to Mode.CROP, R.id.whole to Mode.WHOLE, R.id.large to Mode.LARGE)
     private var feed: CameraFeed? = null
 
@@ -34,7 +34,7 @@ class MainActivity : Activity() {
             studio.restore(it.getString(STYLE), Mode.valueOf(it.getString(MODE, Mode.CROP.name)), it.getBoolean(PHOTO))
         }
         listStyles()
-        findViewById<RadioGroup>(R.id.modes).run {
+        view<RadioGroup>(R.id.modes).run {
             check(modes.entries.first { it.value == studio.screen.mode }.key)
             setOnCheckedChangeListener { _, id -> studio.choose(modes.getValue(id)) }
         }
@@ -51,9 +51,9 @@ class MainActivity : Activity() {
         on(R.id.speed) { startActivity(Intent(this, BenchmarkActivity::class.java)) }
     }
 
-    private fun on(id: Int, act: () -> Unit) = findViewById<Button>(id).setOnClickListener { act() }
+    private fun on(id: Int, act: () -> Unit) = view<Button>(id).setOnClickListener { act() }
 
-    private fun listStyles() = findViewById<RadioGroup>(R.id.styles).run {
+    private fun listStyles() = view<RadioGroup>(R.id.styles).run {
         studio.styles.forEachIndexed { index, style ->
             val button = RadioButton(context).apply {
                 id = FIRST_STYLE + index
@@ -92,18 +92,18 @@ class MainActivity : Activity() {
     private fun show(screen: Screen) {
         pictures.show(screen.before, screen.after)
         val latency = screen.latency?.let { "%.1f ms, %.1f / s".format(it.medianMs, it.fps) }
-        findViewById<TextView>(R.id.status).text = when {
+        view<TextView>(R.id.status).text = when {
             screen.isBusy -> getString(R.string.working)
             screen.before == null -> getString(R.string.choose_photo)
             else -> (listOfNotNull(latency) + screen.notes).joinToString("\n")
         }
         tell(if (screen.style == null) getString(R.string.no_styles) else screen.problem)
         val whole = screen.after != null && !screen.isBusy
-        for (id in listOf(R.id.save, R.id.share)) findViewById<View>(id).isEnabled = whole
-        for (id in listOf(R.id.photo, R.id.camera, R.id.speed)) findViewById<View>(id).isEnabled = screen.style != null
+        for (id in listOf(R.id.save, R.id.share)) view<View>(id).isEnabled = whole
+        for (id in listOf(R.id.photo, R.id.camera, R.id.speed)) view<View>(id).isEnabled = screen.style != null
     }
 
-    private fun tell(problem: String?) = findViewById<TextView>(R.id.problem).run {
+    private fun tell(problem: String?) = view<TextView>(R.id.problem).run {
         text = problem.orEmpty()
         visibility = if (problem == null) View.GONE else View.VISIBLE
     }
@@ -175,13 +175,13 @@ class MainActivity : Activity() {
             stopCamera()
             tell(getString(R.string.camera_failed, reason))
         }.also { it.open() }
-        findViewById<Button>(R.id.camera).setText(R.string.stop)
+        view<Button>(R.id.camera).setText(R.string.stop)
     }
 
     private fun stopCamera() {
         feed?.close()
         feed = null
-        findViewById<Button>(R.id.camera).setText(R.string.camera)
+        view<Button>(R.id.camera).setText(R.string.camera)
     }
 
     private fun manager() = getSystemService(Context.CAMERA_SERVICE) as CameraManager

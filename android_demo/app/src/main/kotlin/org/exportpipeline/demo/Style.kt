@@ -6,24 +6,27 @@ import java.io.InputStream
 import org.exportpipeline.core.BundleFiles
 
 /**
- * A bundle among the app's assets.
+ * A bundle that the app was built with.
  *
- * @property name of its folder; [label] is for the screen.
+ * @property name of the bundle; [label] is for the screen.
  */
-class Style(val name: String, private val assets: AssetManager) : BundleFiles {
+class Style(val name: String, files: BundleFiles) : BundleFiles by files {
     val label: String = name.replace('_', ' ').replaceFirstChar(Char::uppercase)
-
-    override fun open(path: String): InputStream? = try {
-        assets.open("$FOLDER/$name/$path")
-    } catch (_: FileNotFoundException) {
-        null
-    }
 
     companion object {
         private const val FOLDER = "bundles"
 
-        /** Every bundle that the app was built with; whether each is whole is seen when it is opened. */
-        fun all(assets: AssetManager): List<Style> =
-            assets.list(FOLDER).orEmpty().sorted().map { Style(it, assets) }
+        /** Every bundle among the assets; whether each is whole is seen when it is opened. */
+        fun all(assets: AssetManager): List<Style> {
+            // Phones list the folders, Robolectric the files in them.
+            val names = assets.list(FOLDER).orEmpty().map { it.substringBefore('/') }.distinct().sorted()
+            return names.map { name -> Style(name) { path -> assets.find("$FOLDER/$name/$path") } }
+        }
+
+        private fun AssetManager.find(path: String): InputStream? = try {
+            open(path)
+        } catch (_: FileNotFoundException) {
+            null
+        }
     }
 }
