@@ -56,6 +56,19 @@ def test_both_builds_have_the_same_versions() -> None:
     assert all(re.fullmatch(r"[\d.]+", version) for version in catalog.values()), "pinned"
 
 
+def test_the_example_of_the_readme_is_one_that_is_compiled_and_run() -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    example = FOLDER / "core" / "src" / "test" / "kotlin" / "org" / "exportpipeline" / "core" / "ReadmeExample.kt"
+    assert re.findall(r"```kotlin\n(.*?)```", page, re.S) == [example.read_text(encoding="utf-8").split("\n\n", 2)[2]]
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)\)", page)
+    assert links
+    assert [link for link in links if not (FOLDER / link).exists()] == []
+
+
 def test_models_are_not_in_git_twice() -> None:
     assert not [path for path in FOLDER.rglob("*.tflite") if "target" not in path.relative_to(FOLDER).parts]
 

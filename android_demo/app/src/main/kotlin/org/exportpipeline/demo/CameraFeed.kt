@@ -74,17 +74,24 @@ class CameraFeed(
     private val thread = HandlerThread("camera").apply { start() }
     private val handler = Handler(thread.looper)
     private val reader = ImageReader.newInstance(camera.size.width, camera.size.height, ImageFormat.YUV_420_888, IMAGES)
+    // Of the camera's thread alone.
     private var device: CameraDevice? = null
+    private var isOpening = false
 
     @Volatile
     private var closed = false
 
     /** Starts; the permission is there. */
-    @SuppressLint("MissingPermission")
     fun open() {
         reader.setOnImageAvailableListener({ arrived() }, handler)
+        handler.post(::openDevice)
+    }
+
+    @SuppressLint("MissingPermission")
+    private fun openDevice() {
         try {
             manager.openCamera(camera.id, opened, handler)
+            isOpening = true
         } catch (error: CameraAccessException) {
             fail(error)
         } catch (error: RuntimeException) { // the permission was withdrawn, or whatever a vendor's camera throws
@@ -105,8 +112,9 @@ class CameraFeed(
 
     private val opened = object : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
-            if (closed) return camera.close()
+            isOpening = false
             device = camera
+            if (closed) return finish()
             try {
                 // The newer way came with API 28; this one works everywhere.
                 @Suppress("DEPRECATION")
@@ -123,8 +131,9 @@ class CameraFeed(
         override fun onError(camera: CameraDevice, error: Int) = end(camera, "error $error")
 
         private fun end(camera: CameraDevice, reason: String) {
-            camera.close()
-            report(reason)
+            isOpening = false
+            device = camera
+            if (closed) finish() else report(reason)
         }
     }
 
@@ -154,13 +163,17 @@ class CameraFeed(
     override fun close() {
         closed = true
         pump.close()
-        handler.post {
-            device?.close()
-            thread.quitSafely()
-        }
+        // A device that is being opened is closed when it is: its thread must live until then.
+        handler.post { if (!isOpening) finish() }
         reader.setOnImageAvailableListener(null, null)
         // With its reader, the image that is being worked on would go: the reader waits for it.
         pump.whenIdle { reader.close() }
+    }
+
+    private fun finish() {
+        device?.close()
+        device = null
+        thread.quitSafely()
     }
 
     private companion object {

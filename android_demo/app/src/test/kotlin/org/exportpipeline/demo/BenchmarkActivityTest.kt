@@ -18,7 +18,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 
 @RunWith(RobolectricTestRunner::class)
-@Config(application = FakeApplication::class, sdk = [26, 35])
+@Config(application = FakeApplication::class, sdk = [35])
 class BenchmarkActivityTest {
     private val app get() = FakeApplication.current
     private val opened = mutableListOf<Pair<Attempt, FakeEngine>>()

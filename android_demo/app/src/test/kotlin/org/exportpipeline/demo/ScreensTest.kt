@@ -4,6 +4,7 @@ import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.net.Uri
 import android.view.View
+import android.widget.RadioGroup
 import android.widget.SeekBar
 import java.io.File
 import org.exportpipeline.core.FolderFiles
@@ -32,11 +33,13 @@ class ScreensTest {
     fun `the golden photograph becomes the golden picture on the screen`() {
         assumeTrue(LiteRt.MISSING, LiteRt.library != null)
         app.engines = LiteRt.factory
-        app.styles = Style.all(app.assets)
+        app.styles = Style.all(app.assets).filter { "small" in it.name }
+        val style = app.styles.single { it.name == "starry_night_small" }
         val uri = Uri.parse("content://photos/golden")
-        val folder = File(Material.root, "artifacts/${app.styles.first().name}")
+        val folder = File(Material.root, "artifacts/${style.name}")
         give(uri, File(folder, "golden/photo.png").readBytes())
         val activity = Robolectric.buildActivity(MainActivity::class.java).setup().get()
+        activity.view<RadioGroup>(R.id.styles).check(MainActivity.FIRST_STYLE + app.styles.indexOf(style))
         app.studio.take(uri)
         app.settle()
         assertEquals(null, app.studio.screen.problem)

@@ -14,7 +14,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.Config
 
 @RunWith(RobolectricTestRunner::class)
-@Config(application = FakeApplication::class, sdk = [26, 35])
+@Config(application = FakeApplication::class, sdk = [35])
 class SharedFilesTest {
     private val app get() = FakeApplication.current
     private lateinit var provider: SharedFiles

@@ -20,7 +20,7 @@ import org.robolectric.annotation.GraphicsMode
 /** What goes wrong on phones, and what the screen says then. */
 @RunWith(RobolectricTestRunner::class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(application = FakeApplication::class, sdk = [26, 35])
+@Config(application = FakeApplication::class, sdk = [35])
 class TroubleTest : Driver() {
     @Test
     fun `after the process died, photograph, style and part come back`() {
@@ -87,8 +87,17 @@ class TroubleTest : Driver() {
     )
 
     @Test
-    fun `a missing model is a message`() =
-        assertTold(with(Style("lacking", FakeApplication.changed(files, model) { null })), "$model of starry_night_small is missing")
+    fun `a missing model is a message`() {
+        val none = org.exportpipeline.core.BundleFiles { path -> if (path.endsWith(".tflite")) null else files.open(path) }
+        assertTold(with(Style("lacking", none)), "starry_night_small: missing starry_night_small-dynamic.tflite")
+    }
+
+    @Test
+    fun `of a model that lacks, another file runs, and that is said`() {
+        val activity = with(Style("lacking", FakeApplication.changed(files, model) { null }))
+        assertNull(activity.problem())
+        assertTrue(activity.text(R.id.status), "$model is not in the app." in activity.text(R.id.status))
+    }
 
     @Test
     fun `a manifest of another version is a message`() {

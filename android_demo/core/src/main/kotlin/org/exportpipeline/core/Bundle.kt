@@ -35,6 +35,13 @@ class Bundle private constructor(val manifest: Manifest, private val files: Bund
         return checked(model.file)
     }
 
+    /** Whether the file of [model] lies here at all: an app may ship some of a bundle's files. */
+    fun has(model: ModelFile): Boolean = try {
+        model.files.keys.all { path -> files.open(path)?.use { true } ?: false }
+    } catch (_: IOException) {
+        false
+    }
+
     /**
      * Compares every file of [model] with the manifest.
      *

@@ -18,7 +18,9 @@ class Opener(private val factory: EngineFactory, private val device: Device, pri
      * A GPU computes in half precision, in which instance norms can overflow: its picture of the sample is compared
      * with the CPU's, and it is left when it is further off than the manifest allows for the file.
      *
-     * @throws BundleProblem a file is damaged or missing: no other file is used in its place.
+     * A file that the app does not ship is passed over, and that is noted.
+     *
+     * @throws BundleProblem a file is damaged: no other is used in its place. Or the app ships none of them.
      * @throws EngineProblem no way works.
      */
     fun open(bundle: Bundle, asked: Asked = Asked.AUTO): Stylizer {
@@ -27,8 +29,13 @@ class Opener(private val factory: EngineFactory, private val device: Device, pri
         // Looked for even when it is not asked for, so that the notes say why a wish was not met.
         val notes = mutableListOf<String>()
         choice.withoutGpu?.takeIf { asked == Asked.GPU }?.let { notes += "CPU: ${it.reason}" }
+        checkAnyIsThere(bundle, choice.attempts.map { models.getValue(it.target) })
         for (attempt in choice.attempts) {
             val model = models.getValue(attempt.target)
+            if (!bundle.has(model)) {
+                notes += "${model.file} is not in the app."
+                continue
+            }
             try {
                 val opened = load(bundle, model, attempt, notes)
                 if (attempt.accelerator == Accelerator.CPU || check(bundle, models, choice, opened, notes)) return opened
@@ -38,6 +45,13 @@ class Opener(private val factory: EngineFactory, private val device: Device, pri
             }
         }
         throw EngineProblem("${bundle.manifest.name} does not run here. ${notes.joinToString(" ")}")
+    }
+
+    private fun checkAnyIsThere(bundle: Bundle, models: List<ModelFile>) {
+        if (models.none(bundle::has)) {
+            val names = models.map { it.file }.distinct().joinToString()
+            throw BundleProblem(Fault.MISSING, "${bundle.manifest.name}: missing $names. Copy the bundle into the app again.")
+        }
     }
 
     private fun load(bundle: Bundle, model: ModelFile, attempt: Attempt, notes: List<String>): Stylizer {

@@ -88,6 +88,29 @@ class OpenerTest {
         assertFalse(tried.any { it.accelerator == Accelerator.CPU })
     }
 
+    private fun without(end: String) =
+        Bundle.open { path -> File(folder, path).takeUnless { path.endsWith(end) }?.inputStream() }
+
+    @Test
+    fun `a file that the app does not ship is passed over, and that is said`() {
+        val opened = open(without("dynamic.tflite"), Asked.CPU)
+        assertEquals("starry_night_small-fp16.tflite", opened.running.file)
+        assertEquals(listOf("starry_night_small-dynamic.tflite is not in the app."), opened.running.notes)
+    }
+
+    @Test
+    fun `where the app ships none of the files, that is an error`() {
+        val problem = assertThrows(BundleProblem::class.java) { open(without(".tflite")) }
+        assertEquals(Fault.MISSING, problem.fault)
+        assertTrue("starry_night_small-dynamic.tflite" in problem.message!!)
+    }
+
+    @Test
+    fun `the example of the README works`() {
+        val made = stylized(pattern(480, 320), folder) { _, _, _ -> FakeEngine() }
+        assertEquals(pattern(480, 320), made)
+    }
+
     private fun fill(buffer: ByteBuffer, value: Float) {
         val floats = buffer.duplicate().order(ByteOrder.nativeOrder()).asFloatBuffer()
         while (floats.hasRemaining()) floats.put(value)
