@@ -17,7 +17,7 @@ LOSS_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
+.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ apps: $(STAMP)  ## copy the committed bundles into the iOS app
 
 test-ios: $(STAMP)  ## compile and test the iOS library with the committed models, and check the types of the app
 	EXPORT_PIPELINE_PYTHON=$(CURDIR)/$(BIN)/python ios_demo/tools/test.sh
+
+test-android: $(STAMP)  ## compile and test android_demo with Maven, with the shipped models on LiteRT; SKIPPED without a JDK, Maven and aapt2
+	@$(BIN)/python -m tests.apps.android
 
 lint: $(STAMP)  ## check style, format and types
 	$(BIN)/ruff check .
