@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -65,7 +66,7 @@ def _unpacking(model: Any, graph: Any, tensor: int) -> Any:
 def quantization(low: float, high: float) -> tuple[float, int]:
     """Scale and zero point of int8 for the range from *low* to *high*, as fake quantization rounds it."""
     scale = (high - low) / 255
-    return scale, round(-low / scale) - 128
+    return scale, math.floor(-low / scale + 0.5) - 128
 
 
 def check(model: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
@@ -78,11 +79,12 @@ def check(model: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
     found = activations(model)
     strange = [pair for pair in found if not any(_same(pair, own) for own in wanted.values())]
     missing = [name for name, pair in wanted.items() if not any(_same(pair, own) for own in found)]
-    if strange or missing:
-        told = [f"{len(strange)} activations have a scale that was not trained, such as {strange[0][0]:g}"] * bool(
-            strange
-        )
-        told += [f"the trained ranges of {', '.join(missing)} are not in it"] * bool(missing)
+    told = []
+    if strange:
+        told.append(f"{len(strange)} activations have a scale that was not trained, such as {strange[0][0]:g}")
+    if missing:
+        told.append(f"the trained ranges of {', '.join(missing)} are not in it")
+    if told:
         raise ExportError(f"the full-integer file has not taken the trained ranges: {'; '.join(told)}.")
 
 
