@@ -55,11 +55,11 @@ class BitmapsTest {
     @Test
     fun `the photograph is left of the line, the picture right of it, nothing beside them`() {
         val view = view()
-        for ((position, split) in listOf(0.25f to 27, 0.75f to 61)) {
+        for ((position, split) in listOf(0.25f to 28, 0.75f to 62)) {
             view.position = position
             val drawn = view.drawn()
-            assertEquals(Color.RED, drawn.getPixel(split - 4, 45))
-            assertEquals(Color.BLUE, drawn.getPixel(split + 4, 45))
+            assertEquals(Color.RED, drawn.getPixel(split - 12, 45))
+            assertEquals(Color.BLUE, drawn.getPixel(split + 12, 45))
             // 30 x 40 in 90 x 90 are 68 across, 11 from the left.
             assertEquals(Color.TRANSPARENT, drawn.getPixel(5, 45))
         }
