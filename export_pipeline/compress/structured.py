@@ -20,6 +20,7 @@ from export_pipeline.compress.tools import FineTune, Tools
 from export_pipeline.errors import CheckFailed, RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.recipe.compress import StructuredTable
+from export_pipeline.recipe.model import AnyModelTable
 from export_pipeline.records.compression import Round
 from export_pipeline.records.metric import DIGITS, Metric, Values, badness
 
@@ -50,7 +51,7 @@ def run(now: Compressed, tools: Tools) -> Compressed:
 
 def narrow(
     model: keras.Model, recipe: Recipe, fine_tune: FineTune, evaluate: Evaluate
-) -> tuple[keras.Model, ModelTable, tuple[Round, ...]]:
+) -> tuple[keras.Model, AnyModelTable, tuple[Round, ...]]:
     """Take out what ``[compress.structured]`` asks for, a round at a time, until the network is no longer good enough.
 
     First whole residual blocks, then filters. A round that ends beyond a limit of the recipe is undone and is the last.
