@@ -14,7 +14,15 @@ from typing import Any
 import tf_keras as keras
 
 from export_pipeline.errors import RecipeError
-from export_pipeline.models.layers import DepthToSpace, InstanceNormalization, MatchSize, Rescaling, ScaleSize
+from export_pipeline.models.layers import (
+    DepthToSpace,
+    InstanceNormalization,
+    MatchSize,
+    MirrorPadding,
+    Rescaling,
+    ScaleSize,
+    SpaceToDepth,
+)
 
 Range = tuple[float, float]
 PICTURE = (0.0, 255.0)
@@ -25,7 +33,7 @@ KERNELS = {keras.layers.Conv2D: "kernel", keras.layers.DepthwiseConv2D: "depthwi
 PASSES = (
     *(keras.layers.MaxPooling2D, keras.layers.UpSampling2D, keras.layers.ZeroPadding2D, keras.layers.Cropping2D),
     *(keras.layers.Dropout, keras.layers.SpatialDropout2D),
-    *(MatchSize, ScaleSize, DepthToSpace),
+    *(MatchSize, ScaleSize, MirrorPadding, SpaceToDepth, DepthToSpace),
 )
 JOINS = (
     *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average, keras.layers.Concatenate),
@@ -138,7 +146,7 @@ def _in_float(layers: Iterable[Any]) -> bool:
 
 def _of_rescaling(layer: Rescaling) -> Place:
     (giver,) = _givers(layer)
-    if isinstance(giver, ScaleSize):
+    while isinstance(giver, (ScaleSize, MirrorPadding, SpaceToDepth)):
         (giver,) = _givers(giver)
     if isinstance(giver, keras.layers.InputLayer):  # a picture
         limits = [limit * layer.scale + layer.offset for limit in PICTURE]
