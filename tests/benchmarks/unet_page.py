@@ -8,6 +8,7 @@ from typing import Any
 Row = Mapping[str, Any]
 # What the published study says of its own network; sizes are times smaller than its file in 32-bit floats.
 PUBLISHED = {"loss": 0.17, "tflite-fp16": 2.0, "zeros": 6.0, "tflite-int8": 4.0, "memory": 2.0}
+STEADY = 0.2  # share of a median that its interquartile range may have
 HEADER = (
     *("network", "file", "bytes", "times smaller", "deflated", "times smaller", "loss", "Dice", "foreground"),
     *("PSNR dB", "ms", "peak MB", "of it the model's", "status"),
@@ -113,6 +114,12 @@ def _words(rows: Sequence[Row]) -> Iterator[str]:
         yield f"- In 8 bits the file is slower than in half precision here: {', '.join(slower)}."
     else:
         yield "- In 8 bits every file is faster than in half precision here."
+    spread = [row["iqr_ms"] / row["median_ms"] for row in rows if "median_ms" in row]
+    if spread and max(spread) > STEADY:
+        yield (
+            f"- The machine was busy: the interquartile range of a time is up to {max(spread):.0%} of it. Twice as fast "
+            "means something, and the milliseconds themselves do not."
+        )
     calibrated = _of(rows, "80% zeros", "tflite-int8")
     trained = _of(rows, "80% zeros, quantized in training", "tflite-int8")
     yield (
