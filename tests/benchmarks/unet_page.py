@@ -117,8 +117,8 @@ def _words(rows: Sequence[Row]) -> Iterator[str]:
     spread = [row["iqr_ms"] / row["median_ms"] for row in rows if "median_ms" in row]
     if spread and max(spread) > STEADY:
         yield (
-            f"- The machine was busy: the interquartile range of a time is up to {max(spread):.0%} of it. Times that lie "
-            "near each other say nothing."
+            f"- The machine was busy: the interquartile range of a time is up to {max(spread):.0%} of it. Times that "
+            "lie near each other say nothing."
         )
     calibrated = _of(rows, "80% zeros", "tflite-int8")
     trained = _of(rows, "80% zeros, quantized in training", "tflite-int8")
