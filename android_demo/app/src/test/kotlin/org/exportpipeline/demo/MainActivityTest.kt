@@ -63,6 +63,7 @@ class MainActivityTest : Driver() {
         assertNull(activity.problem())
     }
 
+    @Config(sdk = [35]) // Robolectric's API 26 reads no EXIF tag at all
     @Test
     fun `a photograph that the camera took across is shown upright`() {
         for ((orientation, corners) in listOf(1 to listOf("100", "010", "001", "111"), 6 to listOf("001", "100", "111", "010"))) {

@@ -61,6 +61,7 @@ class ScreensTest {
     }
 
     private fun save(view: View, name: String) {
+        view.jumpDrawablesToCurrentState() // no button half way between two states
         val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
         view.draw(Canvas(bitmap))
         val file = File(System.getProperty("report.directory"), "screens/$name.png").apply { parentFile!!.mkdirs() }
