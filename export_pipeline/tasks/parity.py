@@ -210,13 +210,16 @@ def _sides(shape: tuple[int | None, ...], name: str, recipe: ParityRecipe) -> tu
     found: list[int] = []
     for axis, own in enumerate(shape[1:]):
         key = keys[axis] if axis < len(keys) else ""
-        said = getattr(recipe.export, key) if key and (own is None or key in recipe.export.model_fields_set) else None
+        wanted = bool(key) and (own is None or key in recipe.export.model_fields_set)
+        said: int | None = getattr(recipe.export, key) if wanted else None
         if own is None and said is None:
             todo = f"give export.{key}" if key else "build the network for one size"
             raise RecipeError(f"the input {name} {shape} leaves axis {axis + 1} open; {todo}")
         if own is not None and said is not None and own != said:
             raise RecipeError(f"export.{key} is {said}; the network takes {own} at the input {name}. Leave it out")
-        found.append(int(said if own is None else own))
+        length = said if own is None else own
+        assert length is not None
+        found.append(length)
     return tuple(found)
 
 

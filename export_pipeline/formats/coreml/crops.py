@@ -16,7 +16,7 @@ def crop_channels_first(spec: Any) -> None:
     may lie between the first transpose and the crop. What does not fit this pattern is left as it is.
     """
     network = spec.neuralNetwork
-    images = {
+    images: dict[tuple[int, int] | None, str] = {
         (int(feature.type.imageType.height), int(feature.type.imageType.width)): feature.name
         for feature in spec.description.input
         if feature.type.WhichOneof("Type") == "imageType"
@@ -26,9 +26,9 @@ def crop_channels_first(spec: Any) -> None:
             between = _elementwise_after(network, first)
             cut = _only_taker(network, (between or [first])[-1])
             last = cut and _only_taker(network, cut)
-            image = images.get(_cut_size(cut)) if last and _transposes(last, CHANNELS_FIRST) else None
-            if image is not None:
-                _replace(network, first, between, cut, last, image)
+            size = _cut_size(cut) if last and _transposes(last, CHANNELS_FIRST) else None
+            if size in images:
+                _replace(network, first, between, cut, last, images[size])
 
 
 def _transposes(layer: Any, axes: list[int]) -> bool:
