@@ -146,11 +146,13 @@ def _in_float(layers: Iterable[Any]) -> bool:
 
 def _of_rescaling(layer: Rescaling) -> Place:
     (giver,) = _givers(layer)
-    while isinstance(giver, (ScaleSize, MirrorPadding, SpaceToDepth)):
+    while isinstance(giver, (ScaleSize, MirrorPadding, SpaceToDepth, DepthToSpace)):
         (giver,) = _givers(giver)
     if isinstance(giver, keras.layers.InputLayer):  # a picture
         limits = [limit * layer.scale + layer.offset for limit in PICTURE]
         return Place(rounds=True, range=(min(limits), max(limits)))
+    if isinstance(giver, keras.layers.ReLU) and giver.max_value and not layer.offset:
+        return Place(rounds=True, range=(0.0, float(giver.max_value) * layer.scale))
     if layer.offset:  # of what a tanh has given
         return Place(rounds=True, range=(layer.offset - abs(layer.scale), layer.offset + abs(layer.scale)))
     return Place(rounds=True)

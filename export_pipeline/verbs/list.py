@@ -17,11 +17,10 @@ def run(options: argparse.Namespace) -> None:
     from export_pipeline.recipe.schema import class_schema
     from export_pipeline.targets import TARGETS
 
-    schemas = [class_schema(kind)["properties"]["model"]["properties"]["network"] for kind in CLASSES.values()]
-
+    models = [class_schema(kind)["properties"]["model"]["properties"] for kind in CLASSES.values()]
     found = {
         "tasks": list(CLASSES),
-        "networks": [name for found in schemas for name in found["enum"]],
+        "networks": [name for model in models for name in model.get("network", {}).get("enum", ())],
         "targets": list(TARGETS),
         "recipes": sorted(path.stem for path in SHIPPED.glob("*.toml")),
     }

@@ -146,7 +146,6 @@ def test_layers_that_keep_channels_apart_pass_them_on(between: Any) -> None:
     [
         keras.layers.Activation("softmax"),
         keras.layers.LayerNormalization(),
-        keras.layers.DepthwiseConv2D(3),
         keras.layers.Conv2DTranspose(8, 3),
         keras.layers.Lambda(lambda x: x[..., ::-1]),
         lambda x: x * 2.0,

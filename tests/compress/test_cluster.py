@@ -180,5 +180,5 @@ def test_importance_has_mean_one_and_changes_the_tables(kind: Any) -> None:
 
 
 def test_the_steps_are_listed_with_reasons() -> None:
-    assert [step.name for step in STEPS] == ["structured", "prune", "cluster", "fold"]
+    assert [step.name for step in STEPS] == ["structured", "prune", "cluster", "quantize", "fold"]
     assert all(len(step.reason) > 20 for step in STEPS)

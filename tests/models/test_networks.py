@@ -191,13 +191,6 @@ def test_a_margin_is_mirrored_computed_on_and_cut_off(build: Callable[..., Any],
     assert model(image).shape == image.shape
 
 
-@STYLE
-@pytest.mark.parametrize("margin", [-4, 2.5, "8"])
-def test_a_margin_that_is_no_number_of_pixels_is_refused(build: Callable[..., Any], margin: Any) -> None:
-    with pytest.raises(ValueError, match=r"margin is .*; it must be a whole number, 0 or more"):
-        build(margin=margin)
-
-
 @ALL
 @pytest.mark.parametrize("norm", models.NORMS)
 def test_a_saved_network_comes_back_the_same(build: Callable[..., Any], norm: str, tmp_path: Path) -> None:

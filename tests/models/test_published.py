@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,9 @@ def test_an_untrained_subpixel_network_paints_no_weave() -> None:
     squares = output.reshape(8, 4, 8, 4, 3)
     np.testing.assert_allclose(squares, np.broadcast_to(squares[:, :1, :, :1], squares.shape), atol=1e-3)
     assert squares[:, 0, :, 0].std() > 5
+
+
+@pytest.mark.parametrize("margin", [-4, 2.5, "8"])
+def test_a_margin_that_is_no_number_of_pixels_is_refused(margin: Any) -> None:
+    with pytest.raises(ValueError, match=r"margin is .*; it must be a whole number, 0 or more"):
+        models.small(margin=margin)

@@ -52,7 +52,7 @@ RECIPES = {
         outputs = ["level"]
         [export]
         length = 6
-        targets = ["mlmodel-int8", "tflite-fp16"]
+        targets = ["mlpackage-fp16", "tflite-fp16"]
         [verify]
         images = 2
     """,
