@@ -52,7 +52,7 @@ RECIPES = {
         outputs = ["level"]
         [export]
         length = 6
-        targets = ["mlpackage-fp16", "tflite-fp16"]
+        targets = ["tflite-fp16", "onnx-fp32"]
         [verify]
         images = 2
     """,
