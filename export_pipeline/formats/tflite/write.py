@@ -21,6 +21,9 @@ FLOAT_NOTE = (
     "instance norm, residual sums and the final scaling stay in float: in 8 bits the variance of a channel is lost; "
     "every convolution computes in 8 bits"
 )
+# TFLite copies the bytes, and the converter gives the copy another scale: off by half of the largest output.
+REVERSED = "REVERSE_V2"
+REVERSED_NOTE = "series that run backwards are reversed in float"
 
 
 def file_signature(network: Signature, target: Target) -> Signature:
@@ -82,14 +85,16 @@ def _calibrated(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
     # debug build of the model, and with uint8 images, which it does not offer.
     calibrating._experimental_calibrate_only = True
     calibrated = calibrating.convert()
-    normed = "RSQRT" in flatbuffer.operations(flatbuffer.read(calibrated))
+    operations = flatbuffer.operations(flatbuffer.read(calibrated))
+    normed, reverses = "RSQRT" in operations, REVERSED in operations
+    floats = [*(FLOAT_IN_FULL_INT8 if normed else ()), *([REVERSED] if reverses else ())]
     data = mlir_quantize(
         calibrated,
         input_data_type=tf.uint8,
         output_data_type=tf.uint8,
-        denylisted_ops=list(FLOAT_IN_FULL_INT8) if normed else None,
+        denylisted_ops=floats or None,
     )
-    return bytes(data), (FLOAT_NOTE,) if normed else ()
+    return bytes(data), (*((FLOAT_NOTE,) if normed else ()), *((REVERSED_NOTE,) if reverses else ()))
 
 
 def kernels(path: Path) -> tuple[Kernel, ...]:
