@@ -20,7 +20,8 @@ module() {  # NAME FILE...: a module that the next steps import
 
 for name in CoreGraphics CoreVideo CoreML ImageIO CoreImage CoreMedia AVFoundation Photos UIKit UniformTypeIdentifiers \
     CoreTransferable SwiftUI PhotosUI; do
-    module "$name" "$demo/AppleAPIs/$name.swift"
+    mapfile -t files < <(find "$demo/AppleAPIs" -name "$name.swift" -o -name "$name+*.swift" | sort)
+    module "$name" "${files[@]}"
 done
 
 mapfile -t library < <(find "$demo/StyleKit/Sources" -name '*.swift' | sort)
