@@ -7,12 +7,13 @@ public enum Repository {
     public static let artifacts = root.appendingPathComponent("artifacts")
     public static let vectors = root.appendingPathComponent("tests/apps/vectors")
 
-    /// Every committed bundle, by name.
+    /// Every committed bundle that paints, by name: of others, such as a segmentation's, no picture is golden.
     public static func bundles() throws -> [StyleBundle] {
         let found = try FileManager.default.contentsOfDirectory(at: artifacts, includingPropertiesForKeys: nil)
         return try found.filter {
             !$0.lastPathComponent.hasPrefix(".") && $0.lastPathComponent != "demo"
                 && FileManager.default.fileExists(atPath: $0.appendingPathComponent(Manifest.file).path)
+                && FileManager.default.fileExists(atPath: $0.appendingPathComponent("golden/float.png").path)
         }.sorted { $0.path < $1.path }.map { try StyleBundle(folder: $0) }
     }
 
