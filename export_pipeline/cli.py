@@ -41,7 +41,7 @@ def parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] | None = None) -> int:
-    """Run one verb and give its exit code: 0 good, 1 a check failed, 2 wrong use or bad input.
+    """Run one verb and give its exit code: 0 good, 1 a check failed, 2 wrong use or bad input, 3 too noisy to tell.
 
     Args:
         arguments: words of the command line; those of this process when left out.

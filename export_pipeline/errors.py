@@ -15,7 +15,8 @@
     ├── BundleError                      a bundle's manifest cannot be read
     ├── EmulatorError                    a Core ML model cannot be run by the emulator
     │   └── UnsupportedOperationError    it uses operations that the emulator does not lower, all named
-    └── CheckFailed                      exit code 1: parity, quality, budget or a hash is not as required
+    ├── CheckFailed                      exit code 1: parity, quality, budget or a hash is not as required
+    └── Undecided                        exit code 3: times scatter too much to be held against their limits
 
 A message is one or two lines: what was wrong, what is allowed, what to do.
 """
@@ -84,6 +85,12 @@ class CheckFailed(PipelineError):  # noqa: N818 - a failed check is a result, no
     """A measured value is outside its tolerance or budget, or a file is not what its manifest says."""
 
     exit_code = 1
+
+
+class Undecided(PipelineError):  # noqa: N818 - neither passed nor failed
+    """A limit on speed is nearer to what was measured than the measurement scatters, and nothing else failed."""
+
+    exit_code = 3
 
 
 def near(word: str, allowed: Iterable[str]) -> str:

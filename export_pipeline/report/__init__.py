@@ -11,7 +11,7 @@ from pathlib import Path
 
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
-from export_pipeline.errors import CheckFailed, ModelError, OutputError
+from export_pipeline.errors import CheckFailed, ModelError, OutputError, Undecided
 from export_pipeline.formats import contents_of
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import Compression
@@ -19,7 +19,7 @@ from export_pipeline.records.contents import Contents
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import render
-from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept
+from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept, speed_limits
 from export_pipeline.report.inspection import inspect
 from export_pipeline.report.latency import benchmark, measure
 from export_pipeline.report.machine import libraries, machine
@@ -69,6 +69,7 @@ __all__ = [
     "benchmark",
     "benchmark_text",
     "check",
+    "check_budgets",
     "contents_of",
     "draw_picture",
     "inspect",
@@ -153,12 +154,23 @@ def check(report: Report, where: Path | str | None = None) -> None:
 
     Raises:
         CheckFailed: rows failed or were skipped; each is named, and by how much.
+        Undecided: none did, but some are noisy.
     """
+    place = f" The report is in {where}." if where is not None else ""
     wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status != "passed"]
-    wrong += [f"{row.target} {row.what}: {row.reason}" for row in report.budgets if row.status != "passed"]
+    check_budgets(report.budgets, wrong, place)
+
+
+def check_budgets(rows: Sequence[BudgetResult], wrong: Sequence[str] = (), place: str = "") -> None:
+    """Demand that every one of *rows* has passed, and that nothing else is *wrong*; errors as of :func:`check`."""
+    wrong = [*wrong, *(f"{row.target} {row.what}: {row.reason}" for row in rows if row.status in ("failed", "skipped"))]
     if wrong:
-        place = f" The report is in {where}." if where is not None else ""
         raise CheckFailed(f"{len(wrong)} checks failed: {'; '.join(wrong)}.{place}")
+    if noisy := [f"{row.target} {row.what}: {row.reason}" for row in rows if row.status == "noisy"]:
+        raise Undecided(
+            f"NOISY, neither passed nor failed: {'; '.join(noisy)}.{place}\n"
+            "The machine was too busy to tell. Run the same command again when it has less to do."
+        )
 
 
 def make_record(
@@ -205,7 +217,9 @@ def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, sa
     paths = [yardstick, *(folder / row.file for row in record.files)]
     size = (recipe.export.height, recipe.export.width)
     say(f"latency of {len(paths)} files, {recipe.report.runs} runs each")
-    latency, errors = measure(paths, recipe.report.runs, None, size)
+    of_target = {row.target: str(folder / row.file) for row in record.files}
+    against = dict.fromkeys(of_target.values(), str(yardstick))
+    latency, errors = measure(paths, recipe.report.runs, None, size, against, speed_limits(recipe, of_target))
     skipped = {Path(path).name: reason for path, reason in errors.items()}
     memory = []
     for path in paths:

@@ -10,7 +10,7 @@ from typing import Literal
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.contents import Contents
 from export_pipeline.records.parity import ParityResult
-from export_pipeline.report.model import Benchmark, BudgetResult, FileRecord
+from export_pipeline.report.model import Benchmark, BudgetResult, FileRecord, Spread
 
 Rule = Literal["most", "least"]
 # Whether a value must be at most or at least its budget. The task's metrics say it of themselves.
@@ -27,10 +27,11 @@ ON_MACHINE = ("fps_ratio", "peak_memory_bytes")
 
 @dataclass(frozen=True)
 class Value:
-    """A measured value, or why there is none."""
+    """A measured value, or why there is none; ``spread`` where it was measured again and again."""
 
     measured: float | None
     missing: str = "it was not measured"
+    spread: Spread | None = None
 
 
 def file_budgets(
@@ -104,27 +105,48 @@ def machine_budgets(recipe: Recipe, files: Mapping[str, str], benchmark: Benchma
             return _not_exported(target)
         file = files[target]
         reason = benchmark.skipped.get(file) or benchmark.skipped.get(benchmark.float_file) or "it was not measured"
+        if what == "fps_ratio":
+            return Value(benchmark.fps_ratio(file), reason, benchmark.fps_spread(file))
         memory = benchmark.memory_of(file)
-        peak = memory.peak_bytes if memory else None
-        return Value(benchmark.fps_ratio(file) if what == "fps_ratio" else peak, reason)
+        return Value(memory.peak_bytes if memory else None, reason)
 
     return _rows(recipe, ON_MACHINE, value)
 
 
+def speed_limits(recipe: Recipe, paths: Mapping[str, str]) -> dict[str, float]:
+    """The least FPS ratio of each of *paths*, which go by target, that has such a budget."""
+    budgets = recipe.report.budgets.items()
+    return {paths[target]: row.fps_ratio for target, row in budgets if target in paths and row.fps_ratio is not None}
+
+
 def judge(target: str, what: str, rule: Rule, limit: float, value: Value) -> BudgetResult:
-    """One row. What was not measured is skipped, with its reason; what is not a number fails."""
+    """One row. What was not measured is skipped, with its reason; what is not a number fails.
+
+    What scatters more than it is off its limit is noisy: measured once more, it might be on the other side.
+    """
     about = {"target": target, "what": what, "rule": rule, "limit": limit}
     measured = value.measured
     if measured is None:
         return BudgetResult(**about, measured=None, status="skipped", reason=value.missing)
     if not math.isfinite(measured):
         return BudgetResult(**about, measured=None, status="failed", reason="it is not a finite number")
+    if value.spread is not None and not value.spread.clear_of(limit):
+        return BudgetResult(**about, measured=measured, status="noisy", reason=_noisy(value.spread, limit))
     if measured <= limit if rule == "most" else measured >= limit:
         return BudgetResult(**about, measured=measured, status="passed")
     side = "over" if rule == "most" else "under"
     gap = abs(measured - limit)
     off = f"{measured:,.10g} is {gap:,.6g} ({gap / limit:.1%}) {side} {limit:,.10g}"
     return BudgetResult(**about, measured=measured, status="failed", reason=off)
+
+
+def _noisy(spread: Spread, limit: float) -> str:
+    """Why a measurement decides nothing, in words."""
+    gap = abs(spread.median - limit)
+    return (
+        f"{spread.median:,.4g} is {gap:,.3g} from {limit:,.4g}, but the interquartile range is {spread.iqr:,.3g} "
+        f"({spread.low:,.4g} to {spread.high:,.4g})"
+    )
 
 
 def _rows(recipe: Recipe, names: Sequence[str], value: Callable[[str, str], Value]) -> tuple[BudgetResult, ...]:

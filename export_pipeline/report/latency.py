@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from export_pipeline.base.cores import cores
 from export_pipeline.errors import ModelError, UsageError
 from export_pipeline.formats import check_there, format_of
 from export_pipeline.report.machine import processor
-from export_pipeline.report.model import LatencyResult
+from export_pipeline.report.model import LatencyResult, Spread
 from export_pipeline.report.worker import ask
 
 LEAST_RUNS = 30
+ATTEMPTS = 3  # at a comparison that scatters more than it is off its limit
 DEFAULT_SIZE = (256, 256)
 
 
@@ -55,9 +56,23 @@ def benchmark(
 
 
 def measure(
-    paths: Sequence[Path | str], runs: int, threads: int | Sequence[int] | None, size: tuple[int, int]
+    paths: Sequence[Path | str],
+    runs: int,
+    threads: int | Sequence[int] | None,
+    size: tuple[int, int],
+    against: Mapping[str, str] | None = None,
+    limits: Mapping[str, float] | None = None,
+    asked: Callable[[dict[str, Any]], Any] = ask,
 ) -> tuple[list[LatencyResult], dict[str, str]]:
-    """As :func:`benchmark`; a file that cannot run is named with its reason, and the others are measured."""
+    """As :func:`benchmark`; a file that cannot run is named with its reason, and the others are measured.
+
+    Args:
+        against: the path that a path is compared with, turn by turn: what slows down one slows down the other. The
+            row's ``ratio`` is FPS as a multiple of the other's.
+        limits: of these ratios, on one thread. One that scatters more than it is off its limit is measured anew, up to
+            :data:`ATTEMPTS` times in all, and the attempt that scatters least is kept, whatever it says.
+        asked: does a job of the worker.
+    """
     wanted = (1, cores()) if threads is None else (threads,) if isinstance(threads, int) else threads
     counts = tuple(dict.fromkeys(wanted))
     if runs < LEAST_RUNS:
@@ -68,26 +83,52 @@ def measure(
         raise UsageError(
             f"name at least one model file, and 1 thread or more; got {len(paths)} files, threads {counts}"
         )
+    against, job = against or {}, {"task": "latency", "runs": runs, "height": size[0], "width": size[1]}
     rows, errors, name = [], {}, processor()
     clash = len({Path(path).name for path in paths}) < len({str(path) for path in paths})
     for count in counts:
-        job = {
-            "task": "latency",
-            "paths": [str(path) for path in paths],
-            "runs": runs,
-            "threads": count,
-            "height": size[0],
-            "width": size[1],
-        }
-        for path, answer in ask(job).items():
+        answers = asked({**job, "paths": [str(path) for path in paths], "threads": count})
+        for path, answer in answers.items():
             if "error" in answer:
                 errors[path] = str(answer["error"])
-            else:
-                rows.append(_row(path if clash else Path(path).name, answer, count, name))
+                continue
+            ratio = _ratio(answers, path, against)
+            if count == 1 and ratio and limits and path in limits:
+                ratio = _clearest(ratio, limits[path], lambda path=path: _compared(asked, job, path, against))
+            rows.append(_row(path if clash else Path(path).name, answer, count, name, ratio))
     return rows, errors
 
 
-def _row(file: str, answer: dict[str, Any], threads: int, name: str) -> LatencyResult:
+def _compared(
+    asked: Callable[[dict[str, Any]], Any], job: Mapping[str, Any], path: str, against: Mapping[str, str]
+) -> Spread | None:
+    """*path* measured once more, alone with what it is compared with, on one thread."""
+    return _ratio(asked({**job, "paths": [against[path], path], "threads": 1}), path, against)
+
+
+def _clearest(first: Spread, limit: float, again: Callable[[], Spread | None]) -> Spread:
+    """Of *first* and further attempts the one that scatters least; none is made once that is clear of *limit*."""
+    calmest = first
+    for _ in range(ATTEMPTS - 1):
+        if calmest.clear_of(limit) or not (more := again()):
+            break
+        calmest = min(calmest, more, key=lambda one: one.iqr / one.median)
+    return calmest
+
+
+def _ratio(answers: Mapping[str, Any], path: str, against: Mapping[str, str]) -> Spread | None:
+    """FPS of *path* as a multiple of those of what it is compared with, of each turn; ``None`` without such."""
+    own, other = (answers.get(one, {}).get("seconds") for one in (path, against.get(path, "")))
+    return spread(np.asarray(other) / np.asarray(own), 4) if own and other else None
+
+
+def spread(values: Any, digits: int) -> Spread:
+    """Median and quartiles of *values*."""
+    low, median, high = (round(float(value), digits) for value in np.percentile(values, (25, 50, 75)))
+    return Spread(low=low, median=median, high=high)
+
+
+def _row(file: str, answer: dict[str, Any], threads: int, name: str, ratio: Spread | None) -> LatencyResult:
     low, median, high = np.percentile(answer["seconds"], (25, 50, 75)) * 1000
     return LatencyResult(
         file=file,
@@ -101,4 +142,7 @@ def _row(file: str, answer: dict[str, Any], threads: int, name: str) -> LatencyR
         median_ms=round(float(median), 4),
         iqr_ms=round(float(high - low), 4),
         fps=round(1000 / float(median), 3),
+        low_ms=round(float(low), 4),
+        high_ms=round(float(high), 4),
+        ratio=ratio,
     )

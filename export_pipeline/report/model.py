@@ -38,14 +38,17 @@ class FileRecord(Noun):
 
 
 class BudgetResult(Noun):
-    """One limit of the recipe and what was measured; a skipped one says why and is no pass."""
+    """One limit of the recipe and what was measured; a skipped one says why and is no pass.
+
+    A ``noisy`` one is neither passed nor failed: what was measured scatters by more than it is off the limit.
+    """
 
     target: str
     what: str
     rule: Literal["most", "least"]
     limit: float
     measured: float | None
-    status: Status
+    status: Literal[Status, "noisy"]
     reason: str = ""
 
 
@@ -64,8 +67,33 @@ class Record(Noun):
     budgets: tuple[BudgetResult, ...] = Field(description="those on size and quality")
 
 
+class Spread(Noun):
+    """What was measured again and again: the median and both quartiles."""
+
+    low: float
+    median: float
+    high: float
+
+    @property
+    def iqr(self) -> float:
+        """The interquartile range."""
+        return self.high - self.low
+
+    def clear_of(self, limit: float) -> bool:
+        """Whether the median is further from *limit* than the quartiles are from each other; NaN never is."""
+        return abs(self.median - limit) >= self.iqr
+
+    def apart_from(self, other: Spread) -> bool:
+        """Whether the two ranges from quartile to quartile have nothing in common."""
+        return self.high < other.low or other.high < self.low
+
+
 class LatencyResult(Noun):
-    """Latency of one file: median and interquartile range over ``runs``, after warm-up, in milliseconds."""
+    """Latency of one file: median and interquartile range over ``runs``, after warm-up, in milliseconds.
+
+    ``low_ms`` and ``high_ms`` are the quartiles. ``ratio`` compares the file with another of the same run, turn by
+    turn: of a build, FPS as a multiple of the float network's. Records of earlier versions have none of these.
+    """
 
     file: str
     runtime: str
@@ -78,6 +106,17 @@ class LatencyResult(Noun):
     median_ms: float
     iqr_ms: float
     fps: float = Field(description="1 / median; of this processor, never a phone's")
+    low_ms: float | None = Field(None, description="first quartile")
+    high_ms: float | None = Field(None, description="third quartile")
+    ratio: Spread | None = Field(None, description="FPS as a multiple of the file's that it is compared with")
+
+    @property
+    def spread_ms(self) -> Spread:
+        """Median and quartiles; where those are not on record, half of their range to either side of the median."""
+        half = self.iqr_ms / 2
+        low = self.median_ms - half if self.low_ms is None else self.low_ms
+        high = self.median_ms + half if self.high_ms is None else self.high_ms
+        return Spread(low=low, median=self.median_ms, high=high)
 
 
 class MemoryResult(Noun):
@@ -121,8 +160,16 @@ class Benchmark(Noun):
 
     def fps_ratio(self, file: str) -> float | None:
         """FPS of *file* as a multiple of the float Keras network's, same run, one thread each."""
+        found = self.fps_spread(file)
+        return found.median if found else None
+
+    def fps_spread(self, file: str) -> Spread | None:
+        """The same with quartiles. Those of earlier versions are not known, and are then the median."""
         own, yardstick = self.latency_of(file), self.latency_of(self.float_file)
-        return own.fps / yardstick.fps if own and yardstick else None
+        if own is None or yardstick is None:
+            return None
+        ratio = own.fps / yardstick.fps
+        return own.ratio or Spread(low=ratio, median=ratio, high=ratio)
 
 
 class Report(Noun):

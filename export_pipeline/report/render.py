@@ -29,7 +29,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; } th, td { border: 1px solid #ccc; padding: .25rem .6rem; }
 th { background: #f4f4f4; text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
-.failed { background: #fdd; } .skipped { background: #ffd; } img { max-width: 100%; } div { overflow-x: auto; }
+.failed { background: #fdd; } .skipped, .noisy { background: #ffd; } img { max-width: 100%; } div { overflow-x: auto; }
 """
 
 
@@ -80,7 +80,7 @@ def _html_table(table: TextTable) -> str:
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
     rows = []
     for row in table.rows:
-        kind = next((name for name in ("failed", "skipped") if name.upper() in row), "")
+        kind = next((name for name in ("failed", "skipped", "noisy") if name.upper() in row), "")
         cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
         rows.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"

@@ -7,7 +7,7 @@ one idle process and run in turns, as ``report`` does with the files of one buil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,7 +20,7 @@ from export_pipeline.errors import ModelError
 from export_pipeline.pipeline import FLOAT_MODEL
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import Benchmark, BudgetResult, LatencyResult, MemoryResult
-from export_pipeline.report.budgets import machine_budgets
+from export_pipeline.report.budgets import machine_budgets, speed_limits
 from export_pipeline.report.latency import measure
 from export_pipeline.report.machine import libraries, machine, processor
 from export_pipeline.report.memory import peak_memory
@@ -77,7 +77,7 @@ class Meter:
         memory = self._memory(sizes)
         latency, budgets = Rows(), {}
         for group in _groups(points):
-            rows = self._latency(group, yardsticks)
+            rows = self._latency(group, yardsticks, recipes)
             latency += rows
             for point in group:
                 seen = _benchmark(point, yardsticks[point.label], rows + memory)
@@ -100,10 +100,17 @@ class Meter:
         with ThreadPoolExecutor(self.parallel) as threads:
             return sum(threads.map(one, sizes), Rows())
 
-    def _latency(self, points: Sequence[SweptPoint], yardsticks: Mapping[str, str]) -> Rows:
+    def _latency(
+        self, points: Sequence[SweptPoint], yardsticks: Mapping[str, str], recipes: Mapping[str, Recipe]
+    ) -> Rows:
         floats = dict.fromkeys(yardsticks[point.label] for point in points)
         names = [*floats, *(name for point in points for name in names_of(point).values())]
         size = _size(points[0])
+        against = {str(self.out / name): str(self.out / yardsticks[p.label]) for p in points for name in _names(p)}
+        limits: dict[str, float] = {}
+        for point in points:
+            found = {target: str(self.out / name) for target, name in names_of(point).items()}
+            limits |= speed_limits(recipes[point.label], found)
 
         def made() -> Rows:
             self.say(f"latency of {len(names)} files at {size[0]}x{size[1]}, {self.runs} runs each, in turns")
@@ -111,26 +118,36 @@ class Meter:
             # Rows go by file names where those differ.
             known = {**{Path(path).name: name for path, name in paths.items()}, **paths}
             try:
-                found, errors = measure(list(paths), self.runs, None, size)
+                found, errors = measure(list(paths), self.runs, None, size, against, limits)
             except ModelError as error:
                 return Rows(skipped=dict.fromkeys(names, str(error)))
             rows = tuple(row.model_copy(update={"file": known[row.file]}) for row in found)
             return Rows(latency=rows, skipped={paths[path]: reason for path, reason in errors.items()})
 
-        return self._kept("latency", names, size, made)
+        least = {path.removeprefix(f"{self.out}/"): limit for path, limit in limits.items()}
+        return self._kept("latency", names, size, made, least)
 
-    def _kept(self, what: str, names: Sequence[str], size: tuple[int, int], made: Callable[[], Rows]) -> Rows:
+    def _kept(
+        self,
+        what: str,
+        names: Sequence[str],
+        size: tuple[int, int],
+        made: Callable[[], Rows],
+        limits: Mapping[str, float] | None = None,
+    ) -> Rows:
         """The rows that *made* gives, or gave earlier for the same files on this machine with these libraries.
 
-        Rows are kept where all files could be measured; what failed is tried again the next time.
+        Rows are kept where all files could be measured, and none too noisily for its limit; what failed is tried again
+        the next time.
         """
-        parts = [what, self.runs, size, processor(), sorted(libraries().items())]
+        limits = limits or {}
+        parts = [what, self.runs, size, processor(), sorted(libraries().items()), sorted(limits.items())]
         parts += [(name, [sha256(file) for file in files_of(self.out / name)]) for name in names]
         path = self.work / CACHE / f"{what}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}.json"
         if path.is_file():
             return Rows.model_validate_json(path.read_text(encoding="utf-8"))
         rows = made()
-        if not rows.skipped:
+        if not rows.skipped and _decided(rows, limits):
             write_text(path, rows.model_dump_json(indent=1) + "\n")
         return rows
 
@@ -138,6 +155,16 @@ class Meter:
 def names_of(point: SweptPoint) -> dict[str, str]:
     """Path inside the sweep's folder of each file of *point*, by target."""
     return {file.target: f"{point.folder}/{file.file}" for file in point.result.files}
+
+
+def _names(point: SweptPoint) -> Iterable[str]:
+    return names_of(point).values()
+
+
+def _decided(rows: Rows, limits: Mapping[str, float]) -> bool:
+    """Whether every ratio is clear of its limit."""
+    ratios = {row.file: row.ratio for row in rows.latency if row.threads == 1 and row.ratio}
+    return all(ratios[name].clear_of(limit) for name, limit in limits.items() if name in ratios)
 
 
 def _size(point: SweptPoint) -> tuple[int, int]:

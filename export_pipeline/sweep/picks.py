@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from export_pipeline.errors import UsageError
 from export_pipeline.records.metric import Metric, badness
+from export_pipeline.report.model import Spread
 from export_pipeline.sweep.measure import Measurement, names_of
 from export_pipeline.sweep.model import FloatNetwork, Pick, SweptPoint
 
@@ -35,6 +36,7 @@ class Candidate:
     peak_memory_bytes: int | None
     psnr: float | None
     metrics: Mapping[str, float | None]
+    latency: Spread | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +64,7 @@ def candidates(
                     deflated_bytes=file.size.deflated_bytes,
                     latency_ms=latency[name].median_ms if name in latency else None,
                     iqr_ms=latency[name].iqr_ms if name in latency else None,
+                    latency=latency[name].spread_ms if name in latency else None,
                     peak_memory_bytes=memory.get(name),
                     psnr=file.psnr,
                     metrics={metric.name: file.metric(metric.name) for metric in metrics},
@@ -87,6 +90,20 @@ def front(values: Sequence[tuple[float, float]]) -> list[int]:
         if not kept or values[index][1] < values[kept[-1]][1]:
             kept.append(index)
     return kept
+
+
+def front_apart(values: Sequence[tuple[Spread, float]]) -> list[int]:
+    """As :func:`front` of pairs whose first value was measured again and again, of which only the quartiles are sure.
+
+    From the best second value on, one is kept whose range lies apart from, and below, those of all that were kept
+    before: what cannot be told from a better one is no faster than it. Without any scatter this is :func:`front`.
+    """
+    kept: list[int] = []
+    for index in sorted(range(len(values)), key=lambda one: (values[one][1], values[one][0].median, one)):
+        own = values[index][0]
+        if all(own.apart_from(other) and own.median < other.median for other in (values[one][0] for one in kept)):
+            kept.append(index)
+    return kept[::-1]
 
 
 def check_tolerance(tolerance: float) -> None:

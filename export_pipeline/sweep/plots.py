@@ -9,8 +9,9 @@ from typing import Any
 
 from export_pipeline.base.files import written_aside
 from export_pipeline.records.metric import Metric
+from export_pipeline.report.model import Spread
 from export_pipeline.sweep.grid import shown
-from export_pipeline.sweep.picks import Candidate, front
+from export_pipeline.sweep.picks import Candidate, front_apart
 
 DPI = 80
 _GRAY, _FRONT = "#999999", "#222222"
@@ -24,17 +25,25 @@ class Axis:
     title: str
     unit: float = 1.0
     larger_is_better: bool = False
+    scatter: str = ""  # the attribute with its quartiles, where it was measured again and again
 
     def of(self, one: Candidate) -> float | None:
         """The number of *one*."""
         found: float | None = one.metrics.get(self.attribute, getattr(one, self.attribute, None))
         return found
 
+    def spread_of(self, one: Candidate) -> Spread:
+        """The number of *one* with its quartiles, in units of the plot; a number that was counted is its own."""
+        found: Spread | None = getattr(one, self.scatter) if self.scatter else None
+        number = self.of(one) or 0.0
+        low, median, high = (found.low, found.median, found.high) if found else (number,) * 3
+        return Spread(low=low / self.unit, median=median / self.unit, high=high / self.unit)
+
 
 COSTS = (
     Axis("bytes", "bytes"),
     Axis("deflated_bytes", "bytes deflated"),
-    Axis("latency_ms", "latency, ms, one thread"),
+    Axis("latency_ms", "latency, ms, one thread, with quartiles", scatter="latency"),
     Axis("peak_memory_bytes", "peak memory, MB", 1e6),
 )
 PARITY = Axis("psnr", "PSNR to the float network, dB (more is better)", larger_is_better=True)
@@ -107,9 +116,12 @@ def _panel(panel: Any, cost: Axis, worth: Axis, found: Sequence[Candidate]) -> N
     for x, y, one in rows:
         color = colors[one.target] if one.passed else _GRAY
         panel.plot(x, y, marker="o" if one.passed else "x", color=color, linestyle="none")
+        range_ = cost.spread_of(one)
+        panel.plot([range_.low, range_.high], [y, y], color=color, linewidth=1)
     passed = [row for row in rows if row[2].passed]
     sign = -1 if worth.larger_is_better else 1
-    best = [passed[index] for index in front([(x, sign * y) for x, y, _ in passed])]
+    # Files that no clock can tell apart are no two steps of a front.
+    best = [passed[index] for index in front_apart([(cost.spread_of(one), sign * y) for _, y, one in passed])]
     panel.step([x for x, _, _ in best], [y for _, y, _ in best], where="post", color=_FRONT, linewidth=1)
     for x, y, one in best:
         text = ", ".join(shown(value) for value in one.point.overrides.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from export_pipeline.report.model import LatencyResult
 from export_pipeline.report.rows import number, percent
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
 from export_pipeline.sweep.grid import shown
@@ -110,10 +111,24 @@ def _file_row(sweep: Sweep, point: SweptPoint, file: FileResult) -> tuple[str, .
         number(file.ssim, 4),
         number(file.export_psnr, 1),
         number(latency.median_ms if latency else None, 2),
-        number(latency.fps / yardstick.fps if latency and yardstick else None, 2),
+        number(_ratio(latency, yardstick), 2),
         number(memory.peak_bytes / 1e6 if memory else None, 0),
-        ("failed" if missed else file.status).upper(),
+        _status(file, [row.status for row in missed]).upper(),
     )
+
+
+def _ratio(own: LatencyResult | None, yardstick: LatencyResult | None) -> float | None:
+    """FPS as a multiple of the float network's: turn by turn, where that is on record."""
+    if own is None or yardstick is None:
+        return None
+    return own.ratio.median if own.ratio else own.fps / yardstick.fps
+
+
+def _status(file: FileResult, missed: Sequence[str]) -> str:
+    """The worst of the file's own checks and of the budgets that it has not passed."""
+    if file.status == "failed" or any(status != "noisy" for status in missed):
+        return "failed"
+    return "noisy" if missed else file.status
 
 
 def _networks_table(sweep: Sweep) -> TextTable:

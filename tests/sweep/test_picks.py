@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from export_pipeline.errors import UsageError
 from export_pipeline.report import BudgetResult
+from export_pipeline.report.model import Spread
 from export_pipeline.sweep.measure import Measurement
 from export_pipeline.sweep.model import Pick
-from export_pipeline.sweep.picks import candidates, check_tolerance, corner_distances, front, picks, reference
+from export_pipeline.sweep.picks import (
+    candidates,
+    check_tolerance,
+    corner_distances,
+    front,
+    front_apart,
+    picks,
+    reference,
+)
 from tests.sweep.material import METRICS, TARGET, Timed, measurement, point
 
 PAIRS = st.tuples(st.integers(0, 9), st.integers(0, 9))
@@ -97,3 +108,38 @@ def test_ties_in_speed_are_told() -> None:
 def test_a_tolerance_that_is_none_is_refused(tolerance: float) -> None:
     with pytest.raises(UsageError, match="above 0"):
         check_tolerance(tolerance)
+
+
+def spread(median: float, half: float = 0.0) -> Spread:
+    return Spread(low=median - half, median=median, high=median + half)
+
+
+@given(st.lists(PAIRS, max_size=30))
+def test_without_scatter_the_front_is_the_same(values: list[tuple[int, int]]) -> None:
+    kept = front_apart([(spread(first), second) for first, second in values])
+    assert [values[one] for one in kept] == [values[one] for one in front(values)]
+
+
+@given(st.lists(st.tuples(st.floats(1, 9), st.floats(0, 3), st.integers(0, 9)), min_size=1, max_size=30))
+def test_points_of_a_front_lie_apart_and_what_is_left_out_is_no_faster_than_a_better_one(
+    values: list[tuple[float, float, int]],
+) -> None:
+    pairs = [(spread(median, half), worth) for median, half, worth in values]
+    kept = front_apart(pairs)
+    chosen = [pairs[one] for one in kept]
+    assert all(a[0].high < b[0].low and a[1] > b[1] for a, b in itertools.combinations(chosen, 2))
+    for range_, worth in (pair for at, pair in enumerate(pairs) if at not in kept):
+        assert any(other.low <= range_.high and its <= worth for other, its in chosen)
+
+
+def test_latencies_that_overlap_are_one_step_of_the_front_and_those_of_bytes_are_two() -> None:
+    one, other, slow = (spread(10, 0.5), 0.3), (spread(10.4, 0.5), 0.2), (spread(12, 0.5), 0.1)
+    assert front_apart([one, other, slow]) == [1, 2]
+    assert front([(10, 0.3), (10.4, 0.2), (12, 0.1)]) == [0, 1, 2]
+
+
+def test_what_is_too_noisy_to_tell_is_not_picked() -> None:
+    found = measurement(POINTS)
+    noisy = BudgetResult(target=TARGET, what="fps_ratio", rule="least", limit=2, measured=2.1, status="noisy")
+    undecided = Measurement(found.rows, found.yardsticks, {"compress.bits=4": (noisy,)})
+    assert chosen(POINTS, undecided)["smallest"] == "compress.bits=8"
