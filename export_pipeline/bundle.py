@@ -111,8 +111,11 @@ class Bundle:
         write_text(path / MEASURED, Measured(files=own).sealed())
         return cls.open(path)
 
-    def check_files(self) -> int:
+    def check_files(self, partly: bool = False) -> int:
         """Compare every file with the listings.
+
+        Args:
+            partly: whether files may be missing, as where the largest are kept elsewhere.
 
         Returns:
             The number of files compared.
@@ -126,12 +129,12 @@ class Bundle:
         found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
         for listing in (MANIFEST, MEASURED):
             found.pop(listing, None)
-        wrong = [f"{name} is missing" for name in sorted(set(listed) - set(found))]
+        wrong = [f"{name} is missing" for name in sorted(set(listed) - set(found)) if not partly]
         wrong += [f"{name} is not listed" for name in sorted(set(found) - set(listed))]
         wrong += [f"{n} has changed" for n in sorted(set(listed) & set(found)) if _hash(found[n]) != listed[n]]
         if wrong:
             raise CheckFailed(f"{self.path} is not the bundle that was built: {'; '.join(wrong)}")
-        return len(listed) + 2
+        return len(set(listed) & set(found)) + 2
 
     def model_path(self, model: ExportedModel) -> Path:
         """Where the file of *model* lies."""
@@ -146,7 +149,7 @@ def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Ar
 
     Pictures are written as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
     """
-    if _shows_pictures(signature):
+    if shows_pictures(signature):
         save_image(folder / GOLDEN_PHOTO, next(iter(inputs.values())))
         save_image(folder / GOLDEN_OUTPUT, to_uint8(next(iter(outputs.values()))))
         return
@@ -162,13 +165,14 @@ def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:
         ImageError, BundleError: they cannot be read.
     """
     signature = bundle.manifest.signature
-    if _shows_pictures(signature):
+    if shows_pictures(signature):
         photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
         return {signature.inputs[0].name: photo}, {signature.outputs[0].name: expected}
     return _arrays(bundle.path / GOLDEN_INPUTS), _arrays(bundle.path / GOLDEN_OUTPUTS)
 
 
-def _shows_pictures(signature: Signature) -> bool:
+def shows_pictures(signature: Signature) -> bool:
+    """Whether one picture goes in and one comes out."""
     return len(signature.inputs) == len(signature.outputs) == len(signature.pictures) == 1 and bool(
         signature.outputs[0].color
     )

@@ -26,7 +26,7 @@ from export_pipeline.stage_adapters import checked_task
 if TYPE_CHECKING:
     from export_pipeline.base.progress import Progress
     from export_pipeline.compress import BitPlan, Compressed, Tools
-    from export_pipeline.report import Record, Report
+    from export_pipeline.report import Record, Release, Report
     from export_pipeline.tasks import Task
     from export_pipeline.train import Checkpoint, Trained
 
@@ -60,6 +60,7 @@ class Pipeline:
         say: gets a line at each stage.
         on_step: gets the :class:`Progress` of each training step.
         tensorboard: a folder for logs, if they are wanted.
+        release: the last one, where the recipe has limits against it.
     """
 
     task: Task
@@ -67,6 +68,7 @@ class Pipeline:
     say: Callable[[str], None] = _silent
     on_step: Callable[[Progress], None] = _silent
     tensorboard: Path | None = None
+    release: Release | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -147,7 +149,8 @@ class Pipeline:
 
         self.say("report: sizes, operations, latency, memory")
         float_model, made_of = self._float_model(network), self._made_of(network)
-        return make_report(self.files, exported, parity, float_model, self.task, *made_of, progress=self.say)
+        given = (self.files, exported, parity, float_model, self.task, *made_of)
+        return make_report(*given, progress=self.say, release=self.release)
 
     def bundle(
         self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...], report: Report
@@ -243,13 +246,15 @@ def opened(
         listeners: ``say``, ``on_step`` and ``tensorboard`` of :class:`Pipeline`.
 
     Raises:
+        BundleError, CheckFailed: the last release that it names cannot be read.
         ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
         RecipeError: it names a layer that its network does not have or may lose, takes out more than there is, or
             names a plan that is not of this network, or fewer bytes than its network can have.
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
-    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), **listeners)
+    release = _last_release(recipe)
+    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), release=release, **listeners)
     foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
     if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
         raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")
@@ -259,3 +264,12 @@ def opened(
         if fresh:
             empty(pipeline.work)
         yield pipeline
+
+
+def _last_release(recipe: Recipe) -> Release | None:
+    """The release that *recipe* has limits against, read."""
+    if recipe.report.regression is None:
+        return None
+    from export_pipeline.report import read_release
+
+    return read_release(recipe.path(recipe.report.regression.release))

@@ -39,7 +39,7 @@ FLOORS = (
     STAGES,
     ("stage_adapters",),
     ("pipeline",),
-    ("apps", "distill", "gatys", "sweep"),
+    ("apps", "diff", "distill", "gatys", "sweep"),
     ("verbs",),
     ("cli",),
     ("", "__main__"),

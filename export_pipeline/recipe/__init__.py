@@ -9,7 +9,7 @@ from export_pipeline.recipe.export import DEFAULT_TARGETS, ExportTable, default_
 from export_pipeline.recipe.model import ModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.recorded import RecordedRecipe
-from export_pipeline.recipe.report import Budget, ReportTable
+from export_pipeline.recipe.report import Budget, RegressionTable, ReportTable
 from export_pipeline.recipe.style_transfer import PolishTable, StyleModelTable, StyleTrainTable, StyleTransferRecipe
 from export_pipeline.recipe.table import BUILTIN, Table
 from export_pipeline.recipe.train import TrainTable
@@ -30,6 +30,7 @@ __all__ = [
     "PolishTable",
     "Recipe",
     "RecordedRecipe",
+    "RegressionTable",
     "ReportTable",
     "StyleModelTable",
     "StyleTrainTable",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from export_pipeline.recipe.export import TargetName, by_target
-from export_pipeline.recipe.table import LimitsTable, Table
+from export_pipeline.recipe.table import LIMITS, WORSE, LimitsTable, Table
 
 
 class Budget(LimitsTable):
@@ -29,11 +29,51 @@ class Budget(LimitsTable):
         return bool(self.limits)
 
 
+ABOUT_REGRESSION = (
+    "How much worse than the last release each file may be, the task's metrics by a share. A file that is worse, a "
+    "target that is gone and a signature that has changed fail the build, and `diff`"
+)
+
+
+class RegressionTable(LimitsTable):
+    """``[report.regression]``: how much worse than the last release files may be; the task's metrics by a share."""
+
+    model_config = ConfigDict(json_schema_extra={LIMITS: WORSE})
+
+    release: str = Field(min_length=1, description="bundle of the last release, or a report of it")
+    bytes: float | None = Field(None, ge=0, le=10, description="share by which a file may grow")
+    deflated_bytes: float | None = Field(None, ge=0, le=10, description="share by which a file may grow, deflated")
+    latency: float | None = Field(
+        None, ge=0, le=10, description="share by which a file may take longer, both timed in one run on one thread"
+    )
+    peak_memory_bytes: float | None = Field(
+        None, ge=0, le=10, description="share by which the peak memory of a fresh process may grow"
+    )
+    psnr: float | None = Field(None, ge=0, description="dB by which the PSNR to the float network may fall")
+    ssim: float | None = Field(None, ge=0, le=1, description="share by which the SSIM to it may fall")
+    same_signature: bool = Field(True, description="whether names, shapes and types of inputs and outputs must stay")
+    may_drop: tuple[TargetName, ...] = Field(
+        (), strict=False, description="targets of the release that need not be made any more"
+    )
+
+    @field_validator("may_drop")
+    @classmethod
+    def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        by_target(dict.fromkeys(targets))
+        return targets
+
+    @property
+    def measures(self) -> bool:
+        """Whether files of the release must be run."""
+        return self.latency is not None or self.peak_memory_bytes is not None
+
+
 class ReportTable(Table):
     """``[report]``: how to measure, and the budgets."""
 
     runs: int = Field(30, ge=30, le=10_000, description="timed runs of each file")
     budgets: dict[TargetName, Budget] = Field(default_factory=dict, description="limits of each target's file")
+    regression: RegressionTable | None = Field(None, description=ABOUT_REGRESSION)
 
     @field_validator("budgets")
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 
 from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.distill import DistillRecipe
-from export_pipeline.recipe.table import LIMITS, Table
+from export_pipeline.recipe.table import LIMITS, WORSE, Table
 from export_pipeline.recipe.whole import DEFAULT_TASK, Recipe
 from export_pipeline.records.metric import Metric
 
@@ -47,8 +47,9 @@ def class_schema(recipe: type[Table]) -> dict[str, Any]:
     metrics = recipe.metrics if issubclass(recipe, Recipe) else ()
     plain = _plain(made, made.get("$defs", {}), metrics)
     if issubclass(recipe, Recipe) and recipe.takes_own_metric:  # its name is not known here
-        budgets = plain["properties"]["report"]["properties"]["budgets"]["additionalProperties"]
-        budgets["additionalProperties"] = {"type": "number", "exclusiveMinimum": 0}
+        report = plain["properties"]["report"]["properties"]
+        for limits in (report["budgets"]["additionalProperties"], report["regression"]):
+            limits["additionalProperties"] = {"type": "number", "exclusiveMinimum": 0}
     return plain
 
 
@@ -70,9 +71,9 @@ def _plain(node: dict[str, Any], tables: dict[str, Any], metrics: Sequence[Metri
     own = {key: value for key, value in node.items() if key not in DROPPED}
     if "const" in own:
         own["enum"] = [own.pop("const")]  # one choice is a list of choices as well
-    if own.pop(LIMITS, False):
+    if kind := own.pop(LIMITS, False):
         own["additionalProperties"] = False
-        limits = {metric.name: _limit(metric) for metric in metrics if metric.has_limits}
+        limits = {metric.name: _limit(metric, kind == WORSE) for metric in metrics if metric.has_limits}
         own["properties"] = {**own["properties"], **limits}
     if "$ref" in node:
         # A table's own description says more than that of the key.
@@ -92,8 +93,9 @@ def _plain(node: dict[str, Any], tables: dict[str, Any], metrics: Sequence[Metri
     return own
 
 
-def _limit(metric: Metric) -> dict[str, Any]:
-    words = f"{metric.rule} {metric.name.replace('_', ' ')}: {metric.meaning}"
+def _limit(metric: Metric, worse: bool) -> dict[str, Any]:
+    name = metric.name.replace("_", " ")
+    words = f"share by which {name} may be worse" if worse else f"{metric.rule} {name}: {metric.meaning}"
     return {"type": "number", "exclusiveMinimum": 0, "description": words}
 
 

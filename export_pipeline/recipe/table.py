@@ -18,6 +18,7 @@ class Table(BaseModel):
 
 # Marks a table of limits in a JSON Schema, which then gets the metrics of its task.
 LIMITS = "limits"
+WORSE = "worse"  # the mark's value where the limits are shares by which a metric may be worse
 
 
 class LimitsTable(Table):

@@ -74,11 +74,13 @@ class Recipe(Table):
         tables: dict[str, LimitsTable] = {"compress.structured": self.compress.structured}
         tables |= {f"report.budgets.{target}": budget for target, budget in self.report.budgets.items()}
         known = [metric.name for metric in self.metrics if metric.has_limits]
-        for target, budget in self.report.budgets.items():
-            if budget.ssim is not None and not self.gives_pictures:
+        regression = {} if self.report.regression is None else {"report.regression": self.report.regression}
+        tables |= regression
+        compared = {f"report.budgets.{target}": budget.ssim for target, budget in self.report.budgets.items()}
+        for where, ssim in {**compared, **{where: table.ssim for where, table in regression.items()}}.items():
+            if ssim is not None and not self.gives_pictures:
                 raise ValueError(
-                    f"report.budgets.{target}.ssim compares pictures, and {self.task} gives none; "
-                    f"limit one of {', '.join(known)}"
+                    f"{where}.ssim compares pictures, and {self.task} gives none; limit one of {', '.join(known)}"
                 )
         for where, table in tables.items():
             for name in table.limits:

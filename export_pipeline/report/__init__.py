@@ -37,6 +37,8 @@ from export_pipeline.report.model import (
     Report,
 )
 from export_pipeline.report.picture import draw_picture
+from export_pipeline.report.regression import file_regressions, machine_regressions
+from export_pipeline.report.release import Release, read_release
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
 from export_pipeline.tasks import Task
 
@@ -64,6 +66,7 @@ __all__ = [
     "Machine",
     "MemoryResult",
     "Record",
+    "Release",
     "Report",
     "Size",
     "benchmark",
@@ -76,6 +79,7 @@ __all__ = [
     "inspection_text",
     "make_record",
     "make_report",
+    "read_release",
     "read_report",
     "render_pages",
     "size_of",
@@ -92,6 +96,7 @@ def make_report(
     provenance: dict[str, str] | None = None,
     compression: Compression | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    release: Release | None = None,
 ) -> Report:
     """Measure every file in *folder* and write the report beside them.
 
@@ -103,6 +108,7 @@ def make_report(
         provenance: where the files come from, in words.
         compression: what the compress stage did to each kernel, which is passed on.
         progress: called with a line of text before each step.
+        release: the last one, which the recipe's limits against it are held to.
 
     A file that cannot be measured is a skipped row with its reason.
 
@@ -112,8 +118,15 @@ def make_report(
     """
     folder, yardstick, recipe = Path(folder), Path(float_model_path), task.recipe
     progress("contents and size")
-    record = make_record(folder, exported, parity, yardstick, recipe, provenance or {}, compression)
-    report = Report(record=record, benchmark=_benchmark(folder, record, yardstick, recipe, progress))
+    record = make_record(folder, exported, parity, yardstick, recipe, provenance or {}, compression, release)
+    measured = _benchmark(folder, record, yardstick, recipe, progress)
+    if release is not None:
+        progress("speed and memory against the last release")
+        files = {row.target: folder / row.file for row in record.files}
+        size = (recipe.export.height, recipe.export.width)
+        rows = machine_regressions(recipe, release, files, recipe.report.runs, size)
+        measured = measured.model_copy(update={"budgets": (*measured.budgets, *rows)})
+    report = Report(record=record, benchmark=measured)
     _write(folder / RECORD_FILE, record)
     _write(folder / BENCHMARK_FILE, report.benchmark)
     (folder / PICTURE_FILE).unlink(missing_ok=True)
@@ -181,6 +194,7 @@ def make_record(
     recipe: Recipe,
     provenance: dict[str, str],
     compression: Compression | None,
+    release: Release | None = None,
 ) -> Record:
     """What is the same for the same files; arguments and errors as of :func:`make_report`."""
     files = tuple(_file_record(folder, model) for model in exported)
@@ -194,7 +208,11 @@ def make_record(
         compression=compression,
         files=files,
         parity=tuple(parity),
-        budgets=(*file_budgets(recipe, files, parity), *sparsity_kept(recipe, float_network, files)),
+        budgets=(
+            *file_budgets(recipe, files, parity),
+            *sparsity_kept(recipe, float_network, files),
+            *(file_regressions(recipe, release, files, parity) if release else ()),
+        ),
     )
 
 

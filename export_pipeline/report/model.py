@@ -40,7 +40,8 @@ class FileRecord(Noun):
 class BudgetResult(Noun):
     """One limit of the recipe and what was measured; a skipped one says why and is no pass.
 
-    A ``noisy`` one is neither passed nor failed: what was measured scatters by more than it is off the limit.
+    A ``noisy`` one is neither passed nor failed: what was measured scatters by more than it is off the limit. Where
+    the limit is one against the last release, ``release`` is what that has.
     """
 
     target: str
@@ -50,6 +51,7 @@ class BudgetResult(Noun):
     measured: float | None
     status: Literal[Status, "noisy"]
     reason: str = ""
+    release: float | None = None
 
 
 class Record(Noun):
@@ -164,12 +166,12 @@ class Benchmark(Noun):
         return found.median if found else None
 
     def fps_spread(self, file: str) -> Spread | None:
-        """The same with quartiles. Those of earlier versions are not known, and are then the median."""
+        """The same with quartiles; in records of earlier versions they follow from those of both times."""
         own, yardstick = self.latency_of(file), self.latency_of(self.float_file)
         if own is None or yardstick is None:
             return None
-        ratio = own.fps / yardstick.fps
-        return own.ratio or Spread(low=ratio, median=ratio, high=ratio)
+        its, base = own.spread_ms, yardstick.spread_ms
+        return own.ratio or Spread(low=base.low / its.high, median=own.fps / yardstick.fps, high=base.high / its.low)
 
 
 class Report(Noun):

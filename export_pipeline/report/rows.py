@@ -103,7 +103,7 @@ def budgets_table(rows: Sequence[BudgetResult]) -> TextTable:
         tuple(
             (
                 row.target,
-                row.what,
+                row.what if row.release is None else f"{row.what} (release: {number(row.release)})",
                 f"at {row.rule} {row.limit:,.6g}" if row.limit < 1e6 else f"at {row.rule} {row.limit:,.0f}",
                 number(row.measured),
                 row.status.upper(),

@@ -16,6 +16,7 @@ NAMES = (
     "export",
     "verify",
     "report",
+    "diff",
     "plan",
     "sweep",
     "stylize",

@@ -84,6 +84,13 @@ BAD = [
     Bad('[export]\ntargets = ["onnx-fp32", "onnx-fp32"]', ("export.targets", "each once")),
     Bad("[report]\nruns = 29", ("report.runs is 29", "greater than or equal to 30")),
     Bad("[report.budgets.onnx-fp32]\nssim = 1.5", ("ssim is 1.5",)),
+    Bad("[report.regression]\nbytes = 0.01", ("report.regression.release",)),
+    Bad('[report.regression]\nrelease = "r"\nbytes = -0.01', ("report.regression.bytes is -0.01",)),
+    Bad(
+        '[report.regression]\nrelease = "r"\ncolour_distance = 0.1',
+        ("colour_distance", "did you mean 'color_distance'?"),
+    ),
+    Bad('[report.regression]\nrelease = "r"\nmay_drop = ["onnx-fp23"]', ("'onnx-fp23'", "did you mean 'onnx-fp32'?")),
     Bad("[compress]\nfinal_sparsity = 0.5", ("compress", "no effect without schedule")),
     Bad("[compress]\nbits = 9", ("compress.bits is 9", "less than or equal to 8")),
     Bad('[compress]\nbits = 4\nplan = "plan.toml"', ("bits and plan say the same thing twice",)),
