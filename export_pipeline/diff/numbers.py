@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from export_pipeline.diff.model import NumberChange
@@ -13,6 +13,7 @@ from export_pipeline.report.regression import LATENCY, MEMORY, Times
 
 FLOAT = "float network"
 TIMED_APART = "recorded apart, of runs at different times"
+RATIO = "each of its own float network"
 MEMORY_SCATTER = 0.02  # by which two processes that do the same differ: nothing to tell
 
 
@@ -94,7 +95,7 @@ def _row(side: Release, target: str) -> LatencyResult | None:
 def _latency(old: Release, new: Release, target: str, times: Times) -> NumberChange:
     before, after = _row(old, target), _row(new, target)
     found = times.get(target)
-    spreads: Mapping[str, Spread | None] = {
+    spreads: dict[str, Any] = {
         "old_spread": before.spread_ms if before else None,
         "new_spread": after.spread_ms if after else None,
     }
@@ -131,7 +132,11 @@ def _machine(old: Release, new: Release, target: str) -> Iterator[NumberChange]:
     spreads = old.benchmark.fps_spread(before.file), new.benchmark.fps_spread(after.file)
     if spreads[0] and spreads[1]:
         values = spreads[0].median, spreads[1].median
-        about = {"old_spread": spreads[0], "new_spread": spreads[1], "note": "each of its own float network"}
+        about: dict[str, Any] = {
+            "old_spread": spreads[0],
+            "new_spread": spreads[1],
+            "note": "each of its own float network",
+        }
         yield _number(target, "fps_ratio", "x float FPS", "neither", 2, *values, **about)
     peaks = old.benchmark.memory_of(before.file), new.benchmark.memory_of(after.file)
     same = old.benchmark.machine.libraries == new.benchmark.machine.libraries

@@ -33,7 +33,8 @@ class Shown:
         if self.old is None or self.new is None or self.old.shape != self.new.shape:
             return None
         apart = np.abs(self.new.astype(np.int32) - self.old.astype(np.int32))
-        return np.minimum(apart * BRIGHTER, 255).astype(np.uint8)
+        brighter: np.ndarray = np.minimum(apart * BRIGHTER, 255).astype(np.uint8)
+        return brighter
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def measure(
                 continue
             ratio = _ratio(answers, path, against)
             if count == 1 and ratio and limits and path in limits:
-                ratio = _clearest(ratio, limits[path], lambda path=path: _compared(asked, job, path, against))
+                ratio = _clearest(ratio, limits[path], partial(_compared, asked, job, path, against))
             rows.append(_row(path if clash else Path(path).name, answer, count, name, ratio))
     return rows, errors
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from export_pipeline.verbs.common import Verb, add_build_arguments, always, opened_pipeline, show_report
+from export_pipeline.verbs.common import Verb, add_build_arguments, add_junit, always, opened_pipeline, show_report
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_build_arguments(parser)
+    add_junit(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Build the bundle and show its report."""
     from export_pipeline.report import PICTURE_FILE
+    from export_pipeline.report.junit import report_suites, write_junit
 
     with opened_pipeline(options) as pipeline:
         network = pipeline.compress(pipeline.train())
@@ -17,6 +24,7 @@ def run(options: argparse.Namespace) -> None:
         parity = pipeline.verify(network.compressed.model, exported)
         report = pipeline.report(network, exported, parity)
         show_report(report, options.json)
+        write_junit(options.junit, pipeline.recipe.name, report_suites(report))
         bundle = pipeline.bundle(network, exported, parity, report)
     if not options.json:
         print(f"\nbundle:  {bundle.path}")
@@ -24,4 +32,4 @@ def run(options: argparse.Namespace) -> None:
             print(f"picture: {bundle.path / PICTURE_FILE}")
 
 
-VERB = Verb("build", "train, compress, export, verify, report and bundle", add_build_arguments, run, always)
+VERB = Verb("build", "train, compress, export, verify, report and bundle", add, run, always)

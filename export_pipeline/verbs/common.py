@@ -62,6 +62,11 @@ def add_build_arguments(parser: argparse.ArgumentParser, what: str = "RECIPE") -
     parser.add_argument("what", metavar=what)
 
 
+def add_junit(parser: argparse.ArgumentParser) -> None:
+    """The option of verbs that check something."""
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write every check as JUnit XML")
+
+
 def show(data: Any, as_json: bool, text: Callable[[], str]) -> None:
     """Print a result, as JSON or in words."""
     print(json.dumps(data, indent=1) if as_json else text())

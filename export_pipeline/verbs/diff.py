@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from export_pipeline.base.console import Console
-from export_pipeline.verbs.common import Verb, recipe_path, show
+from export_pipeline.verbs.common import Verb, add_junit, recipe_path, show
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time", action="store_true", help="time the files of both in one run, in turns")
     parser.add_argument("--runs", type=int, default=30, help="timed runs of each file, 30 or more (default: 30)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a comment for a pull request")
+    add_junit(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the pictures of both side by side")
 
 
@@ -26,8 +27,9 @@ def run(options: argparse.Namespace) -> None:
     from export_pipeline import diff as differ
     from export_pipeline.base.files import check_writable, write_text
     from export_pipeline.recipe import Recipe
+    from export_pipeline.report.junit import limit_cases, write_junit
 
-    for path in filter(None, (options.markdown, options.html)):
+    for path in filter(None, (options.markdown, options.html, options.junit)):
         check_writable(path)
     old, new = differ.read_release(options.old), differ.read_release(options.new)
     limits = Recipe.load(recipe_path(options.limits)) if options.limits else None
@@ -38,6 +40,7 @@ def run(options: argparse.Namespace) -> None:
         write_text(options.markdown, differ.markdown(found))
     if options.html:
         write_text(options.html, differ.page(found, sheet if isinstance(sheet, differ.Sheet) else None))
+    write_junit(options.junit, found.new.name, {"limits": limit_cases(found.limits)})
     shown = {"verdict": found.verdict, **found.model_dump(mode="json")}
     show(shown, options.json, lambda: differ.terminal(found))
     differ.check(found)

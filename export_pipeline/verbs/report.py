@@ -7,6 +7,7 @@ import argparse
 from export_pipeline.verbs.common import (
     Verb,
     add_build_arguments,
+    add_junit,
     named_bundle,
     names_recipe,
     opened_pipeline,
@@ -17,16 +18,20 @@ from export_pipeline.verbs.common import (
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_build_arguments(parser, "RECIPE|BUNDLE")
+    add_junit(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Show the report; of a recipe, fail where a check of it did."""
     from export_pipeline.report import check, read_report
+    from export_pipeline.report.junit import report_suites, write_junit
 
     bundle = named_bundle(options)
     if bundle:
         bundle.check_files()
-        show_report(read_report(bundle.path), options.json)
+        found = read_report(bundle.path)
+        write_junit(options.junit, bundle.manifest.name, report_suites(found))
+        show_report(found, options.json)
         return
     with opened_pipeline(options) as pipeline:
         network = pipeline.compress(pipeline.train())
@@ -34,6 +39,7 @@ def run(options: argparse.Namespace) -> None:
         parity = pipeline.verify(network.compressed.model, exported)
         made = pipeline.report(network, exported, parity)
         show_report(made, options.json)
+        write_junit(options.junit, pipeline.recipe.name, report_suites(made))
         check(made, where=pipeline.files)
 
 

@@ -10,6 +10,7 @@ from export_pipeline.base.console import Console
 from export_pipeline.verbs.common import (
     Verb,
     add_build_arguments,
+    add_junit,
     named_bundle,
     names_recipe,
     opened_pipeline,
@@ -23,20 +24,23 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_build_arguments(parser, "RECIPE|BUNDLE")
+    add_junit(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run every file, show how near it comes to the float network, and fail where that is not near enough."""
+    from export_pipeline.report.junit import parity_cases, write_junit
     from export_pipeline.verify.golden import require_passed, verify_bundle
 
     rows: Sequence[ParityResult]
     bundle = named_bundle(options)
     if bundle:
-        rows = verify_bundle(bundle, Console().say)
+        name, rows = bundle.manifest.name, verify_bundle(bundle, Console().say)
     else:
         with opened_pipeline(options) as pipeline:
             network = pipeline.compress(pipeline.train())
-            rows = pipeline.verify(network.compressed.model, pipeline.export(network))
+            name, rows = pipeline.recipe.name, pipeline.verify(network.compressed.model, pipeline.export(network))
+    write_junit(options.junit, name, {"parity": parity_cases(rows)})
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))
     require_passed(rows)
 
