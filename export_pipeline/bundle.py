@@ -111,6 +111,11 @@ class Bundle:
         write_text(path / MEASURED, Measured(files=own).sealed())
         return cls.open(path)
 
+    @classmethod
+    def seal_measured(cls, path: Path, measured: tuple[str, ...]) -> None:
+        """Write the listing of what was measured over the files *measured* in *path*; the manifest stays as it is."""
+        write_text(path / MEASURED, Measured(files={name: _hash(path / name) for name in measured}).sealed())
+
     def check_files(self, partly: bool = False) -> int:
         """Compare every file with the listings.
 

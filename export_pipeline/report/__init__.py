@@ -20,6 +20,7 @@ from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import render
 from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept, speed_limits
+from export_pipeline.report.devices import read_devices
 from export_pipeline.report.inspection import inspect
 from export_pipeline.report.latency import benchmark, measure
 from export_pipeline.report.machine import libraries, machine
@@ -157,7 +158,7 @@ def read_report(folder: Path | str) -> Report:
         measured = Benchmark.model_validate_json((folder / BENCHMARK_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"no whole report in {folder}: {str(error).splitlines()[0]}. Run 'report' again.") from error
-    return Report(record=record, benchmark=measured)
+    return Report(record=record, benchmark=measured, devices=read_devices(folder))
 
 
 def check(report: Report, where: Path | str | None = None) -> None:

@@ -18,6 +18,7 @@ from export_pipeline.records.contents import Contents, Noun
 from export_pipeline.records.exported import with_types
 from export_pipeline.records.parity import ParityResult, Status
 from export_pipeline.records.signature import Port, Signature
+from export_pipeline.report.device_nouns import Devices
 
 
 class FileRecord(Noun):
@@ -175,10 +176,11 @@ class Benchmark(Noun):
 
 
 class Report(Noun):
-    """The record and the benchmark of one build."""
+    """The record and the benchmark of one build, and what devices measured of its files."""
 
     record: Record
     benchmark: Benchmark
+    devices: Devices | None = None
 
     @property
     def budgets(self) -> tuple[BudgetResult, ...]:

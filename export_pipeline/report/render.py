@@ -49,6 +49,9 @@ def notes(report: Report) -> list[str]:
         for row in report.record.parity
         if row.quality == "skipped"
     ]
+    for one in report.devices.devices if report.devices else ():
+        lines.append(f"{one.device}: measured by the app's benchmark screen, whose files go by their names.")
+        lines += [f"{SKIPPED} on {one.device}: {file}: {why}" for file, why in one.skipped.items()]
     lines += ["Versions: " + ", ".join(f"{name} {version}" for name, version in machine.libraries.items())]
     lines += [f"{name}: {value}" for name, value in report.record.provenance.items()]
     return lines

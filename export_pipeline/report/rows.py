@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from export_pipeline.records.compression import Round
 from export_pipeline.records.metric import Metric
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.report.device_rows import devices_table
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
 from export_pipeline.report.tables import TextTable
 
@@ -255,6 +256,7 @@ def all_tables(report: Report) -> tuple[TextTable, ...]:
         budgets_table(report.budgets),
         parity_table(report),
         latency,
+        devices_table(report.devices),
         memory_table(report),
         contents_table(report),
         work_table(report),

@@ -1,4 +1,4 @@
-"""JSON schemas of the two records, kept beside this file: ``python -m export_pipeline.report.schema`` renews them."""
+"""JSON schemas of the three records, kept beside this file: ``python -m export_pipeline.report.schema`` renews them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from export_pipeline.base.files import write_text
+from export_pipeline.report.device_nouns import Devices
 from export_pipeline.report.model import Benchmark, Record
 
-SCHEMAS: dict[str, type[BaseModel]] = {"schema.json": Record, "benchmark_schema.json": Benchmark}
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "schema.json": Record,
+    "benchmark_schema.json": Benchmark,
+    "devices_schema.json": Devices,
+}
+TITLES = {
+    "schema.json": "report.json",
+    "benchmark_schema.json": "benchmark.json",
+    "devices_schema.json": "devices.json",
+}
 _FOLDER = Path(__file__).parent
 
 
 def rendered(name: str) -> str:
     """The text that the schema file *name* must hold."""
-    title = {"schema.json": "report.json", "benchmark_schema.json": "benchmark.json"}[name]
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **SCHEMAS[name].model_json_schema()}
-    return json.dumps({**schema, "title": title}, indent=1, sort_keys=True) + "\n"
+    return json.dumps({**schema, "title": TITLES[name]}, indent=1, sort_keys=True) + "\n"
 
 
 def written(name: str) -> str:

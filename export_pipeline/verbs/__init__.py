@@ -28,6 +28,7 @@ NAMES = (
     "distill",
     "schema",
     "app",
+    "device",
     "list",
     "doctor",
 )
