@@ -75,7 +75,8 @@ def export(
     done = []
     for target in targets:
         used, trained = (fitted, rounded) if target.calibrated else ([], None)
-        conversion = Conversion(fixed, signature, target, used, title, checkpoint_sha256[:12], trained)
+        version, about = checkpoint_sha256[:12], recipe.about.metadata()
+        conversion = Conversion(fixed, signature, target, used, title, version, trained, about)
         key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
         found = state.finished(folder, target.name, key) if resume else None
         if found is None:

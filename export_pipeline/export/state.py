@@ -41,7 +41,7 @@ class _State(BaseModel):
 def made_from(conversion: Conversion, identity: dict[str, Any]) -> str:
     """SHA-256 over all that decides what a file holds: weights, layers, samples, settings, converters, our code."""
     digest = hashlib.sha256()
-    words = [conversion.title, conversion.version]
+    words = [conversion.title, conversion.version, sorted(conversion.about.items())]
     settings = [identity, asdict(conversion.target), conversion.signature.model_dump(), words]
     about = [settings, code(*SOURCES), conversion.model.get_config()]
     digest.update(json.dumps(about, sort_keys=True, default=str).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,7 @@ class Conversion:
         title: what the network is for, in a word or two, for formats that have a place for it.
         version: of the network, likewise.
         rounded: the same network with trained ranges, for a target that is calibrated otherwise; none if left out.
+        about: who made it, its licence and the like, by the names that ``AboutTable.metadata`` gives.
     """
 
     model: Any
@@ -108,6 +109,12 @@ class Conversion:
     title: str = "Neural network"
     version: str = ""
     rounded: Rounded | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The entries of a format whose metadata are names and texts, beside the signature."""
+        return dict(sorted(self.about.items()))
 
 
 class WrittenFormat(Format):

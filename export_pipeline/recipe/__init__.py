@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from export_pipeline.recipe.about import AboutTable
 from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.distill import DistillRecipe, Phase
@@ -21,6 +22,7 @@ __all__ = [
     "BUILTIN",
     "CLASSES",
     "DEFAULT_TARGETS",
+    "AboutTable",
     "Budget",
     "CompressTable",
     "DistillRecipe",

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 from typing_extensions import Self
 
 from export_pipeline.errors import RecipeError, near
+from export_pipeline.recipe.about import AboutTable
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.export import NEEDS, ExportTable, default_targets, unmet
 from export_pipeline.recipe.model import AnyModelTable
@@ -40,6 +41,7 @@ class Recipe(Table):
         "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
     )
     task: str = Field(description="what the network is for")
+    about: AboutTable = Field(AboutTable(), description="what the files and the model card say of the network")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: first weights, order, crops")
     model: AnyModelTable = Field(description="the network")
     train: TrainTable = Field(description="data, losses and length of the training")

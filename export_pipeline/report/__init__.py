@@ -20,6 +20,7 @@ from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import render
 from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept, speed_limits
+from export_pipeline.report.card import CARD_FILE, card
 from export_pipeline.report.devices import read_devices
 from export_pipeline.report.inspection import inspect
 from export_pipeline.report.latency import benchmark, measure
@@ -49,7 +50,7 @@ PICTURE_FILE = "picture.jpg"
 # What differs between two builds from one checkpoint, for it depends on the machine and the moment.
 MEASURED_FILES = (BENCHMARK_FILE, "report.md", "report.html")
 # All that a report with photographs consists of.
-FILES = (RECORD_FILE, PICTURE_FILE, *MEASURED_FILES)
+FILES = (RECORD_FILE, PICTURE_FILE, CARD_FILE, *MEASURED_FILES)
 
 __all__ = [
     "BENCHMARK_FILE",
@@ -133,6 +134,7 @@ def make_report(
     (folder / PICTURE_FILE).unlink(missing_ok=True)
     progress("picture")
     draw_picture(folder / PICTURE_FILE, folder, exported, yardstick, task)
+    write_text(folder / CARD_FILE, card(record))
     render_pages(folder, report)
     return report
 

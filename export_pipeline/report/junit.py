@@ -54,7 +54,7 @@ def junit_xml(name: str, suites: Mapping[str, Sequence[Case]]) -> str:
             "skipped": sum(case.status == "noisy" for case in cases),
         }
         about = {key: str(value) for key, value in counts.items()}
-        node = ElementTree.SubElement(root, "testsuite", name=_legal(f"{name}.{suite}"), **about)
+        node = ElementTree.SubElement(root, "testsuite", {"name": _legal(f"{name}.{suite}"), **about})
         for case in cases:
             _add(node, f"{name}.{case.target}", case)
     ElementTree.indent(root)

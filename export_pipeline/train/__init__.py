@@ -228,7 +228,7 @@ def export_checkpoint(path: Path, model: Any, trained: Trained, recipe: Recipe, 
     info = parent.info.model_copy(
         update={
             "stage": "compress",
-            "recipe": recipe.without("export", "verify", "report"),
+            "recipe": recipe.without("about", "export", "verify", "report"),
             "step": trained.steps_before + parent.info.step + steps,
             "parent_sha256": parent.sha256,
         }

@@ -160,7 +160,7 @@ def deciding(recipe: Recipe, stage: str) -> Recipe:
     """
     plain, kept = CompressTable(), _deciding_keys(stage)
     later = {key: getattr(plain, key) for key in CompressTable.model_fields if key not in kept}
-    decides = recipe.without("export", "verify", "report")
+    decides = recipe.without("about", "export", "verify", "report")
     return decides.model_copy(update={"compress": recipe.compress.model_copy(update=later)})
 
 

@@ -84,6 +84,9 @@ BAD = [
     Bad('[export]\ntargets = ["onnx-fp32", "onnx-fp32"]', ("export.targets", "each once")),
     Bad("[report]\nruns = 29", ("report.runs is 29", "greater than or equal to 30")),
     Bad("[report.budgets.onnx-fp32]\nssim = 1.5", ("ssim is 1.5",)),
+    Bad('[about]\nlicence = "MIT"', ("about.licence", "did you mean 'license'?")),
+    Bad('[about]\nauthor = "two\\nlines"', ("about.author", "one line of printable characters")),
+    Bad('[about]\nversion = ""', ("about.version is ''",)),
     Bad("[report.regression]\nbytes = 0.01", ("report.regression.release",)),
     Bad('[report.regression]\nrelease = "r"\nbytes = -0.01', ("report.regression.bytes is -0.01",)),
     Bad(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,14 @@ LAYERS = ("convolution", "innerProduct", "batchedMatmul")
 _FLOATS = {np.dtype(np.float16): "fp16", np.dtype(np.float32): "fp32"}
 
 
-def describe(spec: Any, signature: Signature, title: str, version: str) -> None:
-    """Replace the metadata: the converter's hold the date of today."""
+def describe(spec: Any, signature: Signature, title: str, version: str, about: Mapping[str, str]) -> None:
+    """Replace the metadata: the converter's hold the date of today. What *about* has is taken from there."""
     metadata = spec.description.metadata
     metadata.Clear()
-    metadata.author = AUTHOR
-    metadata.shortDescription = _short_description(title, signature)
-    metadata.versionString = version
+    metadata.author = about.get("author", AUTHOR)
+    metadata.shortDescription = about.get("description") or _short_description(title, signature)
+    metadata.versionString = about.get("version", version)
+    metadata.license = about.get("license", "")
     for key, value in signature.metadata().items():
         metadata.userDefined[key] = value
 

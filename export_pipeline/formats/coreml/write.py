@@ -79,7 +79,7 @@ def _describe(spec: Any, conversion: Conversion, names: Mapping[str, str]) -> No
                 if port.dtype == "int32":  # the older format computes in floats, and the converter asks for them
                     array.dataType = array.INT32
         replace(features, [by_name[port.name] for port in ports])
-    coreml_file.describe(spec, signature, conversion.title, conversion.version)
+    coreml_file.describe(spec, signature, conversion.title, conversion.version, conversion.about)
 
 
 def _convert(conversion: Conversion, options: dict[str, Any]) -> tuple[Any, dict[str, str]]:

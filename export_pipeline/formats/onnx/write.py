@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def write(conversion: Conversion, path: Path) -> None:
     signature = conversion.signature
     spec = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in signature.inputs]
     proto, _ = tf2onnx.convert.from_keras(conversion.model, input_signature=spec, opset=OPSET, optimizers=_optimizers())
-    _tidy(proto, signature)
+    _tidy(proto, signature, conversion.metadata)
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
 
@@ -46,7 +47,7 @@ def _optimizers() -> dict[str, Any]:
     }
 
 
-def _tidy(proto: Any, signature: Signature) -> None:
+def _tidy(proto: Any, signature: Signature, about: Mapping[str, str]) -> None:
     graph = proto.graph
     _put_in_order(graph)
     _rename(graph, signature)
@@ -60,7 +61,7 @@ def _tidy(proto: Any, signature: Signature) -> None:
     used = {node.domain for node in graph.node}
     kept = [entry for entry in proto.opset_import if entry.domain in used]
     replace(proto.opset_import, kept)
-    for key, value in sorted(signature.metadata().items()):
+    for key, value in sorted({**about, **signature.metadata()}.items()):
         proto.metadata_props.add(key=key, value=value)
 
 

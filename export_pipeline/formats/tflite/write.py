@@ -59,7 +59,7 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
     if conversion.rounded is not None:
         trained.check(content, conversion.rounded.ranges)
     flatbuffer.strip(content, signature)
-    flatbuffer.add_metadata(content, signature.metadata())
+    flatbuffer.add_metadata(content, {**conversion.metadata, **signature.metadata()})
     path.write_bytes(flatbuffer.write(content))
     return notes
 
