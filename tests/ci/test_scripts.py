@@ -42,6 +42,9 @@ def bash(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 )
 def test_a_bundle_is_built_and_compared_and_the_worst_counts(tmp_path: Path, build: int, diff: int, code: int) -> None:
     stand_in(tmp_path, "export-pipeline", f'echo "$@" >> log\nif [ "$1" = build ]; then exit {build}; fi\nexit {diff}')
+    new = "artifacts/mosaic" if build == 0 else "artifacts/.mosaic.work/export"
+    (tmp_path / new).mkdir(parents=True)
+    (tmp_path / new / "report.json").write_text("{}")
     done = bash(tmp_path, str(ROOT / ".ci" / "bundle"), RECIPE="mosaic.toml", BUNDLE="artifacts/mosaic", RELEASE="old")
     assert done.returncode == code, done.stderr
     lines = (tmp_path / "log").read_text().splitlines()
@@ -49,8 +52,14 @@ def test_a_bundle_is_built_and_compared_and_the_worst_counts(tmp_path: Path, bui
     if build == 2:
         assert len(lines) == 1  # there is nothing to compare
         return
-    new = "artifacts/mosaic" if build == 0 else "artifacts/.mosaic.work/export"
     assert lines[1].startswith(f"diff old {new} ")
+
+
+def test_a_build_that_came_to_no_report_is_not_compared(tmp_path: Path) -> None:
+    stand_in(tmp_path, "export-pipeline", 'echo "$@" >> log\nexit 1')
+    done = bash(tmp_path, str(ROOT / ".ci" / "bundle"), RECIPE="a", BUNDLE="b", RELEASE="old")
+    assert done.returncode == 1
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
 
 
 def test_without_a_release_nothing_is_compared(tmp_path: Path) -> None:
