@@ -42,6 +42,7 @@ from export_pipeline.report.picture import draw_picture
 from export_pipeline.report.regression import file_regressions, machine_regressions
 from export_pipeline.report.release import Release, read_release
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
+from export_pipeline.report.sbom import SBOM_FILE, sbom
 from export_pipeline.tasks import Task
 
 RECORD_FILE = "report.json"
@@ -50,7 +51,7 @@ PICTURE_FILE = "picture.jpg"
 # What differs between two builds from one checkpoint, for it depends on the machine and the moment.
 MEASURED_FILES = (BENCHMARK_FILE, "report.md", "report.html")
 # All that a report with photographs consists of.
-FILES = (RECORD_FILE, PICTURE_FILE, CARD_FILE, *MEASURED_FILES)
+FILES = (RECORD_FILE, PICTURE_FILE, CARD_FILE, SBOM_FILE, *MEASURED_FILES)
 
 __all__ = [
     "BENCHMARK_FILE",
@@ -135,6 +136,7 @@ def make_report(
     progress("picture")
     draw_picture(folder / PICTURE_FILE, folder, exported, yardstick, task)
     write_text(folder / CARD_FILE, card(record))
+    write_text(folder / SBOM_FILE, sbom(record, exported))
     render_pages(folder, report)
     return report
 
