@@ -11,7 +11,7 @@ import pytest
 
 from export_pipeline import __version__
 from export_pipeline.cli import main
-from export_pipeline.errors import CheckFailed, UsageError
+from export_pipeline.errors import CheckFailed, Undecided, UsageError
 from export_pipeline.verbs import NAMES, all_verbs
 from export_pipeline.verbs.common import Verb
 from tests.builds import COMMITTED, ROOT
@@ -51,6 +51,10 @@ def test_no_verb_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_failed_check_ends_with_1_and_wrong_use_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(CheckFailed("too large"), capsys) == (1, "export-pipeline: too large\n")
     assert told(UsageError("no such thing"), capsys) == (2, "export-pipeline: no such thing\n")
+
+
+def test_what_is_too_noisy_to_tell_ends_with_3(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(Undecided("NOISY"), capsys) == (3, "export-pipeline: NOISY\n")
 
 
 def test_a_missing_library_is_told_with_the_way_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
