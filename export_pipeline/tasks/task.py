@@ -43,6 +43,21 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a network comes from that is taken over as it is.
+
+    Attributes:
+        file: its checkpoint.
+        hashes: of what it was trained on; the names end in ``_sha256``. ``None`` is one that is not known.
+        inherited: keys of ``[train]`` that are the checkpoint's, for the recipe has none of its own.
+    """
+
+    file: str
+    hashes: Mapping[str, str | None]
+    inherited: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Phase:
     """A part of a training: *part* names it and its folder, and *recipe* says how it is trained."""
 
@@ -102,8 +117,11 @@ class Task(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def open(cls, recipe: Recipe) -> Self:
+    def open(cls, recipe: Recipe, origin: Origin | None = None) -> Self:
         """Read what *recipe* names.
+
+        Args:
+            origin: of the network, where it is taken over as it is.
 
         Raises:
             ImageError, RecipeError: something cannot be read.
