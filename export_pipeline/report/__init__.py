@@ -38,6 +38,7 @@ from export_pipeline.report.model import (
 )
 from export_pipeline.report.picture import draw_picture
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
+from export_pipeline.report.verdict import Verdict, verdict
 from export_pipeline.tasks import Task
 
 RECORD_FILE = "report.json"
@@ -66,6 +67,7 @@ __all__ = [
     "Record",
     "Report",
     "Size",
+    "Verdict",
     "benchmark",
     "benchmark_text",
     "check",
@@ -79,6 +81,7 @@ __all__ = [
     "render_pages",
     "size_of",
     "terminal",
+    "verdict",
 ]
 
 

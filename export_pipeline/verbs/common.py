@@ -79,10 +79,10 @@ def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
 
 
 def show_report(found: Report, as_json: bool) -> None:
-    """Print a report, as JSON or as its tables."""
-    from export_pipeline.report import terminal
+    """Print a report and the verdict on it, as JSON or as its tables."""
+    from export_pipeline.report import terminal, verdict
 
-    show(found.model_dump(mode="json"), as_json, lambda: terminal(found))
+    show({"verdict": verdict(found).as_json(), **found.model_dump(mode="json")}, as_json, lambda: terminal(found))
 
 
 def recipe_path(what: str) -> Path:

@@ -42,7 +42,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _table(rows: Sequence[ParityResult]) -> str:
-    lines = [f"{'target':<18}{'PSNR dB':>9}{'needed':>8}{'max abs':>9}{'SSIM':>8}  status"]
+    bad = sum(row.status != "passed" for row in rows)
+    head = f"FAILED: {bad} of {len(rows)} files" if bad or not rows else f"PASSED: {len(rows)} files"
+    lines = [head, "", f"{'target':<18}{'PSNR dB':>9}{'needed':>8}{'max abs':>9}{'SSIM':>8}  status"]
     for row in rows:
         lines.append(
             f"{row.target:<18}{_number(row.psnr, 2):>9}{row.min_psnr:>8g}{_number(row.max_abs, 1):>9}"
