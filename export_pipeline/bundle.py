@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from export_pipeline.base.files import files_of, sha256, write_text, written_aside
 from export_pipeline.base.images import load_image, save_image, to_uint8
-from export_pipeline.errors import BundleError, CheckFailed
-from export_pipeline.recipe import RecordedRecipe
+from export_pipeline.errors import BundleError, CheckFailed, UsageError
+from export_pipeline.recipe import Recipe, RecordedRecipe
 from export_pipeline.records.exported import ExportedModel, as_arrays
 from export_pipeline.records.signature import Signature
 
@@ -120,12 +120,7 @@ class Bundle:
         Raises:
             CheckFailed: files are missing, surplus or changed; each is named.
         """
-        if not (self.path / MEASURED).is_file():
-            raise CheckFailed(f"{self.path}: {MEASURED} is missing")
-        listed = {**self.manifest.files, **_read(self.path / MEASURED, Measured).files}
-        found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
-        for listing in (MANIFEST, MEASURED):
-            found.pop(listing, None)
+        listed, found = self._listed(), self._found()
         wrong = [f"{name} is missing" for name in sorted(set(listed) - set(found))]
         wrong += [f"{name} is not listed" for name in sorted(set(found) - set(listed))]
         wrong += [f"{n} has changed" for n in sorted(set(listed) & set(found)) if _hash(found[n]) != listed[n]]
@@ -133,9 +128,66 @@ class Bundle:
             raise CheckFailed(f"{self.path} is not the bundle that was built: {'; '.join(wrong)}")
         return len(listed) + 2
 
+    def unlisted(self) -> list[str]:
+        """Names of files in the folder that no listing names.
+
+        Raises:
+            CheckFailed: a listing is missing or damaged.
+        """
+        return sorted(set(self._found()) - set(self._listed()))
+
+    def _listed(self) -> dict[str, FileHash]:
+        if not (self.path / MEASURED).is_file():
+            raise CheckFailed(f"{self.path}: {MEASURED} is missing")
+        return {**self.manifest.files, **_read(self.path / MEASURED, Measured).files}
+
+    def _found(self) -> dict[str, Path]:
+        found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
+        return {name: file for name, file in found.items() if name not in (MANIFEST, MEASURED)}
+
     def model_path(self, model: ExportedModel) -> Path:
         """Where the file of *model* lies."""
         return self.path / model.file
+
+
+def require_replaceable(path: Path, recipe: Recipe, meant: bool) -> None:
+    """Refuse to put the bundle of *recipe* where something else lies than an earlier bundle of the same recipe.
+
+    The same recipe is one of the same name and task: its other keys may have been edited.
+
+    Args:
+        meant: the user has said that a bundle which is there may go, whatever it is of and what was put into it.
+
+    Raises:
+        UsageError: what lies there is no bundle, is one of another recipe or a damaged one, or holds files of others.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not _is_bundle(path):
+        raise UsageError(f"{path} exists and is not a bundle; it is not overwritten. Choose another output folder.")
+    if meant:
+        return
+    then = "Choose another output folder with -o, or give --replace if it may go."
+    try:
+        found = Bundle.open(path)
+        others = found.unlisted()
+    except CheckFailed as error:
+        raise UsageError(f"{error}; it is not overwritten.\n{then}") from error
+    theirs = (found.manifest.name, found.manifest.recipe.task)
+    if theirs != (recipe.name, recipe.task):
+        told = f"the bundle of another recipe, {theirs[0]!r} (task {theirs[1]}); this one is {recipe.name!r}"
+        raise UsageError(f"{path} holds {told} (task {recipe.task}).\n{then}")
+    if others:
+        raise UsageError(f"{path} holds files that no build has put there: {', '.join(others)}.\n{then}")
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether *path* has a manifest of ours: other programs have files of that name, too. It may be damaged."""
+    try:
+        text = (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return all(f'"{key}"' in text for key in ("models", "provenance", "min_psnr"))
 
 
 Arrays = Mapping[str, np.ndarray]

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
-from export_pipeline.bundle import CHECKPOINT, MANIFEST, PLAN, Bundle, write_golden
-from export_pipeline.errors import UsageError
+from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
@@ -210,6 +209,7 @@ def build(
     out: Path | str,
     *,
     fresh: bool = False,
+    replace: bool = False,
     say: Callable[[str], None] = _silent,
     on_step: Callable[[Progress], None] = _silent,
     tensorboard: Path | None = None,
@@ -218,12 +218,15 @@ def build(
 
     Args:
         fresh: forget what an earlier build left in the work folder.
+        replace: a bundle of another recipe that lies at *out* may go.
         say, on_step, tensorboard: as in :class:`Pipeline`.
 
     Raises:
         CheckFailed: a file is not as good, as small or as fast as the recipe demands.
+        UsageError: something else than an earlier bundle of *recipe* lies at *out*.
         PipelineError: see :mod:`export_pipeline.errors`.
     """
+    require_replaceable(Path(out), recipe, replace)
     with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
@@ -250,9 +253,7 @@ def opened(
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
     pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), **listeners)
-    foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
-    if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
-        raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")
+    require_replaceable(pipeline.out, recipe, meant=True)
     with locked(pipeline.work, "build"):
         remove_parts(pipeline.work)
         remove_parts_of(pipeline.out)
