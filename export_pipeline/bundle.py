@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from export_pipeline.base.faults import faults
 from export_pipeline.base.files import files_of, sha256, write_text, written_aside
 from export_pipeline.base.images import load_image, save_image, to_uint8
 from export_pipeline.errors import BundleError, CheckFailed, UsageError
@@ -187,7 +188,7 @@ def _is_bundle(path: Path) -> bool:
         text = (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return all(f'"{key}"' in text for key in ("models", "provenance", "min_psnr"))
+    return any(f'"{key}"' in text for key in ("models", "provenance", "min_psnr", "digest"))
 
 
 Arrays = Mapping[str, np.ndarray]
@@ -253,7 +254,12 @@ def _read(path: Path, kind: type[L]) -> L:
         text = path.read_bytes().decode()
         listing = kind.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError) as error:
-        raise CheckFailed(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        if path.name == MANIFEST and not _is_bundle(path.parent):
+            raise BundleError(
+                f"{path.parent} is not a bundle: its {MANIFEST} is not one of ours ({faults(error)}).\n"
+                "Name a folder made by 'build'."
+            ) from error
+        raise CheckFailed(f"{path} is damaged: {faults(error)}. Build the bundle again.") from error
     # The text as it is, not as this version would write it: an older bundle lacks keys that are new.
     if _sealed(json.loads(text)) != text:
         raise CheckFailed(f"{path} is not as it was written: its digest does not fit")

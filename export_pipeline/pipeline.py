@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +157,6 @@ class Pipeline:
             CheckFailed: a parity, quality or budget row failed; the report stays in the work folder.
         """
         from export_pipeline import report as reporting
-        from export_pipeline.train import provenance
 
         reporting.check(report, where=self.files)
         with written_aside(self.out) as aside:
@@ -178,7 +177,7 @@ class Pipeline:
                 "signature": self.task.signature,
                 "models": exported,
                 "min_psnr": {row.target: row.min_psnr for row in parity},
-                "provenance": provenance(network.checkpoint),
+                "provenance": self._provenance(network),
             }
             Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES)
         self.say(f"bundle: {self.out}")
@@ -199,9 +198,13 @@ class Pipeline:
         return path
 
     def _made_of(self, network: Network) -> tuple[dict[str, str], Any]:
+        return self._provenance(network), network.compressed.record
+
+    def _provenance(self, network: Network) -> dict[str, str]:
         from export_pipeline.train import provenance
 
-        return provenance(network.checkpoint), network.compressed.record
+        skipped = self.task.unread()
+        return provenance(network.checkpoint) | ({"skipped_files": ", ".join(skipped)} if skipped else {})
 
 
 def build(
@@ -254,9 +257,28 @@ def opened(
     """
     pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), **listeners)
     require_replaceable(pipeline.out, recipe, meant=True)
+    heard = _Heard(pipeline.on_step)
+    pipeline = replace(pipeline, on_step=heard)
     with locked(pipeline.work, "build"):
         remove_parts(pipeline.work)
         remove_parts_of(pipeline.out)
         if fresh:
             empty(pipeline.work)
         yield pipeline
+        if pipeline.tensorboard and not heard.steps:
+            pipeline.say(
+                f"tensorboard: nothing is written to {pipeline.tensorboard}, for nothing was left to train; "
+                "--fresh trains anew what was finished before"
+            )
+
+
+@dataclass
+class _Heard:
+    """Counts the steps that it passes on."""
+
+    on_step: Callable[[Progress], None]
+    steps: int = 0
+
+    def __call__(self, progress: Progress) -> None:
+        self.steps += 1
+        self.on_step(progress)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export_pipeline.base.faults import faults
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError
@@ -145,8 +146,12 @@ def read_report(folder: Path | str) -> Report:
         record = Record.model_validate_json((folder / RECORD_FILE).read_text(encoding="utf-8"))
         measured = Benchmark.model_validate_json((folder / BENCHMARK_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OutputError(f"no whole report in {folder}: {str(error).splitlines()[0]}. Run 'report' again.") from error
+        raise OutputError(f"no whole report in {folder}: {_why(error)}. Build the bundle again.") from error
     return Report(record=record, benchmark=measured)
+
+
+def _why(error: OSError | ValueError) -> str:
+    return f"{error.filename} is not there" if isinstance(error, OSError) else faults(error)
 
 
 def check(report: Report, where: Path | str | None = None) -> None:

@@ -126,6 +126,10 @@ class Parity(Task):
         """Two of those, which the bundle then shows and holds."""
         return [self.held[index] for index in spread(len(self.held), SHOWN)]
 
+    def unread(self) -> tuple[str, ...]:
+        """Of a folder of samples."""
+        return self.training.unread
+
     def training_sources(self) -> dict[str, Any]:
         """Of the network and the samples."""
         return {"network": self.network.fingerprint, "samples": samples_sha256(self.recipe)}

@@ -141,6 +141,10 @@ class StyleTransfer(Task):
         found = content and images_sha256(self.recipe.path(content))
         return {"held": names_sha256(self.held.names), "verify.content": found}
 
+    def unread(self) -> tuple[str, ...]:
+        """Of the photographs to train on and to judge on."""
+        return tuple(dict.fromkeys((*self.training.unread, *self.held.unread)))
+
     def evaluator(self) -> Evaluator | str:
         """VGG-19, or why it is not asked: there is no style, or there is a download to make that the recipe forbids."""
         if self.style is None:

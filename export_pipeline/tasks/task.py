@@ -207,6 +207,10 @@ class Task(abc.ABC):
     def validation_sources(self) -> dict[str, Any]:
         """The same of the files that a network is judged by."""
 
+    def unread(self) -> tuple[str, ...]:
+        """Names of files that a recipe's folders hold and that could not be read, and so were skipped."""
+        return ()
+
     # Judging and showing
 
     @abc.abstractmethod

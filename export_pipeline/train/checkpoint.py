@@ -6,6 +6,7 @@ all, so a run killed at any moment goes on from the last one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,10 @@ class Checkpoint:
         try:
             return cls(path, CheckpointInfo.model_validate_json(metadata["checkpoint"]), sha256(path))
         except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{path} is a safetensors file, but not a checkpoint of this project") from error
+            raise CheckpointError(
+                f"{path} is a safetensors file, but not a checkpoint of this project.\n"
+                "Name one that a training has written, such as the checkpoint.safetensors of a bundle."
+            ) from error
 
     def restore(self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None) -> None:
         """Assign the tensors to variables, in the order of :func:`save`."""
@@ -125,8 +129,23 @@ def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        reason = "it does not exist" if not path.exists() else f"{error}"
-        raise CheckpointError(f"cannot read checkpoint {path}: {reason}. Name a whole checkpoint file.") from error
+        raise CheckpointError(
+            f"cannot read checkpoint {path}: {_unreadable(path)}. Name a whole checkpoint file, such as the "
+            "checkpoint.safetensors of a bundle."
+        ) from error
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file is no checkpoint, in words that a library's do not say."""
+    if not path.exists():
+        return "it does not exist"
+    if path.is_dir():
+        return "it is a folder"
+    if not os.access(path, os.R_OK):
+        return "it may not be read"
+    if path.suffix not in ("", ".safetensors"):
+        return f"it is a {path.suffix} file, and weights are read from a .safetensors file that a training has written"
+    return "it is truncated, or no safetensors file"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from export_pipeline.train import Checkpoint
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
+# The package is on no index: it is installed from where it lies.
+EVERYTHING = (
+    "In a checkout, pip install '.[all]' brings everything; of a wheel, pip install 'NAME_OF_THE_WHEEL.whl[all]'"
+)
 MODEL_HELP = "a .mlpackage, .mlmodel, .tflite, .onnx or .keras model"
 VGG_HELP = "VGG-19's weights (default: cache or download)"
 
