@@ -63,6 +63,8 @@ L = TypeVar("L", bound=_Listing)
 class Measured(_Listing):
     """What one machine measured; the only files that differ between two builds from one checkpoint."""
 
+    made_from: str = Field("", description="hash of all that decided the bundle when it was built")
+
 
 class Manifest(_Listing):
     """What a bundle is and where it came from."""
@@ -102,14 +104,14 @@ class Bundle:
         return cls(path, _read(path / MANIFEST, Manifest))
 
     @classmethod
-    def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...]) -> Bundle:
+    def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...], made_from: str = "") -> Bundle:
         """Write both listings over the files that lie in *path*; *measured* names those of one machine."""
         hashes = {file.relative_to(path).as_posix(): _hash(file) for file in files_of(path)}
         for listing in (MANIFEST, MEASURED):  # of an earlier sealing
             hashes.pop(listing, None)
         own = {name: hashes.pop(name) for name in measured}
         write_text(path / MANIFEST, Manifest(files=hashes, **manifest).sealed())
-        write_text(path / MEASURED, Measured(files=own).sealed())
+        write_text(path / MEASURED, Measured(files=own, made_from=made_from).sealed())
         return cls.open(path)
 
     def check_files(self) -> int:
@@ -128,6 +130,16 @@ class Bundle:
         if wrong:
             raise CheckFailed(f"{self.path} is not the bundle that was built: {'; '.join(wrong)}")
         return len(listed) + 2
+
+    def is_whole(self, made_from: str) -> bool:
+        """Whether the bundle was made from *made_from* and no byte of it has changed since."""
+        try:
+            if _read(self.path / MEASURED, Measured).made_from != made_from:
+                return False
+            self.check_files()
+        except (CheckFailed, OSError):
+            return False
+        return True
 
     def unlisted(self) -> list[str]:
         """Names of files in the folder that no listing names.

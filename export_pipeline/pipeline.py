@@ -3,7 +3,8 @@
     build(recipe) = train -> compress -> export -> verify -> report -> bundle
 
 Each stage takes the values of those before it and gives its own. All of them keep what they have done in a work folder
-beside the bundle, so that a build killed at any moment goes on where it was.
+beside the bundle, so that a build killed at any moment goes on where it was, and one whose recipe has changed does
+again only what the change decides.
 """
 
 from __future__ import annotations
@@ -12,33 +13,33 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
+from export_pipeline.base.progress import Counted
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.stage_adapters import checked_task
+from export_pipeline.work.folder import SHELF, work_folder
+from export_pipeline.work.ledger import noted
 
 if TYPE_CHECKING:
     from export_pipeline.base.progress import Progress
     from export_pipeline.compress import BitPlan, Compressed, Tools
     from export_pipeline.report import Record, Report
     from export_pipeline.tasks import Task
-    from export_pipeline.train import Checkpoint, Trained
+    from export_pipeline.train import Checkpoint, Listener, Trained
 
 FLOAT_MODEL = "float.keras"
+NOTHING_LOGGED = "tensorboard: nothing is written to {}, for nothing was left to train; --fresh trains anew"
 
 
 def _silent(_: Any) -> None:
     """The default listener."""
-
-
-def work_folder(out: Path) -> Path:
-    """Where the build of *out* keeps what is unfinished: ``artifacts/.demo.work`` for ``artifacts/demo``."""
-    return out.parent / f".{out.name}.work"
 
 
 @dataclass(frozen=True)
@@ -82,24 +83,33 @@ class Pipeline:
         """The folder of exported files and of the report, until they go into the bundle."""
         return self.work / "export"
 
+    @cached_property
+    def made_from(self) -> str:
+        """Hash of all that decides the bundle, as it is when this is first asked for: before the first stage."""
+        from export_pipeline.work.decides import made_from
+
+        return made_from(self.task)
+
     def train(self) -> Trained:
         """Train: the float network and its checkpoint."""
-        from export_pipeline.train import Listener, train, trains
+        from export_pipeline.train import train, trains
 
         self.say(f"train: {trains(self.recipe)}")
-        return train(self.task, self.work, Listener(self.on_step, self.tensorboard))
+        with noted(self.work, self.task, "train"):
+            return train(self.task, self.work, self._listener)
 
     def compress(self, trained: Trained, last: str = "fold") -> Network:
         """Compress: the network made smaller, as far as the step *last*, and its checkpoint; the bundle holds it."""
         from export_pipeline.compress import compress
         from export_pipeline.train import export_checkpoint
 
-        compressed = compress(trained.model, self.recipe, self._tools(trained), last)
-        path = self.work / CHECKPOINT
-        return Network(
-            compressed,
-            export_checkpoint(path, compressed.model, trained, compressed.recipe, compressed.steps),
-        )
+        with noted(self.work, self.task, "compress"):
+            compressed = compress(trained.model, self.recipe, self._tools(trained), last)
+            path = self.work / CHECKPOINT
+            return Network(
+                compressed,
+                export_checkpoint(path, compressed.model, trained, compressed.recipe, compressed.steps),
+            )
 
     def plan(self, trained: Trained, weight_bytes: int) -> BitPlan:
         """The bits of each kernel that err least within *weight_bytes*, whatever the recipe says of bits."""
@@ -113,40 +123,48 @@ class Pipeline:
         from export_pipeline.export import export
 
         self.say(f"export: {', '.join(self.recipe.export.targets)}")
-        return export(
-            network.compressed.deployed,
-            self.recipe,
-            self.task.signature,
-            self.files,
-            self.task.calibration(),
-            checkpoint_sha256=network.checkpoint.sha256,
-            title=self.task.title,
-            progress=self.say,
-            resume=True,
-            rounded=network.compressed.rounded,
-        )
+        with noted(self.work, self.task, "export"):
+            return export(
+                network.compressed.deployed,
+                self.recipe,
+                self.task.signature,
+                self.files,
+                self.task.calibration(),
+                checkpoint_sha256=network.checkpoint.sha256,
+                title=self.task.title,
+                progress=self.say,
+                resume=True,
+                rounded=network.compressed.rounded,
+            )
 
     def verify(self, model: Any, exported: tuple[ExportedModel, ...]) -> tuple[ParityResult, ...]:
         """Verify: every file against the float network *model* on the validation samples."""
         from export_pipeline.verify import verify
+        from export_pipeline.work.parity import KeptParity
 
         self.say(f"verify: {len(exported)} files")
-        return verify(self.files, exported, model, self.task, self.task.evaluator(), self.say)
+        with noted(self.work, self.task, "verify"):
+            kept = KeptParity(self.work, self.task, model, exported)
+            if (rows := kept.read()) is not None:
+                self.say("verify: kept, for neither files nor samples have changed")
+                return rows
+            return kept.write(verify(self.files, exported, model, self.task, self.task.evaluator(), self.say))
 
     def record(self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...]) -> Record:
         """The half of the report that needs no clock: sizes, contents, parity and the budgets on them."""
         from export_pipeline.report import make_record
 
-        float_model, made_of = self._float_model(network), self._made_of(network)
-        return make_record(self.files, exported, parity, float_model, self.recipe, *made_of)
+        about = self._float_model(network), self.recipe, self._provenance(network), network.compressed.record
+        return make_record(self.files, exported, parity, *about)
 
     def report(self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...]) -> Report:
         """Report: sizes, latency, memory and budgets, written beside the files."""
         from export_pipeline.report import make_report
 
         self.say("report: sizes, operations, latency, memory")
-        float_model, made_of = self._float_model(network), self._made_of(network)
-        return make_report(self.files, exported, parity, float_model, self.task, *made_of, progress=self.say)
+        with noted(self.work, self.task, "report"):
+            about = self._float_model(network), self.task, self._provenance(network), network.compressed.record
+            return make_report(self.files, exported, parity, *about, progress=self.say)
 
     def bundle(
         self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...], report: Report
@@ -179,16 +197,30 @@ class Pipeline:
                 "min_psnr": {row.target: row.min_psnr for row in parity},
                 "provenance": self._provenance(network),
             }
-            Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES)
+            Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES, made_from=self.made_from)
         self.say(f"bundle: {self.out}")
         return Bundle.open(self.out)
 
+    def up_to_date(self, fresh: bool = False) -> Bundle | None:
+        """The bundle at :attr:`out`, if neither it nor what decides it has changed since; with *fresh*, none is."""
+        from export_pipeline.work.outlook import finished
+
+        made_from = self.made_from
+        found = None if fresh else finished(self.out, made_from)
+        if found is not None:
+            self.say(f"up to date: {self.out}")
+        return found
+
+    @property
+    def _listener(self) -> Listener:
+        from export_pipeline.train import Listener, Shelf
+
+        return Listener(self.on_step, self.tensorboard, Shelf(self.work / SHELF, self.say))
+
     def _tools(self, trained: Trained) -> Tools:
         from export_pipeline.stage_adapters import compress_tools
-        from export_pipeline.train import Listener
 
-        listener = Listener(self.on_step, self.tensorboard)
-        return compress_tools(self.task, trained.checkpoint, self.work / "compress", self.say, listener)
+        return compress_tools(self.task, trained.checkpoint, self.work / "compress", self.say, self._listener)
 
     def _float_model(self, network: Network) -> Path:
         """The float network as a ``.keras`` file, the yardstick of the benchmark."""
@@ -196,9 +228,6 @@ class Pipeline:
         with written_aside(path) as aside:
             network.compressed.model.save(aside)
         return path
-
-    def _made_of(self, network: Network) -> tuple[dict[str, str], Any]:
-        return self._provenance(network), network.compressed.record
 
     def _provenance(self, network: Network) -> dict[str, str]:
         from export_pipeline.train import provenance
@@ -231,6 +260,8 @@ def build(
     """
     require_replaceable(Path(out), recipe, replace)
     with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
+        if found := pipeline.up_to_date(fresh):
+            return found
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)
@@ -257,7 +288,7 @@ def opened(
     """
     pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), **listeners)
     require_replaceable(pipeline.out, recipe, meant=True)
-    heard = _Heard(pipeline.on_step)
+    heard = Counted(pipeline.on_step)
     pipeline = replace(pipeline, on_step=heard)
     with locked(pipeline.work, "build"):
         remove_parts(pipeline.work)
@@ -266,19 +297,4 @@ def opened(
             empty(pipeline.work)
         yield pipeline
         if pipeline.tensorboard and not heard.steps:
-            pipeline.say(
-                f"tensorboard: nothing is written to {pipeline.tensorboard}, for nothing was left to train; "
-                "--fresh trains anew what was finished before"
-            )
-
-
-@dataclass
-class _Heard:
-    """Counts the steps that it passes on."""
-
-    on_step: Callable[[Progress], None]
-    steps: int = 0
-
-    def __call__(self, progress: Progress) -> None:
-        self.steps += 1
-        self.on_step(progress)
+            pipeline.say(NOTHING_LOGGED.format(pipeline.tensorboard))

@@ -38,6 +38,7 @@ FLOORS = (
     ("bundle",),
     STAGES,
     ("stage_adapters",),
+    ("work",),
     ("pipeline",),
     ("apps", "distill", "gatys", "sweep"),
     ("verbs",),

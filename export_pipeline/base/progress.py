@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -14,3 +15,16 @@ class Progress:
     steps: int
     losses: dict[str, float]
     images_per_second: float
+
+
+@dataclass
+class Counted:
+    """A listener that counts the steps which it passes on."""
+
+    on_step: Callable[[Progress], None]
+    steps: int = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Count a step, and pass it on."""
+        self.steps += 1
+        self.on_step(progress)

@@ -139,7 +139,8 @@ class StyleTransfer(Task):
         """Of the held-out photographs."""
         content = self.recipe.verify.content
         found = content and images_sha256(self.recipe.path(content))
-        return {"held": names_sha256(self.held.names), "verify.content": found}
+        judged = self.style is not None and (self.recipe.verify.judge == "always" or at_hand(self.recipe))
+        return {"held": names_sha256(self.held.names), "verify.content": found, "judged": judged}
 
     def unread(self) -> tuple[str, ...]:
         """Of the photographs to train on and to judge on."""

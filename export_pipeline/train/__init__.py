@@ -16,6 +16,7 @@ from export_pipeline.tasks.task import Given
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, deciding, save
 from export_pipeline.train.fit import Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
+from export_pipeline.train.shelf import Shelf
 from export_pipeline.train.warm_start import origin, with_warm_start
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "CheckpointInfo",
     "FineTuning",
     "Listener",
+    "Shelf",
     "Trained",
     "export_checkpoint",
     "fine_tune",
@@ -43,10 +45,14 @@ GIVEN = "given"  # stage and folder of a network that is not trained
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told how a training goes: ``on_step`` after each step, and logs for TensorBoard below a folder."""
+    """Who is told how a training goes: ``on_step`` after each step, and logs for TensorBoard below a folder.
+
+    With a ``shelf``, checkpoints of another run that lie in the way are put there; without, they are refused.
+    """
 
     on_step: Callable[[Progress], None] = lambda progress: None
     tensorboard: Path | None = None
+    shelf: Shelf | None = None
 
     def below(self, part: str) -> Listener:
         """The same, with the logs in a folder of *part*."""
@@ -155,6 +161,7 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
             strategy=strategy,
             # Statistics that are fixed stay so.
             frozen_norm=float(bool(table.frozen_norm)) if number else table.frozen_norm,
+            shelf=told.shelf,
         )
         checkpoint = fit(model, run)
     assert checkpoint is not None
@@ -197,6 +204,7 @@ def fine_tune(
         progress=told.on_step,
         tensorboard=told.tensorboard,
         frozen_norm=float(bool(task.recipe.train.frozen_norm)),
+        shelf=told.shelf,
     )
     return fit(model, run)
 

@@ -6,8 +6,10 @@ all, so a run killed at any moment goes on from the last one.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,12 +185,24 @@ def deciding(recipe: Recipe, stage: str) -> Recipe:
     return decides.model_copy(update={"compress": recipe.compress.model_copy(update=later)})
 
 
-def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
-    """Refuse to resume *found* for a run that is not the one that made it.
+def run_key(info: CheckpointInfo) -> str:
+    """What tells a run from every other: a hash of all that decides its outcome."""
+    tables = {
+        "model": info.recipe.model.model_dump(mode="json"),
+        "train": info.recipe.train.model_dump(mode="json", exclude={"checkpoint_every"}),
+        "compress": info.recipe.compress.model_dump(mode="json", include=set(_deciding_keys(info.stage))),
+    }
+    about = [info.stage, info.recipe.seed, info.parent_sha256, info.fingerprint, info.bits, tables]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
-    Raises:
-        CheckpointError: it names each recipe value that differs.
-    """
+
+def decided_by(part: str, keys: Iterable[str]) -> bool:
+    """Whether one of *keys* of ``[compress]`` decides the outcome of *part* of it."""
+    return bool(set(_deciding_keys(part)) & set(keys))
+
+
+def differences_of_runs(found: Checkpoint, wanted: CheckpointInfo) -> list[str]:
+    """In what the run that made *found* is not the one that is *wanted*, in words; nothing where it is."""
     differences = []
     if found.info.stage != wanted.stage:
         differences.append(f"its stage is {found.info.stage}, not {wanted.stage}")
@@ -205,7 +219,16 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
         differences += [f"{table}.{key} is {old[key]!r} there and {new[key]!r} here" for key in changed]
     if found.info.recipe.seed != wanted.recipe.seed:
         differences.append(f"seed is {found.info.recipe.seed} there and {wanted.recipe.seed} here")
-    if differences:
+    return differences
+
+
+def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
+    """Refuse to resume *found* for a run that is not the one that made it.
+
+    Raises:
+        CheckpointError: it names each recipe value that differs.
+    """
+    if differences := differences_of_runs(found, wanted):
         raise CheckpointError(
             f"{found.path} was made by another recipe: {'; '.join(differences)}.\n"
             "Use that recipe, another output folder, or --fresh to start over."
@@ -213,13 +236,17 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
     _require_same_bits(found, wanted)
 
 
+def differences_of_bits(found: Checkpoint, wanted: CheckpointInfo) -> str:
+    """Which layers have tables of other widths in *found* than is *wanted*, in words."""
+    old, new = found.info.bits, wanted.bits
+    edited = [name for name in {**old, **new} if old.get(name) != new.get(name)] if old else []
+    return ", ".join(f"{name} {old.get(name, 'no')} there and {new.get(name, 'no')} here" for name in edited)
+
+
 def _require_same_bits(found: Checkpoint, wanted: CheckpointInfo) -> None:
     """Refuse to go on with tables of other widths: the recipe is the same, so that its plan has been edited."""
-    old, new = found.info.bits, wanted.bits
-    edited = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    if old and edited:
-        plan = wanted.recipe.compress.plan
-        listed = ", ".join(f"{name} {old.get(name, 'no')} there and {new.get(name, 'no')} here" for name in edited)
+    plan = wanted.recipe.compress.plan
+    if listed := differences_of_bits(found, wanted):
         raise CheckpointError(
             f"{found.path} was made before compress.plan ({plan}) was edited: bits of {listed}.\n"
             f"Undo the edit, delete {found.path.parent} to train the tables anew, or use --fresh to start over."

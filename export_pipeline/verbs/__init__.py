@@ -27,6 +27,7 @@ NAMES = (
     "distill",
     "schema",
     "app",
+    "clean",
     "list",
     "doctor",
 )

@@ -146,7 +146,7 @@ def test_float16_float64_and_bfloat16_become_float32(tmp_path: Path, capsys: pyt
     body = np.array([1.5, -2, 0, 3], np.float32).view(np.uint32) >> 16
     source = tmp_path / "brain.safetensors"
     source.write_bytes(len(header).to_bytes(8, "little") + header + body.astype("<u2").tobytes())
-    assert main(["quantize", str(source), "--bits", "1"]) == 0
+    assert main(["quantize", str(source), "--bits", "1", "-o", str(tmp_path / "one.weights")]) == 0
     assert "x" in capsys.readouterr().out
     assert np.array_equal(read_arrays(source)["brain"], np.array([[1.5, -2], [0, 3]], np.float32))
     found = quantized({"double": KERNEL.astype(">f8"), "half": KERNEL.astype(np.float16)}, tmp_path, "--bits", "5")
