@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
-from export_pipeline.base.progress import Counted
+from export_pipeline.base.progress import NOTHING_LOGGED, Counted
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from export_pipeline.train import Checkpoint, Listener, Trained
 
 FLOAT_MODEL = "float.keras"
-NOTHING_LOGGED = "tensorboard: nothing is written to {}, for nothing was left to train; --fresh trains anew"
 
 
 def _silent(_: Any) -> None:
@@ -262,6 +261,7 @@ def build(
     with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
         if found := pipeline.up_to_date(fresh):
             return found
+        pipeline.task.fetch()
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)

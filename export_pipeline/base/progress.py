@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+NOTHING_LOGGED = "tensorboard: nothing is written to {}, for nothing was left to train; --fresh trains anew"
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -142,6 +142,16 @@ class StyleTransfer(Task):
         judged = self.style is not None and (self.recipe.verify.judge == "always" or at_hand(self.recipe))
         return {"held": names_sha256(self.held.names), "verify.content": found, "judged": judged}
 
+    def fetch(self) -> bool:
+        """VGG-19's weights, where a training or the judge looks through it."""
+        trained = any(phase.recipe.train.steps and _sees_vgg19(phase.recipe) for phase in self.phases())
+        tuned = bool(self.recipe.compress.learns) and _sees_vgg19(self.phases()[-1].recipe)
+        judged = self.style is not None and self.recipe.verify.judge == "always"
+        if at_hand(self.recipe) or not (trained or tuned or judged):
+            return False
+        vgg_weights(self.recipe)
+        return True
+
     def unread(self) -> tuple[str, ...]:
         """Of the photographs to train on and to judge on."""
         return tuple(dict.fromkeys((*self.training.unread, *self.held.unread)))
@@ -164,6 +174,11 @@ class StyleTransfer(Task):
 
     def _fitted(self, photo: np.ndarray) -> np.ndarray:
         return images.fit(photo, self.recipe.export.height, self.recipe.export.width)
+
+
+def _sees_vgg19(recipe: Recipe) -> bool:
+    assert isinstance(recipe, StyleTransferRecipe)
+    return recipe.train.loss_network == "vgg19"
 
 
 class _Perceptual(Objective):

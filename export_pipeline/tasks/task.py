@@ -207,6 +207,14 @@ class Task(abc.ABC):
     def validation_sources(self) -> dict[str, Any]:
         """The same of the files that a network is judged by."""
 
+    def fetch(self) -> bool:
+        """Fetch what a build will need that is not at hand, before anything is made; whether anything was.
+
+        Raises:
+            WeightsError: it cannot be had.
+        """
+        return False
+
     def unread(self) -> tuple[str, ...]:
         """Names of files that a recipe's folders hold and that could not be read, and so were skipped."""
         return ()

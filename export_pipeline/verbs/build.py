@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _built(pipeline: Pipeline, options: argparse.Namespace) -> Bundle:
+    pipeline.task.fetch()
     network = pipeline.compress(pipeline.train())
     exported = pipeline.export(network)
     parity = pipeline.verify(network.compressed.model, exported)

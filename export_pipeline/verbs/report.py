@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> None:
         show_report(read_report(bundle.path), options.json)
         return
     with opened_pipeline(options) as pipeline:
+        pipeline.task.fetch()
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)

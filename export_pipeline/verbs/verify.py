@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> None:
         rows = verify_bundle(bundle, Console().say)
     else:
         with opened_pipeline(options) as pipeline:
+            pipeline.task.fetch()
             network = pipeline.compress(pipeline.train())
             rows = pipeline.verify(network.compressed.model, pipeline.export(network))
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))

@@ -92,3 +92,21 @@ def test_an_earlier_bundle_of_the_recipe_and_one_that_may_go_are_replaced(
     recipe = Recipe.parse({"name": name, "seed": 5, "train": {"steps": 7}})
     require_replaceable(tmp_path / "bundle", recipe, meant)
     require_replaceable(tmp_path / "nothing", recipe, meant=False)
+
+
+def test_a_build_that_will_need_vgg19_looks_for_it_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], material: Path
+) -> None:
+    monkeypatch.setenv("EXPORT_PIPELINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f'[train]\nsteps = 0\nwarm_start = "{COMMITTED / "checkpoint.safetensors"}"\n'
+        f'style = "{material / "style.png"}"\n[export]\nheight = 64\nwidth = 64\n'
+    )
+    assert main(["build", str(path), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "VGG-19's weights are not cached and cannot be fetched" in said
+    assert "export:" not in said
+    assert not [file for file in (tmp_path / ".out.work").iterdir() if file.name != ".lock"]
