@@ -41,7 +41,7 @@ def decides(task: Task) -> dict[str, Decides]:
     if structured.blocks or structured.rounds:  # the rounds end by what the pictures of these samples are like
         size = {f"export.{key}": getattr(recipe.export, key) for key in ("height", "width")}
         compress |= {**size, "verify.images": recipe.verify.images, **held}
-    export = {**_flat("", _dumped(recipe, "name", "export")), CODE: _hash(state.code(*state.SOURCES))}
+    export = {**_flat("", _dumped(recipe, "name", "export")), CODE: _export_code()}
     verify = {**_flat("", _dumped(recipe, "verify")), **held, CODE: _code()}
     return {
         "train": {**_without(train, "train.checkpoint_every"), **_hashes(task.training_sources())},
@@ -55,6 +55,12 @@ def decides(task: Task) -> dict[str, Decides]:
 def made_from(task: Task) -> str:
     """A hash of all that decides the bundle of *task*."""
     return _hash(decides(task))
+
+
+@functools.cache
+def _export_code() -> str:
+    """Of what an exported file comes by."""
+    return _hash(state.code(*state.SOURCES))
 
 
 @functools.cache
