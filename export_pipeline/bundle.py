@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from export_pipeline.base.faults import faults
 from export_pipeline.base.files import files_of, sha256, write_text, written_aside
 from export_pipeline.base.images import load_image, save_image, to_uint8
-from export_pipeline.errors import BundleError, CheckFailed
-from export_pipeline.recipe import RecordedRecipe
+from export_pipeline.errors import BundleError, CheckFailed, UsageError
+from export_pipeline.recipe import Recipe, RecordedRecipe
 from export_pipeline.records.exported import ExportedModel, as_arrays
 from export_pipeline.records.signature import Signature
 
@@ -62,6 +63,8 @@ L = TypeVar("L", bound=_Listing)
 class Measured(_Listing):
     """What one machine measured; the only files that differ between two builds from one checkpoint."""
 
+    made_from: str = Field("", description="hash of all that decided the bundle when it was built")
+
 
 class Manifest(_Listing):
     """What a bundle is and where it came from."""
@@ -101,14 +104,14 @@ class Bundle:
         return cls(path, _read(path / MANIFEST, Manifest))
 
     @classmethod
-    def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...]) -> Bundle:
+    def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...], made_from: str = "") -> Bundle:
         """Write both listings over the files that lie in *path*; *measured* names those of one machine."""
         hashes = {file.relative_to(path).as_posix(): _hash(file) for file in files_of(path)}
         for listing in (MANIFEST, MEASURED):  # of an earlier sealing
             hashes.pop(listing, None)
         own = {name: hashes.pop(name) for name in measured}
         write_text(path / MANIFEST, Manifest(files=hashes, **manifest).sealed())
-        write_text(path / MEASURED, Measured(files=own).sealed())
+        write_text(path / MEASURED, Measured(files=own, made_from=made_from).sealed())
         return cls.open(path)
 
     @classmethod
@@ -128,12 +131,7 @@ class Bundle:
         Raises:
             CheckFailed: files are missing, surplus or changed; each is named.
         """
-        if not (self.path / MEASURED).is_file():
-            raise CheckFailed(f"{self.path}: {MEASURED} is missing")
-        listed = {**self.manifest.files, **_read(self.path / MEASURED, Measured).files}
-        found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
-        for listing in (MANIFEST, MEASURED):
-            found.pop(listing, None)
+        listed, found = self._listed(), self._found()
         wrong = [f"{name} is missing" for name in sorted(set(listed) - set(found)) if not partly]
         wrong += [f"{name} is not listed" for name in sorted(set(found) - set(listed))]
         wrong += [f"{n} has changed" for n in sorted(set(listed) & set(found)) if _hash(found[n]) != listed[n]]
@@ -141,9 +139,76 @@ class Bundle:
             raise CheckFailed(f"{self.path} is not the bundle that was built: {'; '.join(wrong)}")
         return len(set(listed) & set(found)) + 2
 
+    def is_whole(self, made_from: str) -> bool:
+        """Whether the bundle was made from *made_from* and no byte of it has changed since."""
+        try:
+            if _read(self.path / MEASURED, Measured).made_from != made_from:
+                return False
+            self.check_files()
+        except (CheckFailed, OSError):
+            return False
+        return True
+
+    def unlisted(self) -> list[str]:
+        """Names of files in the folder that no listing names.
+
+        Raises:
+            CheckFailed: a listing is missing or damaged.
+        """
+        return sorted(set(self._found()) - set(self._listed()))
+
+    def _listed(self) -> dict[str, FileHash]:
+        if not (self.path / MEASURED).is_file():
+            raise CheckFailed(f"{self.path}: {MEASURED} is missing")
+        return {**self.manifest.files, **_read(self.path / MEASURED, Measured).files}
+
+    def _found(self) -> dict[str, Path]:
+        found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
+        return {name: file for name, file in found.items() if name not in (MANIFEST, MEASURED)}
+
     def model_path(self, model: ExportedModel) -> Path:
         """Where the file of *model* lies."""
         return self.path / model.file
+
+
+def require_replaceable(path: Path, recipe: Recipe, meant: bool) -> None:
+    """Refuse to put the bundle of *recipe* where something else lies than an earlier bundle of the same recipe.
+
+    The same recipe is one of the same name and task: its other keys may have been edited.
+
+    Args:
+        meant: the user has said that a bundle which is there may go, whatever it is of and what was put into it.
+
+    Raises:
+        UsageError: what lies there is no bundle, is one of another recipe or a damaged one, or holds files of others.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not _is_bundle(path):
+        raise UsageError(f"{path} exists and is not a bundle; it is not overwritten. Choose another output folder.")
+    if meant:
+        return
+    then = "Choose another output folder with -o, or give --replace if it may go."
+    try:
+        found = Bundle.open(path)
+        others = found.unlisted()
+    except CheckFailed as error:
+        raise UsageError(f"{error}; it is not overwritten.\n{then}") from error
+    theirs = (found.manifest.name, found.manifest.recipe.task)
+    if theirs != (recipe.name, recipe.task):
+        told = f"the bundle of another recipe, {theirs[0]!r} (task {theirs[1]}); this one is {recipe.name!r}"
+        raise UsageError(f"{path} holds {told} (task {recipe.task}).\n{then}")
+    if others:
+        raise UsageError(f"{path} holds files that no build has put there: {', '.join(others)}.\n{then}")
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether *path* has a manifest of ours: other programs have files of that name, too. It may be damaged."""
+    try:
+        text = (path / MANIFEST).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(f'"{key}"' in text for key in ("models", "provenance", "min_psnr", "digest"))
 
 
 Arrays = Mapping[str, np.ndarray]
@@ -210,7 +275,12 @@ def _read(path: Path, kind: type[L]) -> L:
         text = path.read_bytes().decode()
         listing = kind.model_validate_json(text)
     except (ValidationError, UnicodeDecodeError) as error:
-        raise CheckFailed(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        if path.name == MANIFEST and not _is_bundle(path.parent):
+            raise BundleError(
+                f"{path.parent} is not a bundle: its {MANIFEST} is not one of ours ({faults(error)}).\n"
+                "Name a folder made by 'build'."
+            ) from error
+        raise CheckFailed(f"{path} is damaged: {faults(error)}. Build the bundle again.") from error
     # The text as it is, not as this version would write it: an older bundle lacks keys that are new.
     if _sealed(json.loads(text)) != text:
         raise CheckFailed(f"{path} is not as it was written: its digest does not fit")

@@ -14,7 +14,7 @@ from export_pipeline import __version__
 from export_pipeline.base.printable import printable_lines
 from export_pipeline.errors import PipelineError
 from export_pipeline.verbs import all_verbs
-from export_pipeline.verbs.common import Verb
+from export_pipeline.verbs.common import EVERYTHING, Verb
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -76,8 +76,7 @@ def _run(verb: Verb, options: argparse.Namespace) -> int:
         if options.debug:
             raise
         print(
-            f"export-pipeline: this command needs {error.name}, which is not installed.\n"
-            "pip install 'export-pipeline[all]' brings everything.",
+            f"export-pipeline: this command needs {error.name}, which is not installed.\n{EVERYTHING}.",
             file=sys.stderr,
         )
         return EXIT_USAGE

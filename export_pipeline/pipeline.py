@@ -3,7 +3,8 @@
     build(recipe) = train -> compress -> export -> verify -> report -> bundle
 
 Each stage takes the values of those before it and gives its own. All of them keep what they have done in a work folder
-beside the bundle, so that a build killed at any moment goes on where it was.
+beside the bundle, so that a build killed at any moment goes on where it was, and one whose recipe has changed does
+again only what the change decides.
 """
 
 from __future__ import annotations
@@ -11,35 +12,33 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
-from export_pipeline.bundle import CHECKPOINT, MANIFEST, PLAN, Bundle, write_golden
-from export_pipeline.errors import UsageError
+from export_pipeline.base.progress import NOTHING_LOGGED, Counted
+from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.stage_adapters import checked_task
+from export_pipeline.work.folder import SHELF, work_folder
+from export_pipeline.work.ledger import noted
 
 if TYPE_CHECKING:
     from export_pipeline.base.progress import Progress
     from export_pipeline.compress import BitPlan, Compressed, Tools
     from export_pipeline.report import Record, Release, Report
     from export_pipeline.tasks import Task
-    from export_pipeline.train import Checkpoint, Trained
+    from export_pipeline.train import Checkpoint, Listener, Trained
 
 FLOAT_MODEL = "float.keras"
 
 
 def _silent(_: Any) -> None:
     """The default listener."""
-
-
-def work_folder(out: Path) -> Path:
-    """Where the build of *out* keeps what is unfinished: ``artifacts/.demo.work`` for ``artifacts/demo``."""
-    return out.parent / f".{out.name}.work"
 
 
 @dataclass(frozen=True)
@@ -85,24 +84,33 @@ class Pipeline:
         """The folder of exported files and of the report, until they go into the bundle."""
         return self.work / "export"
 
+    @cached_property
+    def made_from(self) -> str:
+        """Hash of all that decides the bundle, as it is when this is first asked for: before the first stage."""
+        from export_pipeline.work.decides import made_from
+
+        return made_from(self.task)
+
     def train(self) -> Trained:
         """Train: the float network and its checkpoint."""
-        from export_pipeline.train import Listener, train, trains
+        from export_pipeline.train import train, trains
 
         self.say(f"train: {trains(self.recipe)}")
-        return train(self.task, self.work, Listener(self.on_step, self.tensorboard))
+        with noted(self.work, self.task, "train"):
+            return train(self.task, self.work, self._listener)
 
     def compress(self, trained: Trained, last: str = "fold") -> Network:
         """Compress: the network made smaller, as far as the step *last*, and its checkpoint; the bundle holds it."""
         from export_pipeline.compress import compress
         from export_pipeline.train import export_checkpoint
 
-        compressed = compress(trained.model, self.recipe, self._tools(trained), last)
-        path = self.work / CHECKPOINT
-        return Network(
-            compressed,
-            export_checkpoint(path, compressed.model, trained, compressed.recipe, compressed.steps),
-        )
+        with noted(self.work, self.task, "compress"):
+            compressed = compress(trained.model, self.recipe, self._tools(trained), last)
+            path = self.work / CHECKPOINT
+            return Network(
+                compressed,
+                export_checkpoint(path, compressed.model, trained, compressed.recipe, compressed.steps),
+            )
 
     def plan(self, trained: Trained, weight_bytes: int) -> BitPlan:
         """The bits of each kernel that err least within *weight_bytes*, whatever the recipe says of bits."""
@@ -116,25 +124,32 @@ class Pipeline:
         from export_pipeline.export import export
 
         self.say(f"export: {', '.join(self.recipe.export.targets)}")
-        return export(
-            network.compressed.deployed,
-            self.recipe,
-            self.task.signature,
-            self.files,
-            self.task.calibration(),
-            checkpoint_sha256=network.checkpoint.sha256,
-            title=self.task.title,
-            progress=self.say,
-            resume=True,
-            rounded=network.compressed.rounded,
-        )
+        with noted(self.work, self.task, "export"):
+            return export(
+                network.compressed.deployed,
+                self.recipe,
+                self.task.signature,
+                self.files,
+                self.task.calibration(),
+                checkpoint_sha256=network.checkpoint.sha256,
+                title=self.task.title,
+                progress=self.say,
+                resume=True,
+                rounded=network.compressed.rounded,
+            )
 
     def verify(self, model: Any, exported: tuple[ExportedModel, ...]) -> tuple[ParityResult, ...]:
         """Verify: every file against the float network *model* on the validation samples."""
         from export_pipeline.verify import verify
+        from export_pipeline.work.parity import KeptParity
 
         self.say(f"verify: {len(exported)} files")
-        return verify(self.files, exported, model, self.task, self.task.evaluator(), self.say)
+        with noted(self.work, self.task, "verify"):
+            kept = KeptParity(self.work, self.task, model, exported)
+            if (rows := kept.read()) is not None:
+                self.say("verify: kept, for neither files nor samples have changed")
+                return rows
+            return kept.write(verify(self.files, exported, model, self.task, self.task.evaluator(), self.say))
 
     def record(self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...]) -> Record:
         """The half of the report that needs no clock: sizes, contents, parity and the budgets on them."""
@@ -148,9 +163,10 @@ class Pipeline:
         from export_pipeline.report import make_report
 
         self.say("report: sizes, operations, latency, memory")
-        float_model, made_of = self._float_model(network), self._made_of(network)
-        given = (self.files, exported, parity, float_model, self.task, *made_of)
-        return make_report(*given, progress=self.say, release=self.release)
+        with noted(self.work, self.task, "report"):
+            float_model, made_of = self._float_model(network), self._made_of(network)
+            given = (self.files, exported, parity, float_model, self.task, *made_of)
+            return make_report(*given, progress=self.say, release=self.release)
 
     def bundle(
         self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...], report: Report
@@ -161,7 +177,6 @@ class Pipeline:
             CheckFailed: a parity, quality or budget row failed; the report stays in the work folder.
         """
         from export_pipeline import report as reporting
-        from export_pipeline.train import provenance
 
         reporting.check(report, where=self.files)
         with written_aside(self.out) as aside:
@@ -182,18 +197,33 @@ class Pipeline:
                 "signature": self.task.signature,
                 "models": exported,
                 "min_psnr": {row.target: row.min_psnr for row in parity},
-                "provenance": provenance(network.checkpoint),
+                "provenance": self._provenance(network),
             }
-            Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES)
+            Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES, made_from=self.made_from)
         self.say(f"bundle: {self.out}")
         return Bundle.open(self.out)
 
+    def up_to_date(self, fresh: bool = False) -> Bundle | None:
+        """The bundle at :attr:`out`, if neither it nor what decides it has changed since; with *fresh*, none is."""
+        from export_pipeline.work.outlook import finished
+
+        made_from = self.made_from
+        # Another release to be held against changes no stage, and what the report says of this one.
+        found = None if fresh or self.release else finished(self.out, made_from)
+        if found is not None:
+            self.say(f"up to date: {self.out}")
+        return found
+
+    @property
+    def _listener(self) -> Listener:
+        from export_pipeline.train import Listener, Shelf
+
+        return Listener(self.on_step, self.tensorboard, Shelf(self.work / SHELF, self.say))
+
     def _tools(self, trained: Trained) -> Tools:
         from export_pipeline.stage_adapters import compress_tools
-        from export_pipeline.train import Listener
 
-        listener = Listener(self.on_step, self.tensorboard)
-        return compress_tools(self.task, trained.checkpoint, self.work / "compress", self.say, listener)
+        return compress_tools(self.task, trained.checkpoint, self.work / "compress", self.say, self._listener)
 
     def _float_model(self, network: Network) -> Path:
         """The float network as a ``.keras`` file, the yardstick of the benchmark."""
@@ -203,9 +233,13 @@ class Pipeline:
         return path
 
     def _made_of(self, network: Network) -> tuple[dict[str, str], Any]:
+        return self._provenance(network), network.compressed.record
+
+    def _provenance(self, network: Network) -> dict[str, str]:
         from export_pipeline.train import provenance
 
-        return provenance(network.checkpoint), network.compressed.record
+        skipped = self.task.unread()
+        return provenance(network.checkpoint) | ({"skipped_files": ", ".join(skipped)} if skipped else {})
 
 
 def build(
@@ -213,6 +247,7 @@ def build(
     out: Path | str,
     *,
     fresh: bool = False,
+    replace: bool = False,
     say: Callable[[str], None] = _silent,
     on_step: Callable[[Progress], None] = _silent,
     tensorboard: Path | None = None,
@@ -221,13 +256,19 @@ def build(
 
     Args:
         fresh: forget what an earlier build left in the work folder.
+        replace: a bundle of another recipe that lies at *out* may go.
         say, on_step, tensorboard: as in :class:`Pipeline`.
 
     Raises:
         CheckFailed: a file is not as good, as small or as fast as the recipe demands.
+        UsageError: something else than an earlier bundle of *recipe* lies at *out*.
         PipelineError: see :mod:`export_pipeline.errors`.
     """
+    require_replaceable(Path(out), recipe, replace)
     with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
+        if found := pipeline.up_to_date(fresh):
+            return found
+        pipeline.task.fetch()
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)
@@ -255,15 +296,17 @@ def opened(
     """
     release = _last_release(recipe)
     pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), release=release, **listeners)
-    foreign = pipeline.out.exists() and not (pipeline.out / MANIFEST).is_file()
-    if foreign and not (pipeline.out.is_dir() and not any(pipeline.out.iterdir())):
-        raise UsageError(f"{out} exists and is not a bundle; it is not overwritten. Choose another output folder.")
+    require_replaceable(pipeline.out, recipe, meant=True)
+    heard = Counted(pipeline.on_step)
+    pipeline = replace(pipeline, on_step=heard)
     with locked(pipeline.work, "build"):
         remove_parts(pipeline.work)
         remove_parts_of(pipeline.out)
         if fresh:
             empty(pipeline.work)
         yield pipeline
+        if pipeline.tensorboard and not heard.steps:
+            pipeline.say(NOTHING_LOGGED.format(pipeline.tensorboard))
 
 
 def _last_release(recipe: Recipe) -> Release | None:

@@ -28,10 +28,10 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
         ImageError, CheckpointError, RecipeError: as of :func:`export_pipeline.pipeline.opened`.
     """
     from export_pipeline.tasks import open_task
-    from export_pipeline.train import network, with_warm_start
+    from export_pipeline.train import network, origin, with_warm_start
     from export_pipeline.train.micro_batches import one_thread_an_operation
 
-    task = open_task(with_warm_start(recipe))
+    task = open_task(with_warm_start(recipe), origin(recipe))
     recipe = task.recipe
     if to_train:
         one_thread_an_operation(task)  # before a network starts TensorFlow

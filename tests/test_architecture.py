@@ -38,6 +38,7 @@ FLOORS = (
     ("bundle",),
     STAGES,
     ("stage_adapters",),
+    ("work",),
     ("pipeline",),
     ("apps", "diff", "distill", "gatys", "sweep"),
     ("verbs",),

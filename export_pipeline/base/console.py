@@ -31,6 +31,21 @@ class Console:
         self._end()
         print(line, file=sys.stderr, flush=True)
 
+    def passing(self, line: str) -> None:
+        """What is done just now, and is of no interest once it is: shown where it takes long, as often as of use."""
+        now = time.monotonic()
+        if not self._next:  # what is soon over needs no line
+            self._next = now + (LIVE_EVERY if self._live else PLAIN_EVERY)
+        if now < self._next:
+            return
+        self._next = now + (LIVE_EVERY if self._live else PLAIN_EVERY)
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K  {line}")
+            sys.stderr.flush()
+            self._open = True
+        else:
+            print(f"  {line}", file=sys.stderr, flush=True)
+
     def step(self, progress: Progress) -> None:
         """The state of a training, as often as the reader can use it."""
         rate = f"{progress.images_per_second:.2f} images/s"

@@ -59,6 +59,24 @@ def check_writable(path: Path) -> None:
     _aside(Path(path)).rmdir()
 
 
+def refuse_input(out: Path | None, *inputs: Path | None) -> None:
+    """Refuse to write where something lies that is read: a photograph, a model, a recipe.
+
+    Raises:
+        UsageError: *out* is one of *inputs*, by whatever name, or lies in one of them.
+    """
+    if out is None:
+        return
+    for given in inputs:
+        if given is None or not given.exists():
+            continue
+        inside = given.is_dir() and out.resolve().is_relative_to(given.resolve())
+        if inside or (out.exists() and out.samefile(given)):
+            raise UsageError(
+                f"{out} is {'in ' * inside}{given}, which is read; it is not overwritten. Name another -o."
+            )
+
+
 def _aside(path: Path) -> Path:
     """A new folder beside *path*, which is made in it."""
     if path.name in ("", ".."):

@@ -20,6 +20,7 @@ from export_pipeline.base.files import check_writable, written_aside
 from export_pipeline.errors import ImageError, ModelError, OutputError
 
 READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+LEAST_SIDE = 16  # of a photograph or a style, pixels
 WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, RGB or gray, 8 bits a channel, opaque, one frame"
@@ -112,6 +113,28 @@ def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, box=box))
 
 
+def load_photograph(path: Path | str) -> np.ndarray:
+    """:func:`load_image` of a photograph or a style, which must have something to see.
+
+    Raises:
+        ImageError: as of :func:`load_image`, or a side has fewer than :data:`LEAST_SIDE` pixels.
+    """
+    image = load_image(path)
+    height, width = image.shape[:2]
+    if min(height, width) < LEAST_SIDE:
+        raise ImageError(
+            f"{path} has {width}x{height} pixels; a photograph or a style needs {LEAST_SIDE} a side. Give a larger one."
+        )
+    return image
+
+
+def images_below(folder: Path | str) -> int:
+    """How many image files lie in folders of *folder*, where :func:`list_images` does not look."""
+    folder = Path(folder)
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in READ_SUFFIXES)
+    return sum(len(path.parts) > 1 and not any(part.startswith(".") for part in path.parts) for path in found)
+
+
 def list_images(folder: Path | str) -> list[Path]:
     """Files right inside *folder* with one of :data:`READ_SUFFIXES`, sorted by name; hidden ones are left out.
 
@@ -125,7 +148,9 @@ def list_images(folder: Path | str) -> list[Path]:
         raise ImageError(f"cannot read folder {folder}: {error.strerror}. Give a folder of photographs.") from error
     found = sorted(p for p in found if p.is_file())
     if not found:
-        raise ImageError(f"{folder} holds no images. Put photographs there; allowed: {', '.join(READ_SUFFIXES)}")
+        below = images_below(folder)
+        there = f" {below} lie in folders below it, which are not looked into." if below else ""
+        raise ImageError(f"{folder} holds no images.{there} Put photographs there; allowed: {', '.join(READ_SUFFIXES)}")
     return found
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+NOTHING_LOGGED = "tensorboard: nothing is written to {}, for nothing was left to train; --fresh trains anew"
 
 
 @dataclass(frozen=True)
@@ -14,3 +17,16 @@ class Progress:
     steps: int
     losses: dict[str, float]
     images_per_second: float
+
+
+@dataclass
+class Counted:
+    """A listener that counts the steps which it passes on."""
+
+    on_step: Callable[[Progress], None]
+    steps: int = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Count a step, and pass it on."""
+        self.steps += 1
+        self.on_step(progress)

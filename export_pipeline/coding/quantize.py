@@ -106,9 +106,14 @@ def quantize(
     )
 
 
+def default_output(source: Path, bits: int) -> Path:
+    """``<source>-<bits>bit.weights`` beside *source*."""
+    return source.with_name(f"{source.stem.removesuffix(coding.SUFFIX)}-{bits}bit{coding.SUFFIX}")
+
+
 def _output(source: Path, bits: int, output: Path | str | None) -> Path:
     if output is None:
-        return source.with_name(f"{source.stem.removesuffix(coding.SUFFIX)}-{bits}bit{coding.SUFFIX}")
+        return default_output(source, bits)
     if Path(output).suffix != coding.SUFFIX:
         raise UsageError(f"{output} does not end in {coding.SUFFIX}, which is what is written. Choose another name.")
     return Path(output)

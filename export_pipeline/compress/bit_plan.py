@@ -69,8 +69,11 @@ def read_plan(path: Path, names: Iterable[str] | None = None) -> BitPlan:
         data = tomllib.loads(text)
     except OSError as error:
         raise RecipeError(f"cannot read plan {path}: {error.strerror}. 'plan RECIPE --bytes N' writes one.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path} is not a TOML file: {error}") from error
+    except UnicodeDecodeError as error:
+        text = "it is no text in UTF-8. 'plan RECIPE --bytes N' writes a plan"
+        raise RecipeError(f"{path} is not a TOML file: {text}.") from error
     for key in data:
         if key != "bits":
             raise RecipeError(f"{path}: unknown key {key!r}; {near(key, ['bits'])}")

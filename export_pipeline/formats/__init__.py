@@ -120,7 +120,7 @@ def check_there(path: Path) -> None:
     if path.is_dir() == (path.suffix in format_of(path).folders):
         return
     found, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
-    raise ModelError(f"{path} is a {found}; a model with the suffix {path.suffix} is a {wanted}")
+    raise ModelError(f"{path} is a {found}; a model with the suffix {path.suffix} is a {wanted}. Name a {wanted}.")
 
 
 def _that_take(option: str) -> list[str]:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.base.files import written_aside
-from export_pipeline.base.images import READ_SUFFIXES, WRITE_SUFFIXES, fit, load_image
+from export_pipeline.base.images import READ_SUFFIXES, WRITE_SUFFIXES, fit, load_image, to_uint8
 from export_pipeline.errors import OutputError, UsageError, near
 from export_pipeline.formats.runtime import Runtime
+from export_pipeline.formats.values import from_port
 from export_pipeline.records.signature import Port
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -135,6 +136,31 @@ def check_output(out: Path) -> None:
         raise OutputError(f"cannot write {out}: unknown kind of output; allowed: {allowed}")
 
 
+def with_pictures(runtime: Runtime, outputs: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """*outputs*, arrays that hold a picture as Pillow images where *out* is an image file.
+
+    TFLite and ONNX files give pictures as arrays; which those are, the file's signature says.
+    """
+    from PIL import Image
+
+    if out.suffix.lower() not in WRITE_SUFFIXES:
+        return dict(outputs)
+    shown = {port.name: port for port in runtime.outputs if port.kind == "tensor" and port.color == "RGB" and port.size}
+    pictures = {name: to_uint8(from_port(outputs[name], port)) for name, port in shown.items() if name in outputs}
+    return {**outputs, **{name: Image.fromarray(picture) for name, picture in pictures.items()}}
+
+
+def _given(outputs: Mapping[str, Any]) -> str:
+    """What a model gives, in words."""
+    kinds = {name: summary({name: value}, {})[name] for name, value in outputs.items()}
+    return ", ".join(f"{name} ({_kind(found)})" for name, found in kinds.items())
+
+
+def _kind(found: Mapping[str, Any]) -> str:
+    shape = "x".join(map(str, found["shape"])) if "shape" in found else ""
+    return " ".join(filter(None, [str(found["kind"]), shape, str(found.get("dtype", ""))]))
+
+
 def write_outputs(outputs: Mapping[str, Any], out: Path) -> dict[str, Path]:
     """Write images and arrays, and give the file of each.
 
@@ -150,7 +176,8 @@ def write_outputs(outputs: Mapping[str, Any], out: Path) -> dict[str, Path]:
     if suffix in WRITE_SUFFIXES:
         if len(images) != 1:
             raise OutputError(
-                f"{out} is for one image, but the model gives {len(images)}; name a folder or an .npz file"
+                f"{out} is for one image, but the model gives {len(images) or 'none'}: {_given(outputs)}. "
+                f"Name a folder{' or an .npz file' if arrays else ''}."
             )
         _save_image(next(iter(images.values())), out)
         return dict.fromkeys(images, out)

@@ -159,6 +159,19 @@ class CompressTable(Table):
         return self
 
     @property
+    def learns(self) -> tuple[str, ...]:
+        """The keys, as they stand in a recipe, that need what a training minimizes."""
+        structured = self.structured
+        needing = {
+            "compress.schedule": self.prunes,
+            "compress.quantize_aware": self.quantize_aware,
+            "compress.structured": structured.blocks or structured.rounds,
+            "compress.cluster.steps": self.cluster.steps,
+            "compress.cluster.sensitivity = 'fisher'": self.cluster.sensitivity == "fisher",
+        }
+        return tuple(key for key, needs in needing.items() if needs)
+
+    @property
     def clusters(self) -> bool:
         """Whether kernels are clustered."""
         return not (self.bits is None and self.plan is None and self.weight_bytes is None)

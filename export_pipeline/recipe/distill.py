@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe.reading import expanded_path, read_toml
-from export_pipeline.recipe.table import BUILTIN, Table
+from export_pipeline.recipe.table import BUILTIN, NAME_PATTERN, Table
 from export_pipeline.recipe.wording import sentence
 
 # Short side of the resized image that a crop is cut from, pixels: what styles are trained and used at.
@@ -43,7 +43,7 @@ class Phase(Table):
 class DistillRecipe(Table):
     """How to make a loss network. ``DistillRecipe.load(path)`` reads TOML; relative paths start at its folder."""
 
-    name: str = Field("loss_network", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the loss network")
+    name: str = Field("loss_network", pattern=NAME_PATTERN, description="name of the loss network")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: order and crops")
     width: float = Field(0.25, gt=0, le=1, description="share of each layer's filters of VGG-19 that is kept")
     baseline: bool = Field(False, description="also train the kept filters without an embedding, to compare with")

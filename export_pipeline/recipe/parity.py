@@ -185,15 +185,6 @@ class ParityRecipe(Recipe):
 
     @model_validator(mode="after")
     def _needs_no_objective(self) -> Self:
-        table = self.compress
-        needing = {
-            "compress.schedule": table.prunes,
-            "compress.quantize_aware": table.quantize_aware,
-            "compress.structured": table.structured.blocks or table.structured.rounds,
-            "compress.cluster.steps": table.cluster.steps,
-            "compress.cluster.sensitivity = 'fisher'": table.cluster.sensitivity == "fisher",
-        }
-        for key, needs in needing.items():
-            if needs:
-                raise ValueError(NO_OBJECTIVE.format(key=key))
+        for key in self.compress.learns:
+            raise ValueError(NO_OBJECTIVE.format(key=key))
         return self

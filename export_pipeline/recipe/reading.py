@@ -37,5 +37,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not a TOML recipe: it is no text in UTF-8. Give a .toml file.") from error

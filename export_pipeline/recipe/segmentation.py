@@ -81,6 +81,8 @@ class SegmentationTrainTable(TrainTable):
     sums over the pixels of what is right, missed and too much, ``(1 - TP / (TP + alpha FN + beta FP)) ^ (1 / gamma)``.
     """
 
+    kept: ClassVar[tuple[tuple[str, ...], ...]] = (("images", "masks", "hold_out"), ("alpha",), ("beta",), ("gamma",))
+
     images: str = Field(
         BUILTIN,
         description="the pictures: a folder, 'builtin' for coins that come along, or 'mni152' for slices of a brain "

@@ -145,7 +145,20 @@ class PolishTable(Table):
 class StyleTrainTable(TrainTable):
     """``[train]``: data, losses and length of the training."""
 
-    style: str = Field(BUILTIN, description="the style: an image file, or 'builtin' for the painting that comes along")
+    # What the pictures are to be like, and what fine-tuning goes on with. Photographs are the recipe's own.
+    kept: ClassVar[tuple[tuple[str, ...], ...]] = tuple(
+        (key,)
+        for key in (
+            *("style", "loss_network", "style_size", "style_loss", "content_layer", "frozen_norm"),
+            *("content_weight", "style_weight", "color_weight", "tv_weight", "edge_weight"),
+        )
+    )
+
+    style: str = Field(
+        BUILTIN,
+        description="the style: an image file, or 'builtin' for the painting that comes along; with steps = 0, that "
+        "of the warm start",
+    )
     content: str = Field(BUILTIN, description="the photographs: a folder, or 'builtin' for those that come along")
     more_content: tuple[str, ...] = Field(
         (), strict=False, description="further folders of photographs to train on; none of theirs is held out"
@@ -192,6 +205,16 @@ class StyleTrainTable(TrainTable):
         if self.content_weight == self.style_weight == 0:
             raise ValueError("content_weight and style_weight are both 0, which leaves nothing to learn")
         return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a step to train or to polish."""
+        return self.steps > 0 or self.polish is not None
+
+    def taking_over(self, made: Self) -> Self:
+        """As for every task; what was polished last saw VGG-19 last."""
+        last = made if made.polish is None else made.model_copy(update={"loss_network": "vgg19"})
+        return super().taking_over(last)
 
 
 class StyleVerifyTable(VerifyTable):

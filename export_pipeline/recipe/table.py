@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # In a recipe: what comes along with the package, instead of a file or folder.
 BUILTIN = "builtin"
+# What a name may be, for programs and for people.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_]{0,63}$"
+NAME_RULE = "1 to 64 lower-case letters, digits and _, the first no _, such as 'my_style_1'"
 
 
 class Table(BaseModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
@@ -10,6 +12,9 @@ from export_pipeline.recipe.table import Table
 
 class TrainTable(Table):
     """``[train]``: length and pace of the training; each task adds its data and its losses."""
+
+    # Keys that stay with a network which is taken over as it is, in groups that say one thing together.
+    kept: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     steps: int = Field(
         1000, ge=0, le=10_000_000, description="number of optimizer steps; 0 keeps the warm start as it is"
@@ -38,3 +43,17 @@ class TrainTable(Table):
         if self.steps == 0 and self.warm_start is None:
             raise ValueError("steps is 0 and there is no warm_start, which leaves a random network; give one of them")
         return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a step to train; else the warm start is taken over as it is."""
+        return self.steps > 0
+
+    @property
+    def inherited(self) -> tuple[str, ...]:
+        """The keys of :attr:`kept` that this table leaves to the warm start: it names none of their group."""
+        return tuple(key for group in self.kept if not self.model_fields_set & set(group) for key in group)
+
+    def taking_over(self, made: Self) -> Self:
+        """This table with what *made*, that trained the network, says of it, where this one says nothing itself."""
+        return self.model_copy(update={key: getattr(made, key) for key in self.inherited})

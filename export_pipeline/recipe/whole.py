@@ -17,7 +17,7 @@ from export_pipeline.recipe.export import NEEDS, ExportTable, default_targets, u
 from export_pipeline.recipe.model import AnyModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.report import ReportTable
-from export_pipeline.recipe.table import LimitsTable, Table
+from export_pipeline.recipe.table import NAME_PATTERN, LimitsTable, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
 from export_pipeline.recipe.wording import of_another_task, sentence, set_task
@@ -37,9 +37,7 @@ class Recipe(Table):
     may_be_compressed: ClassVar[bool] = False  # whether the network may come with zeros and few values already
     gives_pictures: ClassVar[bool] = False  # whether the outputs are pictures, which SSIM compares
 
-    name: str = Field(
-        "stylized", pattern=r"^[a-z0-9][a-z0-9_]{0,63}$", description="name of the bundle and of its files"
-    )
+    name: str = Field("stylized", pattern=NAME_PATTERN, description="name of the bundle and of its files")
     task: str = Field(description="what the network is for")
     about: AboutTable = Field(AboutTable(), description="what the files and the model card say of the network")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: first weights, order, crops")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from export_pipeline.errors import near
-from export_pipeline.recipe.table import Table
+from export_pipeline.recipe.table import NAME_PATTERN, NAME_RULE, Table
 
 
 def sentence(error: Mapping[str, Any], table: type[Table]) -> str:
@@ -19,10 +19,28 @@ def sentence(error: Mapping[str, Any], table: type[Table]) -> str:
     if error["type"] == "literal_error":
         choices = re.findall(r"'([^']+)'", error["ctx"]["expected"])
         return f"{name} is {given!r}; {near(str(given), choices)}"
-    message = error["msg"].removeprefix("Value error, ")
+    message = _said(error)
     if not location:
         return str(message)
     return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
+
+
+# What pydantic calls the kinds of TOML.
+_KINDS = {"tuple": "list", "dictionary": "table"}
+_PATTERNS = {NAME_PATTERN: NAME_RULE}
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """What is wrong and allowed, for a reader who knows TOML and neither Python nor pydantic."""
+    if error["type"] == "missing":
+        return "it is missing; give it"
+    if error["type"] == "string_pattern_mismatch":
+        pattern = error["ctx"]["pattern"]
+        return f"it must be {_PATTERNS.get(pattern, f'of the form {pattern}')}"
+    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
+    for kind, written in _KINDS.items():
+        message = message.replace(f"a valid {kind}", f"a {written}")
+    return message
 
 
 def of_another_task(

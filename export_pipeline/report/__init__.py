@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export_pipeline.base.faults import faults
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError, Undecided
@@ -43,6 +44,7 @@ from export_pipeline.report.regression import file_regressions, machine_regressi
 from export_pipeline.report.release import Release, read_release
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
 from export_pipeline.report.sbom import SBOM_FILE, sbom
+from export_pipeline.report.verdict import Verdict, verdict
 from export_pipeline.tasks import Task
 
 RECORD_FILE = "report.json"
@@ -72,6 +74,7 @@ __all__ = [
     "Release",
     "Report",
     "Size",
+    "Verdict",
     "benchmark",
     "benchmark_text",
     "check",
@@ -87,6 +90,7 @@ __all__ = [
     "render_pages",
     "size_of",
     "terminal",
+    "verdict",
 ]
 
 
@@ -161,8 +165,12 @@ def read_report(folder: Path | str) -> Report:
         record = Record.model_validate_json((folder / RECORD_FILE).read_text(encoding="utf-8"))
         measured = Benchmark.model_validate_json((folder / BENCHMARK_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OutputError(f"no whole report in {folder}: {str(error).splitlines()[0]}. Run 'report' again.") from error
+        raise OutputError(f"no whole report in {folder}: {_why(error)}. Build the bundle again.") from error
     return Report(record=record, benchmark=measured, devices=read_devices(folder))
+
+
+def _why(error: OSError | ValueError) -> str:
+    return f"{error.filename} is not there" if isinstance(error, OSError) else faults(error)
 
 
 def check(report: Report, where: Path | str | None = None) -> None:

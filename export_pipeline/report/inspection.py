@@ -9,17 +9,21 @@ import numpy as np
 from export_pipeline import coding
 from export_pipeline.base.size import size_of
 from export_pipeline.formats import contents_of, format_of, interface_of
+from export_pipeline.report import checkpoint
+from export_pipeline.report.checkpoint import CheckpointInspection
 from export_pipeline.report.model import ContainerInspection, Inspection, StoredTensor
 
 
-def inspect(path: Path | str) -> Inspection | ContainerInspection:
+def inspect(path: Path | str) -> Inspection | ContainerInspection | CheckpointInspection:
     """Read a file of any format that is made here.
 
     Raises:
-        WeightsError: a ``.weights`` container is missing, truncated, damaged or foreign.
+        WeightsError: a ``.weights`` container or a ``.safetensors`` file is missing, truncated, damaged or foreign.
         ModelError, EmulatorError: any other file: see :func:`inspect_model`.
     """
     path = Path(path)
+    if path.suffix == checkpoint.SUFFIX:
+        return checkpoint.inspect_checkpoint(path)
     return inspect_container(path) if path.suffix == coding.SUFFIX else inspect_model(path)
 
 

@@ -24,12 +24,14 @@ from export_pipeline.report.rows import (
     stored_as,
 )
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
+from export_pipeline.report.verdict import Verdict, verdict
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; } th, td { border: 1px solid #ccc; padding: .25rem .6rem; }
 th { background: #f4f4f4; text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
 .failed { background: #fdd; } .skipped, .noisy { background: #ffd; } img { max-width: 100%; } div { overflow-x: auto; }
+.verdict { padding: .5rem .8rem; border-left: .3rem solid #2a2; } .verdict.failed { border-color: #c22; }
 """
 
 
@@ -59,7 +61,9 @@ def notes(report: Report) -> list[str]:
 
 def markdown(report: Report, picture: str | None = None) -> str:
     """The page ``report.md``; *picture* is the name of the image beside it."""
-    parts = [f"# Report of {report.record.name}"]
+    found = verdict(report)
+    parts = [f"# Report of {report.record.name}", f"**{found.headline}**"]
+    parts += ["\n".join(f"- {line}" for line in found.lines)] if found.lines else []
     parts += [f"![input, float network, exported files]({picture})"] if picture else []
     parts += [f"## {table.title}\n\n{markdown_table(table)}" for table in all_tables(report) if table.rows]
     parts += ["## Notes\n\n" + "\n".join(f"- {line}" for line in notes(report))]
@@ -70,13 +74,19 @@ def page(report: Report, picture: Path | None = None) -> str:
     """The page ``report.html``, with the picture inside: one file that needs no other."""
     title = html.escape(f"Report of {report.record.name}")
     parts = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>']
-    parts += [f"<h1>{title}</h1>"]
+    parts += [f"<h1>{title}</h1>", _html_verdict(verdict(report))]
     if picture is not None:
         data = base64.b64encode(picture.read_bytes()).decode()
         parts += [f'<p><img alt="input, float network, exported files" src="data:image/jpeg;base64,{data}"></p>']
     parts += [f"<h2>{html.escape(t.title)}</h2><div>{_html_table(t)}</div>" for t in all_tables(report) if t.rows]
     parts += ["<h2>Notes</h2><ul>", *(f"<li>{html.escape(line)}</li>" for line in notes(report)), "</ul></html>"]
     return "\n".join(parts) + "\n"
+
+
+def _html_verdict(found: Verdict) -> str:
+    lines = "".join(f"<li>{html.escape(line)}</li>" for line in found.lines)
+    listed = f"<ul>{lines}</ul>" if lines else ""
+    return f'<div class="verdict {found.status}"><strong>{html.escape(found.headline)}</strong>{listed}</div>'
 
 
 def _html_table(table: TextTable) -> str:
@@ -90,9 +100,11 @@ def _html_table(table: TextTable) -> str:
 
 
 def terminal(report: Report) -> str:
-    """What a build ends with: the files, and the budgets where there are any."""
+    """What a build ends with: the verdict, the files, and the budgets where there are any."""
+    found = verdict(report)
     tables = [files_table(report), budgets_table(report.budgets)]
-    return "\n\n".join(text_table(table) for table in tables if table.rows)
+    head = "\n".join([found.headline, *(f"  {line}" for line in found.lines)])
+    return "\n\n".join([head, *(text_table(table) for table in tables if table.rows)])
 
 
 def inspection_text(seen: Inspection | ContainerInspection, brief: bool = False) -> str:

@@ -11,19 +11,22 @@ from export_pipeline.records.parity import ParityResult
 from export_pipeline.report.device_rows import devices_table
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
 from export_pipeline.report.tables import TextTable
+from export_pipeline.report.verdict import verdict
 
 SKIPPED = "SKIPPED"
 
 
 def files_table(report: Report) -> TextTable:
-    """One row for each file: size, parity, quality, speed, memory, status."""
+    """One row for each file: size, parity, quality, speed, memory, and the verdict on all of it."""
     metrics = report.record.recipe.metrics
     header = (
         *("target", "bytes", "deflated", "PSNR dB", "SSIM"),
         *(metric.title for metric in metrics),
         *("ms (1 thread)", "x float FPS", "peak MB", "status"),
     )
-    rows = [*_baseline_rows(report, metrics), *(_file_row(report, row, metrics) for row in report.record.files)]
+    status = verdict(report).files
+    rows = [*_baseline_rows(report, metrics)]
+    rows += [_file_row(report, row, metrics, status[row.target]) for row in report.record.files]
     return TextTable("Files", header, tuple(rows))
 
 
@@ -36,7 +39,7 @@ def _baseline_rows(report: Report, metrics: Sequence[Metric]) -> Iterator[tuple[
         yield (report.record.recipe.baseline, "", "", "", "", *numbers, "", "", "", "")
 
 
-def _file_row(report: Report, file: FileRecord, metrics: Sequence[Metric]) -> tuple[str, ...]:
+def _file_row(report: Report, file: FileRecord, metrics: Sequence[Metric], status: str) -> tuple[str, ...]:
     parity = next((row for row in report.record.parity if row.target == file.target), None)
     latency, memory = report.benchmark.latency_of(file.file), report.benchmark.memory_of(file.file)
     return (
@@ -49,7 +52,7 @@ def _file_row(report: Report, file: FileRecord, metrics: Sequence[Metric]) -> tu
         number(latency.median_ms if latency else None, 2),
         number(report.benchmark.fps_ratio(file.file), 2),
         number(memory.peak_bytes / 1e6 if memory else None, 0),
-        (parity.status if parity else "skipped").upper(),
+        status.upper(),
     )
 
 
@@ -67,7 +70,7 @@ def parity_table(report: Report) -> TextTable:
     header = (
         *("target", "images", "PSNR dB", "mean", "limit", "max abs", *(title for title, *_ in further)),
         *(title for metric in metrics for title in (metric.title, "of float")),
-        *("status", "why"),
+        *("parity", "why"),
     )
     return TextTable("Parity and quality", header, tuple(_parity_row(row, metrics, further) for row in rows))
 

@@ -20,6 +20,12 @@ from export_pipeline.recipe import Recipe
 Value = int | float | str | None
 MOST_POINTS = 1000
 _HOW = "write --set path=values, such as compress.bits=1..8 or model.alpha=0.25,0.5"
+# Keys whose points would be one and the same, or could not be held against each other.
+IDLE = {
+    "name": "it only names the files, and every point would be trained anew for the same result",
+    "task": "networks of different tasks are measured by different metrics",
+    "train.checkpoint_every": "it only says how often a training is saved",
+}
 _INTEGER = re.compile(r"[+-]?\d+")
 _RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)(?:\.\.(\d+))?")
 
@@ -83,12 +89,15 @@ def points(data: Mapping[str, Any], settings: Sequence[Setting], folder: Path = 
     """Every combination of the *settings* on top of the recipe *data*; the last setting varies fastest.
 
     Raises:
-        UsageError: there are no settings, a path is named twice, or there are too many points.
+        UsageError: there are no settings, a path is named twice or compares nothing, or there are too many points.
         RecipeError: a point is no recipe: an unknown key, or a value out of range. The point is named.
     """
     paths = [setting.path for setting in settings]
     if not settings or len(set(paths)) < len(paths):
         raise UsageError(f"a sweep needs keys to vary, each named once; got {', '.join(paths) or 'none'}; {_HOW}")
+    for path in paths:
+        if path in IDLE:
+            raise UsageError(f"--set {path} compares nothing: {IDLE[path]}. {_HOW[0].upper()}{_HOW[1:]}.")
     count = math.prod(len(setting.values) for setting in settings)
     if count > MOST_POINTS:
         raise UsageError(f"the grid has {count:,} points; it may have {MOST_POINTS:,}. Name fewer values.")

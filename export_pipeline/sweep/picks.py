@@ -132,7 +132,7 @@ def picks(
     return (
         _least("smallest", f"fewest deflated bytes {close}", within, _by_bytes, _bytes, nothing),
         _least("fastest", f"least latency on one thread {close}", timed, _by_speed, _among(timed), untimed),
-        _balanced(passed, tolerance, ranking),
+        _balanced(within, close, nothing, tolerance, ranking),
     )
 
 
@@ -161,15 +161,19 @@ def _least(
     return _pick(name, rule, chosen, f"the least of {len(among)} files within tolerance: {words(chosen)}")
 
 
-def _balanced(passed: Sequence[Candidate], tolerance: float, ranking: Sequence[Metric]) -> Pick:
+def _balanced(
+    within: Sequence[Candidate], close: str, otherwise: str, tolerance: float, ranking: Sequence[Metric]
+) -> Pick:
     titles = [metric.name.replace("_", " ") for metric in ranking]
     rule = (
-        f"nearest to a file with the best of all of {', '.join(['deflated bytes', 'latency', *titles])}, where a "
-        f"doubling of bytes or latency is as far as a metric that is {tolerance:.1%} worse"
+        f"{close}, the one nearest to a file with the best of all of "
+        f"{', '.join(['deflated bytes', 'latency', *titles])}, where a doubling of bytes or latency is as far as a "
+        f"metric that is {tolerance:.1%} worse"
     )
-    whole = [one for one in passed if all(_axes(one, ranking))]
+    whole = [one for one in within if all(_axes(one, ranking))]
     if not whole:
-        return _pick("balanced", rule, None, f"no file that passed its checks has all {2 + len(ranking)} numbers")
+        missing = f"no file within tolerance has all {2 + len(ranking)} numbers"
+        return _pick("balanced", rule, None, missing if within else otherwise)
     rows = [[value or 0.0 for value in _axes(one, ranking)] for one in whole]
     away = corner_distances(rows, [*[2.0] * len(COSTS), *[1 + tolerance] * len(ranking)])
     least = min(range(len(whole)), key=lambda index: (away[index], index))

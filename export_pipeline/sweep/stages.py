@@ -34,7 +34,7 @@ _PACKAGE = Path(__file__).parents[1]
 # What only talks to people, and jobs that no point comes by. A sweep itself only arranges what its points have made.
 BESIDE = ("__main__.py", "apps", "cli.py", "diff", "distill", "gatys", "sweep", "verbs")
 # What a pruned network has not been through yet, and then what a trained one has not.
-LATER = ("bundle.py", "emulator", "export", "formats", "pipeline.py", "report", "verify")
+LATER = ("bundle.py", "emulator", "export", "formats", "pipeline.py", "report", "verify", "work")
 COMPRESSING = ("compress", "stage_adapters.py")
 
 

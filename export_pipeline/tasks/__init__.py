@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from export_pipeline.recipe import Recipe
-from export_pipeline.tasks.task import Task
+from export_pipeline.tasks.task import Origin, Task
 
-__all__ = ["TASKS", "Task", "open_task"]
+__all__ = ["TASKS", "Origin", "Task", "open_task"]
 
 # Module and class of each task, loaded when a recipe asks for it.
 TASKS = {
@@ -17,12 +17,15 @@ TASKS = {
 }
 
 
-def open_task(recipe: Recipe) -> Task:
+def open_task(recipe: Recipe, origin: Origin | None = None) -> Task:
     """The task of *recipe*, with what the recipe names read in.
+
+    Args:
+        origin: of the network, where it is taken over as it is.
 
     Raises:
         ImageError, RecipeError: something that it names cannot be read.
     """
     module, name = TASKS[recipe.task]
     task: type[Task] = getattr(import_module(module), name)
-    return task.open(recipe)
+    return task.open(recipe, origin)

@@ -30,6 +30,7 @@ class Samples:
 
     names: tuple[str, ...]
     load: Callable[[int], Sample]
+    unread: tuple[str, ...] = ()  # names of files beside them that could not be read
 
     def __len__(self) -> int:
         return len(self.names)
@@ -49,7 +50,7 @@ class Samples:
             )
         first = len(self) - hold_out
         held = Samples(self.names[first:], lambda index: self.load(first + index))
-        return Samples(self.names[:first], self.load), held
+        return Samples(self.names[:first], self.load, self.unread), held
 
 
 def own_samples(recipe: ParityRecipe, signature: Signature) -> tuple[Samples, Samples]:
@@ -114,7 +115,7 @@ def _pictures(folder: Path, recipe: ParityRecipe, signature: Signature) -> Sampl
             photo = np.asarray(Image.fromarray(photo).convert(_LUMA))[..., None]
         return Sample({first.name: (low + photo.astype(np.float32) / 255 * (high - low)).astype(np.float32)})
 
-    return Samples(found.names, load)
+    return Samples(found.names, load, found.unread)
 
 
 def _arrays(path: Path, signature: Signature) -> Samples:

@@ -23,7 +23,17 @@ from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Port, Signature, picture, tensor
 from export_pipeline.tasks.own_metric import OwnMetric
 from export_pipeline.tasks.own_samples import Samples, listed, own_samples, samples_sha256, takes_images
-from export_pipeline.tasks.task import Arrays, Evaluator, Given, Objective, Sample, SampleEvaluator, Task, spread
+from export_pipeline.tasks.task import (
+    Arrays,
+    Evaluator,
+    Given,
+    Objective,
+    Origin,
+    Sample,
+    SampleEvaluator,
+    Task,
+    spread,
+)
 
 SHOWN = 2
 TYPES = ("float32", "int32")  # of inputs, which every format has
@@ -49,7 +59,7 @@ class Parity(Task):
     metric: OwnMetric | None = None
 
     @classmethod
-    def open(cls, recipe: Recipe) -> Self:
+    def open(cls, recipe: Recipe, origin: Origin | None = None) -> Self:
         """Read the network and look at the samples; try the metric on one of them."""
         assert isinstance(recipe, ParityRecipe)
         made = cls._of(recipe, *read(recipe.path(recipe.model.file)))
@@ -115,6 +125,10 @@ class Parity(Task):
     def shown(self) -> list[Sample]:
         """Two of those, which the bundle then shows and holds."""
         return [self.held[index] for index in spread(len(self.held), SHOWN)]
+
+    def unread(self) -> tuple[str, ...]:
+        """Of a folder of samples."""
+        return self.training.unread
 
     def training_sources(self) -> dict[str, Any]:
         """Of the network and the samples."""

@@ -19,10 +19,11 @@ import numpy as np
 from PIL import Image
 
 from export_pipeline.base.files import sha256_of
-from export_pipeline.base.images import list_images, load_image
+from export_pipeline.base.images import images_below, list_images, load_image, load_photograph
 from export_pipeline.errors import ImageError, UsageError
 from export_pipeline.recipe import BUILTIN, StyleTransferRecipe
 
+MOST_NAMED = 8  # files that a warning names
 CACHE_BYTES = 2**30  # of decoded photographs
 
 
@@ -32,7 +33,12 @@ class Photographs:
 
     names: tuple[str, ...]
     load: Callable[[int], np.ndarray]
-    skipped: int = 0
+    unread: tuple[str, ...] = ()
+
+    @property
+    def skipped(self) -> int:
+        """How many files beside them could not be read; ``unread`` has their names."""
+        return len(self.unread)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,7 +52,7 @@ class Photographs:
             raise UsageError(f"hold_out is {hold_out} of {len(self)} photographs; leave at least one to train on")
         first = len(self) - hold_out
         held = Photographs(self.names[first:], lambda index: self.load(first + index))
-        return Photographs(self.names[:first], self.load, self.skipped), held
+        return Photographs(self.names[:first], self.load, self.unread), held
 
 
 def joined(parts: Sequence[Photographs]) -> Photographs:
@@ -55,12 +61,14 @@ def joined(parts: Sequence[Photographs]) -> Photographs:
         return parts[0]
     places = [(part, index) for part in parts for index in range(len(part))]
     names = tuple(name for part in parts for name in part.names)
-    return Photographs(names, lambda index: places[index][0][places[index][1]], sum(part.skipped for part in parts))
+    return Photographs(
+        names, lambda index: places[index][0][places[index][1]], tuple(one for part in parts for one in part.unread)
+    )
 
 
 @cache
 def folder_photographs(folder: Path) -> Photographs:
-    """The images in *folder*, in name order; unreadable ones are skipped with a warning that counts them.
+    """The images in *folder*, in name order; unreadable ones are skipped with a warning that names them.
 
     Each image is read once to find out, and only once in a process: the folder is not looked at again.
 
@@ -71,16 +79,24 @@ def folder_photographs(folder: Path) -> Photographs:
     good, bad, largest = [], [], 0
     for path in paths:
         try:
-            largest = max(largest, load_image(path).nbytes)
+            largest = max(largest, load_photograph(path).nbytes)
             good.append(path)
         except ImageError as error:
             bad.append(error)
     if not good:
         raise ImageError(f"none of the {len(paths)} images in {folder} can be read; the first: {bad[0]}")
+    unread = tuple(str(error) for error in bad)
     if bad:
-        warnings.warn(f"skipped {len(bad)} of {len(paths)} images in {folder}; the first: {bad[0]}", stacklevel=2)
+        more = f"; and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
+        named = "; ".join(unread[:MOST_NAMED])
+        warnings.warn(f"skipped {len(bad)} of {len(paths)} images in {folder}: {named}{more}", stacklevel=2)
+    if below := images_below(folder):
+        warnings.warn(
+            f"{below} images in folders below {folder} are not read; put them beside the others", stacklevel=2
+        )
     load = lru_cache(max(1, CACHE_BYTES // largest))(lambda index: load_image(good[index]))
-    return Photographs(tuple(path.name for path in good), load, len(bad))
+    # Names alone: what is recorded must not depend on where the folder lies.
+    return Photographs(tuple(path.name for path in good), load, tuple(p.name for p in paths if p not in good))
 
 
 def builtin_photographs() -> Photographs:
@@ -112,7 +128,7 @@ def style_image(recipe: StyleTransferRecipe) -> np.ndarray:
         from export_pipeline.tasks import builtin
 
         return builtin.style_image()
-    return load_image(recipe.path(recipe.train.style))
+    return load_photograph(recipe.path(recipe.train.style))
 
 
 def random_crop(

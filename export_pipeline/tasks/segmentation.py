@@ -21,7 +21,7 @@ from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Signature, picture, tensor
 from export_pipeline.tasks.masked_images import MaskedImages, crops, fitted, masked_images
 from export_pipeline.tasks.photographs import images_sha256
-from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Sample, SampleEvaluator, Task, spread
+from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Origin, Sample, SampleEvaluator, Task, spread
 
 IMAGE, MASK = "image", "mask"  # names of the input, and of the output and the truth
 SHOWN = 2
@@ -44,7 +44,7 @@ class Segmentation(Task):
     held: MaskedImages
 
     @classmethod
-    def open(cls, recipe: Recipe) -> Self:
+    def open(cls, recipe: Recipe, origin: Origin | None = None) -> Self:
         """Look at every picture and mask once."""
         assert isinstance(recipe, SegmentationRecipe)
         return cls(recipe, *masked_images(recipe))

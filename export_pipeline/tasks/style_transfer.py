@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
+from export_pipeline.errors import RecipeError
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.perception.losses import LOSSES, PerceptualLoss
@@ -22,8 +23,19 @@ from export_pipeline.recipe import BUILTIN, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Signature, image_to_image
 from export_pipeline.tasks import builtin
+from export_pipeline.tasks.kept_style import kept_style
 from export_pipeline.tasks.photographs import Photographs, crops, images_sha256, photographs, style_image
-from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Phase, Sample, SampleEvaluator, Task, spread
+from export_pipeline.tasks.task import (
+    Arrays,
+    Evaluator,
+    Objective,
+    Origin,
+    Phase,
+    Sample,
+    SampleEvaluator,
+    Task,
+    spread,
+)
 
 IMAGE, STYLIZED = "image", "stylized"  # names of the input and the output
 NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
@@ -36,26 +48,29 @@ class StyleTransfer(Task):
     """The style image and the photographs of a recipe.
 
     Attributes:
-        style: ``(H, W, 3)`` RGB uint8.
+        style: ``(H, W, 3)`` RGB uint8; ``None`` where the network is taken over and its style is not at hand.
         training, held: photographs to train on, and to judge on.
         loss_network_of: gives what the losses are seen through; by itself, what the recipe names.
+        no_style: why there is no style.
     """
 
     name = "style_transfer"
     title = "Style transfer"
 
     recipe: StyleTransferRecipe
-    style: np.ndarray
+    style: np.ndarray | None
     training: Photographs
     held: Photographs
     loss_network_of: Callable[[StyleTransferRecipe], LossNetwork] = loss_network
+    no_style: str = ""
 
     @classmethod
-    def open(cls, recipe: Recipe) -> Self:
+    def open(cls, recipe: Recipe, origin: Origin | None = None) -> Self:
         """Read the style image, and look at every photograph once."""
         assert isinstance(recipe, StyleTransferRecipe)
+        style, no_style = (style_image(recipe), "") if origin is None else kept_style(recipe, origin)
         training, held = photographs(recipe)
-        return cls(recipe, style_image(recipe), training, held)
+        return cls(recipe, style, training, held, no_style=no_style)
 
     def with_recipe(self, recipe: Recipe) -> Self:
         """The same images for *recipe*."""
@@ -112,7 +127,7 @@ class StyleTransfer(Task):
         """Of the style, the photographs, the warm start and VGG-19's weights."""
         recipe, train = self.recipe, self.recipe.train
         return {
-            "style": images.pixels_sha256(self.style),
+            "style": None if self.style is None else images.pixels_sha256(self.style),
             "photographs": names_sha256(self.training.names),
             "content": None if train.content == BUILTIN else images_sha256(recipe.path(train.content)),
             "more_content": [images_sha256(recipe.path(written)) for written in train.more_content],
@@ -124,10 +139,27 @@ class StyleTransfer(Task):
         """Of the held-out photographs."""
         content = self.recipe.verify.content
         found = content and images_sha256(self.recipe.path(content))
-        return {"held": names_sha256(self.held.names), "verify.content": found}
+        judged = self.style is not None and (self.recipe.verify.judge == "always" or at_hand(self.recipe))
+        return {"held": names_sha256(self.held.names), "verify.content": found, "judged": judged}
+
+    def fetch(self) -> bool:
+        """VGG-19's weights, where a training or the judge looks through it."""
+        trained = any(phase.recipe.train.steps and _sees_vgg19(phase.recipe) for phase in self.phases())
+        tuned = bool(self.recipe.compress.learns) and _sees_vgg19(self.phases()[-1].recipe)
+        judged = self.style is not None and self.recipe.verify.judge == "always"
+        if at_hand(self.recipe) or not (trained or tuned or judged):
+            return False
+        vgg_weights(self.recipe)
+        return True
+
+    def unread(self) -> tuple[str, ...]:
+        """Of the photographs to train on and to judge on."""
+        return tuple(dict.fromkeys((*self.training.unread, *self.held.unread)))
 
     def evaluator(self) -> Evaluator | str:
-        """VGG-19, or why it is not asked: the recipe wants no download for it and there is one to make."""
+        """VGG-19, or why it is not asked: there is no style, or there is a download to make that the recipe forbids."""
+        if self.style is None:
+            return self.no_style
         if self.recipe.verify.judge == "cached" and not at_hand(self.recipe):
             return NO_JUDGE
         return Judged(StyleJudge(vgg_weights(self.recipe), self.style))
@@ -138,16 +170,23 @@ class StyleTransfer(Task):
 
     def reference_picture(self, sample: Sample) -> tuple[str, np.ndarray] | None:
         """The style image."""
-        return "style", self.style
+        return None if self.style is None else ("style", self.style)
 
     def _fitted(self, photo: np.ndarray) -> np.ndarray:
         return images.fit(photo, self.recipe.export.height, self.recipe.export.width)
+
+
+def _sees_vgg19(recipe: Recipe) -> bool:
+    assert isinstance(recipe, StyleTransferRecipe)
+    return recipe.train.loss_network == "vgg19"
 
 
 class _Perceptual(Objective):
     terms = LOSSES
 
     def __init__(self, task: StyleTransfer, network: LossNetwork) -> None:
+        if task.style is None:
+            raise RecipeError(task.no_style)
         self._losses = PerceptualLoss(network, task.style, task.recipe.train)
         self.fingerprint = {
             "style_sha256": images.pixels_sha256(task.style),

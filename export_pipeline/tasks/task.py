@@ -43,6 +43,21 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a network comes from that is taken over as it is.
+
+    Attributes:
+        file: its checkpoint.
+        hashes: of what it was trained on; the names end in ``_sha256``. ``None`` is one that is not known.
+        inherited: keys of ``[train]`` that are the checkpoint's, for the recipe has none of its own.
+    """
+
+    file: str
+    hashes: Mapping[str, str | None]
+    inherited: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Phase:
     """A part of a training: *part* names it and its folder, and *recipe* says how it is trained."""
 
@@ -102,8 +117,11 @@ class Task(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def open(cls, recipe: Recipe) -> Self:
+    def open(cls, recipe: Recipe, origin: Origin | None = None) -> Self:
         """Read what *recipe* names.
+
+        Args:
+            origin: of the network, where it is taken over as it is.
 
         Raises:
             ImageError, RecipeError: something cannot be read.
@@ -188,6 +206,18 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def validation_sources(self) -> dict[str, Any]:
         """The same of the files that a network is judged by."""
+
+    def fetch(self) -> bool:
+        """Fetch what a build will need that is not at hand, before anything is made; whether anything was.
+
+        Raises:
+            WeightsError: it cannot be had.
+        """
+        return False
+
+    def unread(self) -> tuple[str, ...]:
+        """Names of files that a recipe's folders hold and that could not be read, and so were skipped."""
+        return ()
 
     # Judging and showing
 

@@ -9,24 +9,28 @@ from typing import Any
 
 from export_pipeline import __version__, models
 from export_pipeline.base.progress import Progress
-from export_pipeline.errors import CheckpointError, RecipeError
+from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.tasks import Task
 from export_pipeline.tasks.task import Given
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, deciding, save
 from export_pipeline.train.fit import Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
+from export_pipeline.train.shelf import Shelf
+from export_pipeline.train.warm_start import origin, with_warm_start
 
 __all__ = [
     "Checkpoint",
     "CheckpointInfo",
     "FineTuning",
     "Listener",
+    "Shelf",
     "Trained",
     "export_checkpoint",
     "fine_tune",
     "fine_tune_task",
     "network",
+    "origin",
     "provenance",
     "restored",
     "squared_gradients",
@@ -41,10 +45,14 @@ GIVEN = "given"  # stage and folder of a network that is not trained
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told how a training goes: ``on_step`` after each step, and logs for TensorBoard below a folder."""
+    """Who is told how a training goes: ``on_step`` after each step, and logs for TensorBoard below a folder.
+
+    With a ``shelf``, checkpoints of another run that lie in the way are put there; without, they are refused.
+    """
 
     on_step: Callable[[Progress], None] = lambda progress: None
     tensorboard: Path | None = None
+    shelf: Shelf | None = None
 
     def below(self, part: str) -> Listener:
         """The same, with the logs in a folder of *part*."""
@@ -92,6 +100,8 @@ def network(recipe: Recipe, **size: int) -> Any:
 def trains(recipe: Recipe) -> str:
     """What the stage does for *recipe*, in words."""
     table = recipe.model
+    if recipe.train.warm_start is not None and not recipe.train.trains:
+        return f"nothing, {recipe.train.warm_start} is taken over as it is"
     return (
         f"{table.network}, {recipe.train.steps} steps"
         if isinstance(table, ModelTable)
@@ -106,33 +116,11 @@ def restored(checkpoint: Checkpoint) -> Any:
     return model
 
 
-def with_warm_start(recipe: Recipe) -> Recipe:
-    """*recipe*, whose ``[model]`` is that of its warm start where it has none of its own.
-
-    Raises:
-        CheckpointError: the warm start cannot be read, or is of another network.
-    """
-    if recipe.train.warm_start is None:
-        return recipe
-    start = Checkpoint.open(recipe.path(recipe.train.warm_start))
-    its = start.info.recipe.model
-    if type(its) is not type(recipe.model):
-        raise CheckpointError(f"{start.path} is of a network of task {start.info.recipe.task!r}; give one of this task")
-    if "model" not in recipe.model_fields_set:
-        return recipe.model_copy(update={"model": its})
-    if its != recipe.model:
-        old, new = its.model_dump(), recipe.model.model_dump()
-        changed = [f"{key} is {old[key]!r} there and {new[key]!r} in the recipe" for key in new if new[key] != old[key]]
-        raise CheckpointError(
-            f"{start.path} is of another network: {', '.join(changed)}.\nLeave [model] out to take the checkpoint's."
-        )
-    return recipe
-
-
 def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     """Train the network of *task*'s recipe, phase by phase, going on where an interrupted run was.
 
-    A network that comes with the recipe is taken as it is.
+    A network that comes with the recipe is taken as it is, and so is a warm start of no steps, whose checkpoint it
+    stays.
 
     Args:
         folder: gets a folder for each phase, by its name.
@@ -145,6 +133,9 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     recipe, given = task.recipe, task.given()
     if given is not None:
         return _as_given(given, recipe, folder / GIVEN)
+    if recipe.train.warm_start is not None and not recipe.train.trains:
+        taken = Checkpoint.open(recipe.path(recipe.train.warm_start))
+        return Trained(restored(taken), taken)
     keras.utils.set_random_seed(recipe.seed)
     strategy = default_strategy(recipe.train.batch_size)
     with strategy.scope():
@@ -170,6 +161,7 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
             strategy=strategy,
             # Statistics that are fixed stay so.
             frozen_norm=float(bool(table.frozen_norm)) if number else table.frozen_norm,
+            shelf=told.shelf,
         )
         checkpoint = fit(model, run)
     assert checkpoint is not None
@@ -212,6 +204,7 @@ def fine_tune(
         progress=told.on_step,
         tensorboard=told.tensorboard,
         frozen_norm=float(bool(task.recipe.train.frozen_norm)),
+        shelf=told.shelf,
     )
     return fit(model, run)
 

@@ -6,7 +6,10 @@ all, so a run killed at any moment goes on from the last one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +91,10 @@ class Checkpoint:
         try:
             return cls(path, CheckpointInfo.model_validate_json(metadata["checkpoint"]), sha256(path))
         except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{path} is a safetensors file, but not a checkpoint of this project") from error
+            raise CheckpointError(
+                f"{path} is a safetensors file, but not a checkpoint of this project.\n"
+                "Name one that a training has written, such as the checkpoint.safetensors of a bundle."
+            ) from error
 
     def restore(self, weights: Sequence[Any], optimizer: Sequence[Any] | None = None) -> None:
         """Assign the tensors to variables, in the order of :func:`save`."""
@@ -125,8 +131,23 @@ def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        reason = "it does not exist" if not path.exists() else f"{error}"
-        raise CheckpointError(f"cannot read checkpoint {path}: {reason}. Name a whole checkpoint file.") from error
+        raise CheckpointError(
+            f"cannot read checkpoint {path}: {_unreadable(path)}. Name a whole checkpoint file, such as the "
+            "checkpoint.safetensors of a bundle."
+        ) from error
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file is no checkpoint, in words that a library's do not say."""
+    if not path.exists():
+        return "it does not exist"
+    if path.is_dir():
+        return "it is a folder"
+    if not os.access(path, os.R_OK):
+        return "it may not be read"
+    if path.suffix not in ("", ".safetensors"):
+        return f"it is a {path.suffix} file, and weights are read from a .safetensors file that a training has written"
+    return "it is truncated, or no safetensors file"
 
 
 @dataclass(frozen=True)
@@ -164,12 +185,24 @@ def deciding(recipe: Recipe, stage: str) -> Recipe:
     return decides.model_copy(update={"compress": recipe.compress.model_copy(update=later)})
 
 
-def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
-    """Refuse to resume *found* for a run that is not the one that made it.
+def run_key(info: CheckpointInfo) -> str:
+    """What tells a run from every other: a hash of all that decides its outcome."""
+    tables = {
+        "model": info.recipe.model.model_dump(mode="json"),
+        "train": info.recipe.train.model_dump(mode="json", exclude={"checkpoint_every"}),
+        "compress": info.recipe.compress.model_dump(mode="json", include=set(_deciding_keys(info.stage))),
+    }
+    about = [info.stage, info.recipe.seed, info.parent_sha256, info.fingerprint, info.bits, tables]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
-    Raises:
-        CheckpointError: it names each recipe value that differs.
-    """
+
+def decided_by(part: str, keys: Iterable[str]) -> bool:
+    """Whether one of *keys* of ``[compress]`` decides the outcome of *part* of it."""
+    return bool(set(_deciding_keys(part)) & set(keys))
+
+
+def differences_of_runs(found: Checkpoint, wanted: CheckpointInfo) -> list[str]:
+    """In what the run that made *found* is not the one that is *wanted*, in words; nothing where it is."""
     differences = []
     if found.info.stage != wanted.stage:
         differences.append(f"its stage is {found.info.stage}, not {wanted.stage}")
@@ -186,7 +219,16 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
         differences += [f"{table}.{key} is {old[key]!r} there and {new[key]!r} here" for key in changed]
     if found.info.recipe.seed != wanted.recipe.seed:
         differences.append(f"seed is {found.info.recipe.seed} there and {wanted.recipe.seed} here")
-    if differences:
+    return differences
+
+
+def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
+    """Refuse to resume *found* for a run that is not the one that made it.
+
+    Raises:
+        CheckpointError: it names each recipe value that differs.
+    """
+    if differences := differences_of_runs(found, wanted):
         raise CheckpointError(
             f"{found.path} was made by another recipe: {'; '.join(differences)}.\n"
             "Use that recipe, another output folder, or --fresh to start over."
@@ -194,13 +236,17 @@ def require_same_run(found: Checkpoint, wanted: CheckpointInfo) -> None:
     _require_same_bits(found, wanted)
 
 
+def differences_of_bits(found: Checkpoint, wanted: CheckpointInfo) -> str:
+    """Which layers have tables of other widths in *found* than is *wanted*, in words."""
+    old, new = found.info.bits, wanted.bits
+    edited = [name for name in {**old, **new} if old.get(name) != new.get(name)] if old else []
+    return ", ".join(f"{name} {old.get(name, 'no')} there and {new.get(name, 'no')} here" for name in edited)
+
+
 def _require_same_bits(found: Checkpoint, wanted: CheckpointInfo) -> None:
     """Refuse to go on with tables of other widths: the recipe is the same, so that its plan has been edited."""
-    old, new = found.info.bits, wanted.bits
-    edited = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    if old and edited:
-        plan = wanted.recipe.compress.plan
-        listed = ", ".join(f"{name} {old.get(name, 'no')} there and {new.get(name, 'no')} here" for name in edited)
+    plan = wanted.recipe.compress.plan
+    if listed := differences_of_bits(found, wanted):
         raise CheckpointError(
             f"{found.path} was made before compress.plan ({plan}) was edited: bits of {listed}.\n"
             f"Undo the edit, delete {found.path.parent} to train the tables anew, or use --fresh to start over."

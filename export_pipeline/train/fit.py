@@ -25,6 +25,7 @@ from export_pipeline.train.checkpoint import (
     require_same_run,
 )
 from export_pipeline.train.micro_batches import sizes
+from export_pipeline.train.shelf import Shelf
 from export_pipeline.train.space_to_depth import space_to_depth_convolutions
 
 WARM_UP_STEPS = 50
@@ -47,6 +48,7 @@ class Run:
     tensorboard: Path | None = None
     strategy: Any = field(default_factory=tf.distribute.get_strategy)
     frozen_norm: float = 0.0
+    shelf: Shelf | None = None
 
     @property
     def frozen_from(self) -> int:
@@ -154,18 +156,18 @@ def fit(model: keras.Model, run: Run) -> Checkpoint:
 
     Raises:
         TrainingError: a loss is not finite; the last good checkpoint is kept and named.
-        CheckpointError: the checkpoints in the folder are another recipe's.
+        CheckpointError: the checkpoints in the folder are another recipe's, and there is no shelf for them.
     """
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(run.recipe.seed)
     objective = run.task.objective()
     moving = Moving.of(model, run)
-    store = CheckpointFolder(run.folder)
-    latest = store.latest()
+    store, wanted = CheckpointFolder(run.folder), run.info(0, {}, objective)
+    latest = store.latest() if run.shelf is None else run.shelf.latest(run.folder, wanted, run.steps)
     if latest is None:
-        latest = store.save(run.info(0, {}, objective), model.weights, moving.state)
+        latest = store.save(wanted, model.weights, moving.state)
     else:
-        require_same_run(latest, run.info(0, {}, objective))
+        require_same_run(latest, wanted)
         latest.restore(model.weights, moving.state)
     if latest.info.step >= run.steps:
         # A run that is made shorter after it was interrupted has its last weights there, and not yet their average.

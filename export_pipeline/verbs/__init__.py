@@ -29,6 +29,7 @@ NAMES = (
     "schema",
     "app",
     "device",
+    "clean",
     "list",
     "doctor",
 )

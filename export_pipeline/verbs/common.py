@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from export_pipeline.train import Checkpoint
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
+# The package is on no index: it is installed from where it lies.
+EVERYTHING = (
+    "In a checkout, pip install '.[all]' brings everything; of a wheel, pip install 'NAME_OF_THE_WHEEL.whl[all]'"
+)
 MODEL_HELP = "a .mlpackage, .mlmodel, .tflite, .onnx or .keras model"
 VGG_HELP = "VGG-19's weights (default: cache or download)"
 
@@ -84,10 +88,10 @@ def show_checkpoint(checkpoint: Checkpoint, as_json: bool) -> None:
 
 
 def show_report(found: Report, as_json: bool) -> None:
-    """Print a report, as JSON or as its tables."""
-    from export_pipeline.report import terminal
+    """Print a report and the verdict on it, as JSON or as its tables."""
+    from export_pipeline.report import terminal, verdict
 
-    show(found.model_dump(mode="json"), as_json, lambda: terminal(found))
+    show({"verdict": verdict(found).as_json(), **found.model_dump(mode="json")}, as_json, lambda: terminal(found))
 
 
 def recipe_path(what: str) -> Path:

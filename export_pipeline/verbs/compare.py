@@ -30,17 +30,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Judge each model and show a row for it, after one for the photographs as they are."""
-    from export_pipeline.base.images import list_images, load_image
+    from export_pipeline.base.images import load_photograph
     from export_pipeline.perception.judge import StyleJudge
     from export_pipeline.perception.vgg_weights import vgg19_weights
+    from export_pipeline.tasks.photographs import folder_photographs
     from export_pipeline.verify.compare import compare
 
-    paths = list_images(options.photographs)
-    if options.last is not None:
-        if options.last < 1:
-            raise UsageError(f"--last is {options.last}; it must be 1 or more")
-        paths = paths[-options.last :]
-    style, photographs = load_image(options.style), [load_image(path) for path in paths]
+    if options.last is not None and options.last < 1:
+        raise UsageError(f"--last is {options.last}; it must be 1 or more")
+    style, found = load_photograph(options.style), folder_photographs(options.photographs)
+    photographs = [found[index] for index in range(len(found))][-(options.last or len(found)) :]
     judge = StyleJudge(vgg19_weights(options.vgg_weights), style)
     rows = compare(options.models, photographs, judge, Console().say, options.video)
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))

@@ -14,7 +14,7 @@ from typing import Literal
 from export_pipeline.base.wheels import Wheel
 from export_pipeline.errors import CheckFailed
 from export_pipeline.perception.vgg_weights import WHEEL
-from export_pipeline.verbs.common import Verb, show
+from export_pipeline.verbs.common import EVERYTHING, Verb, show
 
 # What pyproject.toml asks for: the base, `emulator` and `all`. A checkout that is not installed has no metadata of
 # its own to read them from, so they are listed; a test compares.
@@ -91,7 +91,7 @@ def _library(name: str) -> Row:
     try:
         return Row(status="ok", name=name, detail=version(name))
     except PackageNotFoundError:
-        return Row(status="failed", name=name, detail="not installed; pip install 'export-pipeline[all]'")
+        return Row(status="failed", name=name, detail=f"not installed. {EVERYTHING}")
 
 
 def _processor() -> Row:

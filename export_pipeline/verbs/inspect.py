@@ -11,7 +11,11 @@ from export_pipeline.verbs.common import MODEL_HELP, Verb, show
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "models", type=Path, nargs="+", metavar="MODEL", help=f"{MODEL_HELP}, or a .weights container of quantize"
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="MODEL",
+        help=f"{MODEL_HELP}, a .weights container of quantize, or a .safetensors checkpoint",
     )
     parser.add_argument("--brief", action="store_true", help="without the operations of Core ML files, one by one")
 
@@ -19,10 +23,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Show each file; the JSON of one file is an object, of several a list."""
     from export_pipeline.report import inspect, inspection_text
+    from export_pipeline.report.checkpoint import CheckpointInspection, checkpoint_text
 
     found = [inspect(path) for path in options.models]
     data = [item.model_dump(mode="json") for item in found]
-    texts = (inspection_text(item, options.brief) for item in found)
+    texts = (
+        checkpoint_text(item) if isinstance(item, CheckpointInspection) else inspection_text(item, options.brief)
+        for item in found
+    )
     show(data if len(data) > 1 else data[0], options.json, lambda: "\n\n".join(texts))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export_pipeline.base.console import Console
 from export_pipeline.errors import UsageError
-from export_pipeline.verbs.common import Verb, always, recipe_and_bundle_path, show
+from export_pipeline.verbs.common import Verb, always, recipe_and_bundle_path, recipe_path, show
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the plan and write it to a file, which must be named where one is there already."""
-    from export_pipeline.base.files import write_text
+    from export_pipeline.base.files import refuse_input, write_text
     from export_pipeline.bundle import PLAN
     from export_pipeline.pipeline import opened
 
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is None and path.exists():
         raise UsageError(f"{path} is there already and may have been edited. Name the file to write with --output.")
     recipe, out = recipe_and_bundle_path(options.what, options.bundle)
+    refuse_input(path, recipe_path(options.what))
     with (
         Console() as console,
         opened(recipe, out, plan_bytes=options.bytes, say=console.say, on_step=console.step) as pipeline,

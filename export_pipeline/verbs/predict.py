@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from export_pipeline.base.console import Console
+from export_pipeline.base.files import refuse_input
 from export_pipeline.base.printable import printable
 from export_pipeline.verbs.common import MODEL_HELP, Verb, show
 
+_LONGEST_PATH = 255
 _LONGEST = 80  # characters of a name, a label or a text out of a model
 
 
@@ -41,12 +43,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the model, write its outputs where an output is named, and show them."""
     from export_pipeline.formats import open_model
-    from export_pipeline.formats.prediction import check_output, read_inputs, summary, write_outputs
+    from export_pipeline.formats.prediction import check_output, read_inputs, summary, with_pictures, write_outputs
 
     if options.output:
+        values = (Path(word.partition("=")[2]) for word in options.input)
+        # A value may be JSON, which is no path, and too long for one.
+        refuse_input(options.output, options.model, *(path for path in values if len(str(path)) < _LONGEST_PATH))
         check_output(options.output)
     runtime = open_model(options.model, options.threads, options.function, options.compute)
     outputs = runtime.predict(read_inputs(runtime, options.input, Console().say))
+    if options.output:
+        outputs = with_pictures(runtime, outputs, options.output)
     files = write_outputs(outputs, options.output) if options.output else {}
     found = summary(outputs, files)
     result = {"model": str(options.model), "runtime": f"{runtime.name} {runtime.version}", "outputs": found}

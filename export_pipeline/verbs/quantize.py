@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export_pipeline.base.console import Console
+from export_pipeline.base.files import refuse_input
+from export_pipeline.errors import UsageError
 from export_pipeline.verbs.common import Verb, show
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a .h5, .keras, .npz or .safetensors file")
     parser.add_argument("--bits", type=int, required=True, metavar="N", help="bits of each weight, 1 to 8")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="a .weights file (default: <WEIGHTS>-<N>bit.weights beside it)"
+        "-o", "--output", type=Path, metavar="OUT", help="a .weights file (default: <WEIGHTS>-<N>bit.weights here)"
     )
     parser.add_argument(
         "--sparsity", type=float, default=0.0, metavar="S", help="share of weights set to 0 (default: 0)"
@@ -35,17 +37,22 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the container and show what became of each tensor."""
-    from export_pipeline.coding.quantize import quantize
+    from export_pipeline.coding.quantize import default_output, quantize
 
-    found = quantize(
-        options.weights,
-        options.bits,
-        options.output,
-        options.half,
-        options.sparsity,
-        Console().say,
-        functools.partial(_by_variable, options.weights),
-    )
+    out = options.output or Path(default_output(options.weights, options.bits).name)
+    if options.output is None and out.exists():
+        raise UsageError(f"{out} is there already. Name the file to write with --output.")
+    refuse_input(out, options.weights)
+    with Console() as console:
+        found = quantize(
+            options.weights,
+            options.bits,
+            out,
+            options.half,
+            options.sparsity,
+            console.passing,
+            functools.partial(_by_variable, options.weights),
+        )
     show(found.model_dump(mode="json"), options.json, lambda: _text(found))
 
 

@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> None:
         show_report(found, options.json)
         return
     with opened_pipeline(options) as pipeline:
+        pipeline.task.fetch()
         network = pipeline.compress(pipeline.train())
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)

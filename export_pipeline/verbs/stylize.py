@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.console import Console
+from export_pipeline.base.files import refuse_input
 from export_pipeline.errors import UsageError
 from export_pipeline.verbs.common import MODEL_HELP, VGG_HELP, Verb, show
 
@@ -114,10 +115,12 @@ def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 
 def _with_model(model: Path, photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from export_pipeline.base.images import load_image, save_image, to_uint8
+    from export_pipeline.base.images import check_output, load_photograph, save_image, to_uint8
     from export_pipeline.formats import open_model, resize_to
 
-    image = load_image(photograph)
+    refuse_input(options.output, model, photograph)
+    check_output(options.output)
+    image = load_photograph(photograph)
     runtime = open_model(model, options.threads)
     fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
     fitted = image if fits else resize_to(image, runtime.signature)
@@ -136,14 +139,15 @@ def _with_model(model: Path, photograph: Path, options: argparse.Namespace, cons
 
 
 def _by_optimization(photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from export_pipeline.base.images import check_output, load_image, save_image
+    from export_pipeline.base.images import check_output, load_photograph, save_image
 
     how, weights, every = _checked(options)
     kept = _intermediates(options.output, how.iterations, every)
     for path in (options.output, *kept.values()):
+        refuse_input(path, photograph, *options.style)
         check_output(path)
     photo = _photo(photograph, DEFAULT_SIZE if options.size is None else options.size, console)
-    styles = [load_image(path) for path in options.style]
+    styles = [load_photograph(path) for path in options.style]
 
     from export_pipeline.gatys.optimize import stylize as optimized
     from export_pipeline.perception.loss_network import named_loss_network

@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
         name, rows = bundle.manifest.name, verify_bundle(bundle, Console().say)
     else:
         with opened_pipeline(options) as pipeline:
+            pipeline.task.fetch()
             network = pipeline.compress(pipeline.train())
             name, rows = pipeline.recipe.name, pipeline.verify(network.compressed.model, pipeline.export(network))
     write_junit(options.junit, name, {"parity": parity_cases(rows)})
@@ -46,7 +47,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _table(rows: Sequence[ParityResult]) -> str:
-    lines = [f"{'target':<18}{'PSNR dB':>9}{'needed':>8}{'max abs':>9}{'SSIM':>8}  status"]
+    bad = sum(row.status != "passed" for row in rows)
+    head = f"FAILED: {bad} of {len(rows)} files" if bad or not rows else f"PASSED: {len(rows)} files"
+    lines = [head, "", f"{'target':<18}{'PSNR dB':>9}{'needed':>8}{'max abs':>9}{'SSIM':>8}  status"]
     for row in rows:
         lines.append(
             f"{row.target:<18}{_number(row.psnr, 2):>9}{row.min_psnr:>8g}{_number(row.max_abs, 1):>9}"

@@ -112,3 +112,16 @@ def test_a_grid_too_large_or_without_keys_is_refused() -> None:
         points({}, [])
     with pytest.raises(UsageError, match="each named once"):
         points({}, [Setting("seed", (1,)), Setting("seed", (2,))])
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("name=a,b", "it only names the files"),
+        ("task=style_transfer,segmentation", "different metrics"),
+        ("train.checkpoint_every=10,20", "how often a training is saved"),
+    ],
+)
+def test_a_key_that_compares_nothing_is_refused(setting: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"--set {setting.partition('=')[0]} compares nothing: .*{why}"):
+        points({}, [parse_setting(setting)])

@@ -96,7 +96,15 @@ def test_nothing_within_tolerance_is_said_with_the_nearest() -> None:
     assert found["smallest"].point is found["fastest"].point is None
     assert "compress.bits=2" in found["smallest"].reason
     assert "50.0% worse" in found["smallest"].reason
-    assert found["balanced"].point is not None
+    assert found["balanced"].point is None
+    assert "no file is within 5.0%" in found["balanced"].reason
+
+
+def test_the_balanced_file_is_within_tolerance_however_small_and_fast_another_is() -> None:
+    """By distance from the corner alone, a file that hardly costs anything outweighs what it does to the picture."""
+    points = ((point(8, 80_000, 0.200), 100.0), (point(4, 30_000, 0.202), 50.0), (point(2, 300, 0.230), 0.1))
+    assert chosen(points, measurement(points))["balanced"] == "compress.bits=4"
+    assert chosen(points, measurement(points), 0.2)["balanced"] == "compress.bits=2"
 
 
 def test_ties_in_speed_are_told() -> None:

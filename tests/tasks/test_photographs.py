@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from export_pipeline.errors import ImageError, RecipeError, UsageError
-from export_pipeline.recipe import Recipe
+from export_pipeline.recipe import Recipe, StyleTransferRecipe
 from export_pipeline.tasks.photographs import crops, folder_photographs, photographs, random_crop, style_image
 
 Make = Callable[..., Recipe]
@@ -104,7 +104,31 @@ def test_unreadable_images_are_skipped_with_one_warning_that_counts_them(tmp_pat
     assert len(caught) == 1
     assert found.names == ("010.png", "020.png")
     assert found.skipped == 2
+    assert found.unread == ("000.jpg", "015.png")
+    for name in found.unread:
+        assert name in str(caught[0].message)
     assert int(found[1][0, 0, 0]) == 20
+
+
+def test_folders_below_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "below" / "deeper").mkdir(parents=True)
+    write(tmp_path / "below" / "deeper", 10)
+    with pytest.raises(ImageError, match=r"holds no images\. 1 lie in folders below it"):
+        folder_photographs(tmp_path / "below")
+    write(tmp_path, 10)
+    with pytest.warns(UserWarning, match="1 images in folders below .* are not read"):
+        assert folder_photographs(tmp_path).names == ("010.png",)
+
+
+def test_a_photograph_with_nothing_to_see_is_skipped_and_such_a_style_refused(tmp_path: Path) -> None:
+    write(tmp_path, 10)
+    Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(tmp_path / "dot.png")
+    with pytest.warns(UserWarning, match="dot.png has 1x1 pixels; a photograph or a style needs 16 a side"):
+        assert folder_photographs(tmp_path).names == ("010.png",)
+    recipe = Recipe.parse({"train": {"style": str(tmp_path / "dot.png")}})
+    assert isinstance(recipe, StyleTransferRecipe)
+    with pytest.raises(ImageError, match="needs 16 a side"):
+        style_image(recipe)
 
 
 def test_a_good_folder_warns_of_nothing(tmp_path: Path) -> None:

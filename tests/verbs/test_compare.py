@@ -17,10 +17,15 @@ def test_compare_judges_models_on_the_same_photographs(
     tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.open(PHOTO).save(tmp_path / "photo.png")
+    (tmp_path / "bad.png").write_text("not a picture")  # skipped, as a training does
     model = next(str(path) for path in MODELS if path.suffix == ".onnx")
     style = ["--style", str(PHOTO), "--photographs", str(tmp_path), "--vgg-weights", str(vgg_file)]
     assert main(["compare", model, *style, "--json"]) == 0
-    untouched, ours = json.loads(capsys.readouterr().out)
+    out, err = capsys.readouterr()
+    assert "skipped 1 of 2 images" in err
+    assert "bad.png" in err
+    untouched, ours = json.loads(out)
+    assert untouched["images"] == 1
     assert untouched["content_distance"] == 0
     assert ours["content_distance"] > 0
     assert ours["bytes"] == Path(model).stat().st_size
@@ -50,7 +55,7 @@ def test_compare_refuses_bad_input(
         folder.mkdir()
     shutil.copy(PHOTO, photographs)
     if wrong == "photographs":
-        (photographs / "text.png").write_text("not a picture")
+        (photographs / PHOTO.name).write_text("not a picture")
     folder = {"no photographs": empty, "no folder": tmp_path / "missing"}.get(wrong, photographs)
     style = tmp_path / "missing.png" if wrong == "style" else PHOTO
     model = tmp_path / "missing.onnx" if wrong == "model" else MODELS[0]

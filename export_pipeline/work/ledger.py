@@ -1,0 +1,67 @@
+"""What decided each stage when it ended, on disk: ``stages.json`` in the work folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from export_pipeline.base.files import write_text
+from export_pipeline.tasks import Task
+from export_pipeline.work.decides import HASHED, STAGES, Decides, decides
+
+FILE = "stages.json"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger of the work folder *folder*."""
+
+    folder: Path
+
+    def read(self) -> dict[str, Decides]:
+        """What decided each stage that has ended; nothing where no whole ledger lies."""
+        try:
+            found = json.loads((self.folder / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {stage: found[stage] for stage in STAGES if isinstance(found.get(stage), dict)}
+
+    def begin(self, stage: str, now: Decides) -> None:
+        """Note that *stage* is at work: what it and the stages after it have made may change from here on."""
+        found = self.read()
+        if found.get(stage) != now:
+            self._write({name: found[name] for name in STAGES[: STAGES.index(stage)] if name in found})
+
+    def end(self, stage: str, now: Decides) -> None:
+        """Note what decided *stage*, which has ended."""
+        found = self.read()
+        if found.get(stage) != now:
+            self._write({**found, stage: now})
+
+    def _write(self, found: dict[str, Decides]) -> None:
+        write_text(self.folder / FILE, json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+@contextlib.contextmanager
+def noted(work: Path, task: Task, stage: str) -> Iterator[None]:
+    """Note in the ledger of *work* what decides *stage* of the build of *task*, once the block has ended well."""
+    ledger, now = Ledger(work), decides(task)[stage]
+    ledger.begin(stage, now)
+    yield
+    ledger.end(stage, now)
+
+
+def changes(old: Decides, new: Decides) -> list[str]:
+    """What differs, in words."""
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return [
+        f"{key} has changed" if key.startswith(HASHED) else f"{key} was {_shown(old, key)} and is {_shown(new, key)}"
+        for key in keys
+    ]
+
+
+def _shown(found: Decides, key: str) -> str:
+    return json.dumps(found[key]) if found.get(key) is not None else "not set"

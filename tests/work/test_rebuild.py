@@ -1,0 +1,211 @@
+"""A build that is run again does again what has changed, says so before, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline.cli import main
+from export_pipeline.recipe import Recipe
+from export_pipeline.records.exported import ExportedModel
+from export_pipeline.records.parity import ParityResult
+from export_pipeline.stage_adapters import checked_task
+from export_pipeline.work import work_folder
+from export_pipeline.work.parity import KeptParity
+from tests import builds
+
+TARGETS = ("onnx-fp32",)
+# No training, and no style that is known: what is built and reported takes little.
+TAKEN_OVER = f"""
+name = "tiny"
+[train]
+warm_start = "{builds.COMMITTED / "checkpoint.safetensors"}"
+steps = 0
+[compress]
+bits = 5
+[export]
+height = 64
+width = 64
+targets = ["onnx-fp32"]
+[verify]
+images = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a recipe, its bundle and its work folder, to be copied."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "tiny.toml").write_text(TAKEN_OVER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("EXPORT_PIPELINE_DATA", raising=False)
+        result = builds.run("build", folder / "tiny.toml", "-o", folder / "bundle")
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXPORT_PIPELINE_DATA", raising=False)
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    shutil.copytree(built, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def edited(folder: Path, old: str, new: str) -> Path:
+    path = folder / "tiny.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def outlook(folder: Path) -> dict[str, tuple[str, str]]:
+    """What a dry run says of each stage; it must write nothing."""
+    before = contents(folder)
+    result = builds.run("build", folder / "tiny.toml", "-o", folder / "bundle", "--dry-run", "--json")
+    assert result.returncode == 0, result.stderr
+    assert contents(folder) == before
+    found = json.loads(result.stdout)
+    assert not found["up_to_date"]
+    return {row["stage"]: (row["what"], row["why"]) for row in found["stages"]}
+
+
+def test_an_unchanged_build_is_up_to_date_and_takes_seconds(folder: Path) -> None:
+    words = ("build", folder / "tiny.toml", "-o", folder / "bundle")
+    before = contents(folder)
+    assert "up to date: nothing would be done" in builds.run(*words, "--dry-run").stdout
+    shutil.rmtree(work_folder(folder / "bundle"))  # it is the bundle that tells
+    begun = time.process_time()
+    result = builds.run(*words)
+    assert time.process_time() - begun < 20
+    assert result.returncode == 0
+    assert "up to date" in result.stdout
+    assert "train" not in result.stderr
+    after = contents(folder)
+    assert {name: data for name, data in after.items() if name.startswith("bundle/")} == {
+        name: data for name, data in before.items() if name.startswith("bundle/")
+    }
+
+
+def test_a_byte_that_has_changed_is_not_up_to_date(folder: Path) -> None:
+    report = folder / "bundle" / "report.md"
+    report.write_bytes(report.read_bytes() + b" ")
+    said = outlook(folder)
+    assert [said[stage][0] for stage in ("train", "compress", "export")] == ["keep"] * 3
+    assert said["report"] == ("redo", "the bundle is not there, or not as it was built")
+
+
+def test_what_would_be_done_is_said_with_its_reason(folder: Path) -> None:
+    edited(folder, "bits = 5", "bits = 4")
+    said = outlook(folder)
+    assert said["train"] == ("keep", "")
+    assert said["compress"] == ("redo", "compress.bits was 5 and is 4")
+    assert said["export"] == (
+        "redo",
+        "after compress, whose result it takes; files whose network stays the same are kept",
+    )
+    assert {said[stage][0] for stage in ("verify", "report")} == {"redo"}
+    edited(folder, "bits = 4", "bits = 5")
+    edited(folder, "images = 1", "images = 2")
+    said = outlook(folder)
+    assert [said[stage][0] for stage in ("train", "compress", "export")] == ["keep"] * 3
+    assert said["verify"] == ("redo", "verify.images was 1 and is 2")
+    edited(folder, "images = 2", "images = 1")
+    recipe = folder / "tiny.toml"
+    recipe.write_text(recipe.read_text() + "[report]\nruns = 31\n")
+    assert outlook(folder)["report"] == ("redo", "report.runs was 30 and is 31")
+
+
+def test_a_changed_key_of_compress_costs_no_training_and_leaves_a_way_back(vgg_file: Path, tmp_path: Path) -> None:
+    recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
+    words = ("compress", recipe, "-o", tmp_path / "bundle")
+    work = work_folder(tmp_path / "bundle")
+    assert {what for what, _ in outlook(tmp_path).values()} == {"do"}
+    assert builds.run(*words).returncode == 0
+    first = (work / "checkpoint.safetensors").read_bytes()
+    kept = {name: data for name, data in contents(work).items() if name.startswith(("train/", "compress/prune/"))}
+    assert kept
+
+    edited(tmp_path, "bits = 5", "bits = 4")
+    said = outlook(tmp_path)
+    assert said["train"] == ("keep", "")
+    assert said["compress"] == ("redo", "compress.bits was 5 and is 4; prune is kept")
+    changed = builds.run(*words)
+    assert changed.returncode == 0, changed.stderr
+    assert "train 8/8" not in changed.stderr
+    assert "prune 6/6" not in changed.stderr
+    assert "cluster: anew, for compress.bits is 5 there and 4 here" in changed.stderr
+    assert kept.items() <= contents(work).items()
+    assert (work / "checkpoint.safetensors").read_bytes() != first
+
+    edited(tmp_path, "bits = 4", "bits = 5")
+    back = builds.run(*words)
+    assert "cluster: what was done for such a recipe before is taken up again" in back.stderr
+    assert "cluster 4/4" not in back.stderr
+    assert (work / "checkpoint.safetensors").read_bytes() == first
+
+
+def row(**other: Any) -> ParityResult:
+    about = {"target": "onnx-fp32", "file": "a.onnx", "images": 1, "min_psnr": 60, "psnr": 99.0}
+    return ParityResult.model_validate({**about, "status": "passed", "quality": "measured", **other})
+
+
+class Network:
+    """All that is looked at of a float network."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [np.full(3, self.value, np.float32)]
+
+
+def test_parity_is_kept_while_nothing_that_decides_it_has_changed(tmp_path: Path) -> None:
+    def kept(value: float = 1.0, sha256: str = "ab", images: int = 1) -> KeptParity:
+        task = checked_task(Recipe.parse({"verify": {"images": images}}))
+        about = {"target": "onnx-fp32", "file": "a.onnx", "signature": task.signature, "checkpoint_sha256": ""}
+        return KeptParity(
+            tmp_path, task, Network(value), [ExportedModel.model_validate({**about, "sha256": {"a": sha256}})]
+        )
+
+    assert kept().read() is None
+    assert kept().write((row(),)) == (row(),)
+    assert kept().read() == (row(),)
+    assert kept(value=2.0).read() is None
+    assert kept(sha256="cd").read() is None
+    assert kept(images=2).read() is None
+    for again in (row(quality="skipped", quality_reason="no judge"), row(status="failed", reason="low")):
+        kept().write((again,))
+        assert kept().read() is None
+    (tmp_path / "verify.json").write_text("{}")
+    assert kept().read() is None
+
+
+def test_clean_removes_work_folders_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work, before = work_folder(folder / "bundle"), contents(folder / "bundle")
+    (folder / ".mine.work").mkdir()  # by its name alone nothing is one
+    assert main(["clean", str(folder / "bundle"), "--dry-run"]) == 0
+    assert work.is_dir()
+    assert main(["clean", str(folder / "bundle"), str(folder / ".mine.work"), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out.split("bytes\n", 1)[1])
+    assert [row["folder"] for row in rows] == [str(work)]
+    assert rows[0]["bytes"] > 10_000
+    assert not work.exists()
+    assert (folder / ".mine.work").is_dir()
+    assert contents(folder / "bundle") == before
+    assert main(["clean", str(folder / "nothing")]) == 2
+    assert "no recipe, no bundle and no work folder" in capsys.readouterr().err
