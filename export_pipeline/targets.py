@@ -144,6 +144,26 @@ _ROWS = (
         "needs iOS 18",
         needs=("clusters", "prunes"), widths=(1, 2, 3, 4, 6, 8), ios=18,
     ),
+    Target(
+        "aimodel-fp16", "iOS 27 and later (Core AI), where 8-bit weights show", "fp16", "float32", _FLOAT16,
+        "fp16 weights, float32 arithmetic", default=False,
+    ),
+    Target(
+        "aimodel-int8", "iOS 27 and later (Core AI): 8-bit per-channel weights", "int8", "float32", _WEIGHTS8,
+        "8-bit linear symmetric weights with a scale for each output channel, unpacked once at load", default=False,
+    ),
+    Target(
+        "aimodel-palettized", "iOS 27 and later (Core AI): the tables of a clustered network",
+        "palettized", "float32", _EXACT16,
+        "the network's own tables of values and indices of 1, 2, 3, 4, 6 or 8 bits, one table for each kernel",
+        needs=("clusters",), widths=(1, 2, 3, 4, 6, 8), default=False,
+    ),
+    Target(
+        "aimodel-sparse", "iOS 27 and later (Core AI): the zeros of a pruned network as a bit mask",
+        "sparse", "float32", _EXACT16,
+        "a bit for each weight and the fp16 values of those that are not zero",
+        needs=("prunes",), default=False,
+    ),
 )  # fmt: skip
 
 TARGETS: dict[str, Target] = {row.name: row for row in _ROWS}

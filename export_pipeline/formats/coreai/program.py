@@ -1,0 +1,334 @@
+"""A Core AI program under construction. It runs in the worker, for it imports Apple's library.
+
+Values are those of the compiler's Python bindings. The public facade puts the file and line of each call into the
+program, and takes no port names that are not Python's; so the operations are made through the bindings below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export_pipeline.formats.coreai import bytecode
+from export_pipeline.formats.coreai.storage import Storage
+
+FUNCTION = "main"
+_LAST_TO_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
+_FIRST_TO_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A value, and whether its channels come before its other axes (``NCHW``) instead of after them (``NHWC``)."""
+
+    value: Any
+    first: bool = False
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Its shape as it lies."""
+        return tuple(self.value.type.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape with the channels last."""
+        held = self.held
+        return tuple(held[axis] for axis in _FIRST_TO_LAST[len(held)]) if self.first else held
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Where the axes of ``shape`` lie."""
+        return _FIRST_TO_LAST[len(self.held)] if self.first else tuple(range(len(self.held)))
+
+    @property
+    def dtype(self) -> str:
+        """``float16``, ``float32`` or another of NumPy's."""
+        return _dtype(self.value.type.element_type)
+
+
+def _dtype(element: Any) -> str:
+    text = str(element)
+    names = {"f16": "float16", "f32": "float32", "i1": "bool"}
+    return names.get(text) or text.replace("si", "int").replace("ui", "uint")
+
+
+class Program:
+    """Operations on tensors, each a line or two.
+
+    Args:
+        storage: how kernels are held.
+        compute: the type of the arithmetic, ``float16`` or ``float32``.
+    """
+
+    def __init__(self, storage: Storage, compute: str) -> None:
+        from coreai._compiler.context import Context
+        from coreai._compiler.dialects import coreai as operations
+        from coreai._compiler.ir import Location, Module
+
+        self.ops: Any = operations
+        self.storage, self.compute = storage, np.dtype(compute)
+        self._context = Context()._mlir_context
+        self._kernels: dict[tuple[tuple[int, ...], bytes], Any] = {}
+        with self._context, Location.unknown():
+            self._module = Module.create()
+
+    # The whole
+
+    def write(self, network: dict[str, Any], build: Any, path: Path) -> None:
+        """Make the function of *network*, whose tensors *build* gives for its inputs, and write the program."""
+        from coreai._compiler.ir import InsertionPoint, Location
+        from coreai.authoring.graph_builder import GraphOp
+
+        inputs, outputs = network["ports"]
+        with self._context, Location.unknown():
+            with InsertionPoint(self._module.body):
+                types = [self._type(port["shape"], port.get("dtype", "float32")) for port in inputs]
+                graph = GraphOp(FUNCTION, types, [], [port["name"] for port in inputs], [])
+                with graph.block:
+                    made = build(self, [Tensor(value) for value in graph.arguments])
+                    values = [self.last(self._given(tensor, port)) for tensor, port in zip(made, outputs, strict=True)]
+                    self.ops.output(values)
+                names = [port["name"] for port in outputs]
+                graph.outputs_spec = list(zip(names, values, strict=True))
+            bytecode.write(self._module, path)
+
+    def _given(self, tensor: Tensor, port: dict[str, Any]) -> Tensor:
+        tensor = self.cast(tensor, port.get("dtype", "float32"))
+        return self.reshape(tensor, port["shape"]) if list(tensor.shape) != list(port["shape"]) else tensor
+
+    def _type(self, shape: Sequence[int], dtype: str) -> Any:
+        from coreai.authoring import TensorSpec
+
+        return TensorSpec(tuple(shape), np.dtype(dtype).type)._to_mlir_type()
+
+    # Constants
+
+    def constant(self, values: Any, dtype: Any = None) -> Any:
+        """A constant; floats become those of the arithmetic."""
+        array = np.asarray(values)
+        wanted = dtype or (self.compute if array.dtype.kind == "f" else array.dtype)
+        return self.ops.constant(np.array(array, wanted, order="C"))
+
+    def whole(self, values: Sequence[int] | int, dtype: Any = np.uint32) -> Any:
+        """A constant of whole numbers, such as strides."""
+        return self.ops.constant(np.asarray(values, dtype))
+
+    def kernel(self, values: np.ndarray) -> Any:
+        """What a layer multiplies by, held as the target says: ``(out, in, height, width)``, or ``(in, out)``."""
+        key = (values.shape, values.tobytes())
+        if key not in self._kernels:
+            self._kernels[key] = self.storage.stored(self, values)
+        return self._kernels[key]
+
+    # Layout and shape
+
+    def first(self, tensor: Tensor) -> Any:
+        """The value with its channels before its other axes."""
+        rank = len(tensor.held)
+        return tensor.value if tensor.first or rank < 3 else self.transposed(tensor.value, _LAST_TO_FIRST[rank])
+
+    def turned(self, tensor: Tensor) -> Tensor:
+        """*tensor* with its channels before its other axes."""
+        return Tensor(self.first(tensor), len(tensor.held) > 2)
+
+    def last(self, tensor: Tensor) -> Any:
+        """The value with its channels after its other axes."""
+        return self.transposed(tensor.value, _FIRST_TO_LAST[len(tensor.held)]) if tensor.first else tensor.value
+
+    def transposed(self, value: Any, order: Sequence[int]) -> Any:
+        """*value* with its axes in this *order*."""
+        return self.ops.transpose(value, self.whole(order))
+
+    def reshaped(self, value: Any, shape: Sequence[int]) -> Any:
+        """*value* in another *shape*."""
+        if tuple(value.type.shape) == tuple(shape):
+            return value
+        return self.ops.reshape(value, self.whole(shape, np.int32))
+
+    def reshape(self, tensor: Tensor, shape: Sequence[int]) -> Tensor:
+        """*tensor* in another *shape*, its values in the order of channels last."""
+        return Tensor(self.reshaped(self.last(tensor), shape))
+
+    def cast(self, tensor: Tensor, dtype: Any) -> Tensor:
+        """*tensor* in another type."""
+        if tensor.dtype == np.dtype(dtype).name:
+            return tensor
+        return Tensor(self.ops.cast(tensor.value, np.dtype(dtype).type), tensor.first)
+
+    def computed(self, tensor: Tensor) -> Tensor:
+        """*tensor* in the type of the arithmetic."""
+        return self.cast(tensor, self.compute)
+
+    def cut(self, tensor: Tensor, starts: Sequence[int], stops: Sequence[int]) -> Tensor:
+        """The part of *tensor* from *starts* to *stops*, for each axis with the channels last."""
+        if tuple(starts) == (0,) * len(starts) and tuple(stops) == tensor.shape:
+            return tensor
+        return Tensor(self.sliced(tensor.value, _placed(tensor, starts), _placed(tensor, stops)), tensor.first)
+
+    def sliced(self, value: Any, starts: Sequence[int], stops: Sequence[int]) -> Any:
+        """*value* from *starts* to *stops* of each axis."""
+        ends = [self.whole(numbers, np.int32) for numbers in (starts, stops, [1] * len(starts))]
+        return self.ops.slice_(value, *ends)
+
+    def pad(self, tensor: Tensor, pairs: Sequence[tuple[int, int]], value: float = 0.0, mode: str = "constant") -> Tensor:
+        """*tensor* with more around it: a pair of numbers for each axis, with the channels last."""
+        if not any(before or after for before, after in pairs):
+            return tensor
+        numbers = np.asarray(_placed(tensor, pairs), np.uint32).reshape(-1)
+        filled = self.constant(value, np.dtype(tensor.dtype))
+        return Tensor(self.ops.pad(tensor.value, self.whole(numbers), filled, mode), tensor.first)
+
+    def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
+        """*tensors* side by side along an *axis*, with the channels last."""
+        alike = self.alike(*tensors)
+        place = self.whole(_held_axis(alike[0], axis), np.int32)
+        return Tensor(self.ops.concat(place, [each.value for each in alike]), alike[0].first)
+
+    def alike(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """*tensors* in one layout: that with the channels first, where one of them has it."""
+        if any(tensor.first for tensor in tensors):
+            return tuple(map(self.turned, tensors))
+        return tensors
+
+    # Arithmetic
+
+    def binary(self, name: str, one: Tensor, other: Tensor) -> Tensor:
+        """``add``, ``sub``, ``mul``, ``divide``, ``maximum``, ``minimum`` or ``pow_``, one broadcast to the other."""
+        rank = max(len(one.held), len(other.held))
+        one, other = self.alike(*(self._of_rank(tensor, rank) for tensor in (one, other)))
+        shape = np.broadcast_shapes(one.held, other.held)
+        values = [self.spread(tensor.value, shape) for tensor in (one, other)]
+        return Tensor(getattr(self.ops, name)(*values), one.first)
+
+    def _of_rank(self, tensor: Tensor, rank: int) -> Tensor:
+        missing = rank - len(tensor.held)
+        return tensor if not missing else self.reshape(tensor, (1,) * missing + tensor.shape)
+
+    def spread(self, value: Any, shape: Sequence[int]) -> Any:
+        """*value* repeated along axes of one to *shape*, of the same rank."""
+        held = tuple(value.type.shape)
+        axes = [axis for axis, (own, wanted) in enumerate(zip(held, shape, strict=True)) if own != wanted]
+        if not axes:
+            return value
+        return self.ops.broadcast_in_dims(
+            value, self.whole([shape[axis] for axis in axes]), self.whole(axes, np.int32)
+        )
+
+    def number(self, tensor: Tensor, value: float) -> Tensor:
+        """A constant that broadcasts to *tensor*, in its type."""
+        return Tensor(self.constant(np.full((1,) * len(tensor.held), value), np.dtype(tensor.dtype)), tensor.first)
+
+    def channels(self, tensor: Tensor, values: np.ndarray) -> Tensor:
+        """A constant of a value for each channel of *tensor*, in its type."""
+        shape = [1] * len(tensor.held)
+        shape[1 if tensor.first else -1] = -1
+        return Tensor(self.constant(np.reshape(values, shape), np.dtype(tensor.dtype)), tensor.first)
+
+    def scaled(self, tensor: Tensor, scale: float, offset: float = 0.0) -> Tensor:
+        """``tensor * scale + offset``."""
+        made = tensor if scale == 1 else self.binary("mul", tensor, self.number(tensor, scale))
+        return made if offset == 0 else self.binary("add", made, self.number(made, offset))
+
+    def unary(self, name: str, tensor: Tensor) -> Tensor:
+        """An operation on each value, such as ``relu``."""
+        return Tensor(getattr(self.ops, name)(tensor.value), tensor.first)
+
+    def mean(self, tensor: Tensor, axes: Sequence[int]) -> Tensor:
+        """The mean over *axes*, with the channels last, each of which keeps a length of one."""
+        return self._reduced("reduce_mean", tensor, axes)
+
+    def maximum_over(self, tensor: Tensor, axes: Sequence[int]) -> Tensor:
+        """The largest over *axes*, likewise."""
+        return self._reduced("reduce_max", tensor, axes)
+
+    def sum_over(self, tensor: Tensor, axes: Sequence[int]) -> Tensor:
+        """The sum over *axes*, likewise."""
+        return self._reduced("reduce_sum", tensor, axes)
+
+    def _reduced(self, name: str, tensor: Tensor, axes: Sequence[int]) -> Tensor:
+        places = sorted(_held_axis(tensor, axis) for axis in axes)
+        value = getattr(self.ops, name)(tensor.value, self.whole(places, np.int32))
+        kept = [1 if place in places else length for place, length in enumerate(tensor.held)]
+        return Tensor(self.reshaped(value, kept), tensor.first)
+
+    def conv(self, value: Any, kernel: Any, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Any:
+        """A convolution of ``(N, C, H, W)`` by ``(out, in, height, width)``, without padding."""
+        return self.ops.conv2d(value, kernel, self.whole(strides), self.whole(dilations), self.whole(groups))
+
+    def deconv(self, value: Any, kernel: Any, strides: Sequence[int], dilations: Sequence[int]) -> Any:
+        """All that a transposed convolution spreads each value of ``(N, C, H, W)`` to, by ``(in, out, H, W)``."""
+        from coreai._compiler.dialects._coreai_ops_gen import ConvTranspose2dOp
+        from coreai._compiler.ir import RankedTensorType
+
+        batch, _, *sizes = value.type.shape
+        _, channels, *windows = kernel.type.shape
+        spans = zip(sizes, windows, strides, dilations, strict=True)
+        shape = [(size - 1) * stride + (window - 1) * dilation + 1 for size, window, stride, dilation in spans]
+        kind = RankedTensorType.get([batch, channels, *shape], value.type.element_type)
+        none = self.whole((0, 0))
+        numbers = {"stride": self.whole(strides), "padding": self.whole((0, 0, 0, 0)), "dilation": self.whole(dilations)}
+        return ConvTranspose2dOp(
+            output=kind, input=value, weight=kernel, **numbers, output_pad=none, groups=self.whole(1)
+        ).result
+
+    def max_pool(self, tensor: Tensor, window: Sequence[int], stride: Sequence[int]) -> Tensor:
+        """The largest of each window of an image, without padding."""
+        from coreai._compiler.ir import RankedTensorType
+
+        value = self.first(tensor)
+        batch, channels, *sizes = value.type.shape
+        shape = [(size - own) // step + 1 for size, own, step in zip(sizes, window, stride, strict=True)]
+        kind = RankedTensorType.get([batch, channels, *shape], value.type.element_type)
+        numbers = (self.whole(each) for each in (window, stride, (1, 1)))
+        return Tensor(self.ops.maxpool2d(kind, value, *numbers, False), True)
+
+    def sum_pool(self, tensor: Tensor, window: Sequence[int], stride: Sequence[int]) -> Tensor:
+        """The sum of each window of an image, without padding."""
+        numbers = (self.whole(each) for each in (window, stride, (1, 1)))
+        return Tensor(self.ops.sumpool2d(self.first(tensor), *numbers), True)
+
+    def resize(self, tensor: Tensor, size: Sequence[int], mode: str) -> Tensor:
+        """An image of another *size*, ``nearest`` or ``bilinear``, pixels being squares with a centre.
+
+        The operation takes the even one of two pixels that are equally near, and TensorFlow the later one: a quarter
+        of the smallest step that there is decides for the later one.
+        """
+        from coreai._compiler.ir import Attribute
+
+        if tensor.shape[1:3] == tuple(size):
+            return tensor
+        value = self.first(tensor)
+        own, nearest = value.type.shape, mode == "nearest"
+        scales = [1.0, 1.0, *(new / old for new, old in zip(size, own[2:], strict=True))]
+        shifts = [0.0, 0.0, *(-0.25 / old if nearest and new % old else 0.0 for new, old in zip(size, own[2:], strict=True))]
+        kind = Attribute.parse(f"#coreai.interpolation_mode<{'nearest_neighbor' if nearest else 'linear'}>")
+        shape = self.whole((*own[:2], *size), np.int32)
+        floats = (self.ops.constant(np.asarray(each, np.float32)) for each in (scales, shifts))
+        return Tensor(self.ops.interpolate(value, shape, *floats, kind), True)
+
+    def reversed(self, tensor: Tensor, axis: int) -> Tensor:
+        """*tensor* backwards along *axis*, with the channels last."""
+        return Tensor(self.ops.reverse(tensor.value, self.whole([_held_axis(tensor, axis)], np.int32)), tensor.first)
+
+    def matmul(self, one: Any, other: Any) -> Any:
+        """The product of matrices, those of *other* for each of *one*."""
+        return self.ops.batch_matmul(one, other)
+
+
+def _held_axis(tensor: Tensor, axis: int) -> int:
+    """Where *axis*, with the channels last, lies."""
+    return tensor.axes[axis % len(tensor.held)]
+
+
+def _order(tensor: Tensor) -> tuple[int, ...]:
+    """Which axis, with the channels last, lies at each place."""
+    return _LAST_TO_FIRST[len(tensor.held)] if tensor.first else tuple(range(len(tensor.held)))
+
+
+def _placed(tensor: Tensor, numbers: Sequence[Any]) -> list[Any]:
+    """*numbers* for axes with the channels last, in the order in which the axes lie."""
+    return [numbers[axis] for axis in _order(tensor)]
