@@ -23,7 +23,10 @@ def write(path: Path, program: bytes, signature: Signature, title: str, version:
         "assetVersion": _VERSION,
         "author": AUTHOR,
         "modelDescription": title,
-        "creatorDefinedMetadata": {**signature.metadata(), **({"version": version} if version else {})},
+        "creatorDefinedMetadata": {
+            **{key: json.loads(text) for key, text in signature.metadata().items()},
+            **({"version": version} if version else {}),
+        },
     }
     path.mkdir()
     (path / PROGRAM).write_bytes(program)
@@ -56,5 +59,10 @@ def _texts(metadata: Any) -> dict[str, str]:
     if not isinstance(metadata, dict):
         raise ValueError("its metadata are no table")
     own = metadata.get("creatorDefinedMetadata")
-    listed = {**{key: value for key, value in metadata.items() if isinstance(value, str)}}
-    return {**listed, **{str(key): str(value) for key, value in (own if isinstance(own, dict) else {}).items()}}
+    listed = {key: value for key, value in metadata.items() if isinstance(value, str)}
+    return listed | {key: _text(value) for key, value in (own if isinstance(own, dict) else {}).items()}
+
+
+def _text(value: Any) -> str:
+    """An entry as text; tables, as the signature is one, in JSON."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

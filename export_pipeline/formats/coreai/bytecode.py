@@ -19,9 +19,10 @@ _SYSTEM = "v27"
 def write(module: Any, path: Path) -> None:
     """Let Apple's passes rewrite *module*, which drop and share what they can, and write it to the file *path*."""
     from coreai._compiler._mlir_libs._coreaiIR._bindings import compiler
+    from coreai._compiler.passmanager import PassManager
     from coreai.runtime import _AIModelAsset
 
-    compiler.run_pre_compilation_rewrite(module=module)
+    PassManager.parse("builtin.module(cse)", context=module.context).run(module.operation)
     module.operation.verify()
     version = _AIModelAsset._dialect_version_for_os(_SYSTEM)
     compiler.serialize_module_to_bytecode(

@@ -56,7 +56,13 @@ class Program:
         """Every tensor of weights, by the number of the value that is computed with."""
         found = {number: Stored(*parts) for number, parts in self._found()}
         used = {operand for each in self.operations if each["name"] in _UNPACKED for operand in self._sources(each)}
-        return {number: stored for number, stored in found.items() if number not in used}
+        repeated = {each["results"][0]["number"] for each in self.operations if each["repeated"]}
+        multiplied = {each["operands"][_KERNELS[each["name"]]] for each in self.operations if each["name"] in _KERNELS}
+        return {
+            number: stored
+            for number, stored in found.items()
+            if number not in used and (number not in repeated or number in multiplied)
+        }
 
     def _found(self) -> Iterator[tuple[int, tuple[np.ndarray, str, int]]]:
         for each in self.operations:

@@ -17,6 +17,8 @@ from export_pipeline.formats.coreai import bytecode
 from export_pipeline.formats.coreai.storage import Storage
 
 FUNCTION = "main"
+# Bytes from which on a constant lies beside the program.
+_LARGE = 64
 _LAST_TO_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
 _FIRST_TO_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
 
@@ -72,6 +74,7 @@ class Program:
         self.ops: Any = operations
         self.storage, self.compute = storage, np.dtype(compute)
         self._context = Context()._mlir_context
+        self._resources = 0
         self._kernels: dict[tuple[tuple[int, ...], bytes], Any] = {}
         with self._context, Location.unknown():
             self._module = Module.create()
@@ -89,7 +92,8 @@ class Program:
                 types = [self._type(port["shape"], port.get("dtype", "float32")) for port in inputs]
                 graph = GraphOp(FUNCTION, types, [], [port["name"] for port in inputs], [])
                 with graph.block:
-                    made = build(self, [Tensor(value) for value in graph.arguments])
+                    given = [Tensor(value) for value in graph.arguments]
+                    made = build(self, [self.computed(each) if "float" in each.dtype else each for each in given])
                     values = [self.last(self._given(tensor, port)) for tensor, port in zip(made, outputs, strict=True)]
                     self.ops.output(values)
                 names = [port["name"] for port in outputs]
@@ -105,17 +109,47 @@ class Program:
 
         return TensorSpec(tuple(shape), np.dtype(dtype).type)._to_mlir_type()
 
+    def _element(self, dtype: Any) -> Any:
+        return self._type((), dtype).element_type
+
     # Constants
 
     def constant(self, values: Any, dtype: Any = None) -> Any:
         """A constant; floats become those of the arithmetic."""
         array = np.asarray(values)
         wanted = dtype or (self.compute if array.dtype.kind == "f" else array.dtype)
-        return self.ops.constant(np.array(array, wanted, order="C"))
+        made = np.array(array, wanted, order="C")
+        if made.size > 1 and (made.reshape(-1)[0] == made).all():
+            return self._repeated(made)
+        if made.nbytes < _LARGE:
+            return self.ops.constant(made)
+        return self.resource(made, made.shape, self._element(made.dtype))
 
-    def whole(self, values: Sequence[int] | int, dtype: Any = np.uint32) -> Any:
-        """A constant of whole numbers, such as strides."""
-        return self.ops.constant(np.asarray(values, dtype))
+    def _repeated(self, values: np.ndarray) -> Any:
+        """A constant of one value only, which is stored once."""
+        from coreai._compiler.dialects._coreai_ops_gen import ConstantOp
+        from coreai._compiler.ir import DenseElementsAttr
+
+        one = self.ops.constant(values.reshape(-1)[:1]).owner.attributes["value"]
+        kind = self._type(values.shape, values.dtype)
+        return ConstantOp(value=DenseElementsAttr.get_splat(kind, one.get_splat_value())).result
+
+    def resource(self, content: np.ndarray, shape: Sequence[int], element: Any) -> Any:
+        """A constant whose bytes lie beside the program, under a short name: Apple's own has twenty digits."""
+        from coreai._compiler.dialects._coreai_ops_gen import ConstantOp
+        from coreai._compiler.ir import DenseResourceElementsAttr, RankedTensorType
+
+        kind = RankedTensorType.get(list(shape), element)
+        self._resources += 1
+        held = DenseResourceElementsAttr.get_from_buffer(content.reshape(-1), str(self._resources), kind)
+        return ConstantOp(value=held).result
+
+    def whole(self, values: Any, signed: bool = False, dtype: Any = None) -> Any:
+        """A constant of whole numbers, such as strides.
+
+        In 32 bits: the runtime ends its process on some of the 16-bit ones that the dialect allows.
+        """
+        return self.ops.constant(np.asarray(values, dtype or (np.int32 if signed else np.uint32)))
 
     def kernel(self, values: np.ndarray) -> Any:
         """What a layer multiplies by, held as the target says: ``(out, in, height, width)``, or ``(in, out)``."""
@@ -147,7 +181,7 @@ class Program:
         """*value* in another *shape*."""
         if tuple(value.type.shape) == tuple(shape):
             return value
-        return self.ops.reshape(value, self.whole(shape, np.int32))
+        return self.ops.reshape(value, self.whole(shape, signed=True))
 
     def reshape(self, tensor: Tensor, shape: Sequence[int]) -> Tensor:
         """*tensor* in another *shape*, its values in the order of channels last."""
@@ -171,21 +205,21 @@ class Program:
 
     def sliced(self, value: Any, starts: Sequence[int], stops: Sequence[int]) -> Any:
         """*value* from *starts* to *stops* of each axis."""
-        ends = [self.whole(numbers, np.int32) for numbers in (starts, stops, [1] * len(starts))]
+        ends = [self.whole(numbers, signed=True) for numbers in (starts, stops, [1] * len(starts))]
         return self.ops.slice_(value, *ends)
 
     def pad(self, tensor: Tensor, pairs: Sequence[tuple[int, int]], value: float = 0.0, mode: str = "constant") -> Tensor:
         """*tensor* with more around it: a pair of numbers for each axis, with the channels last."""
         if not any(before or after for before, after in pairs):
             return tensor
-        numbers = np.asarray(_placed(tensor, pairs), np.uint32).reshape(-1)
+        numbers = np.asarray(_placed(tensor, pairs)).reshape(-1)
         filled = self.constant(value, np.dtype(tensor.dtype))
         return Tensor(self.ops.pad(tensor.value, self.whole(numbers), filled, mode), tensor.first)
 
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
         """*tensors* side by side along an *axis*, with the channels last."""
         alike = self.alike(*tensors)
-        place = self.whole(_held_axis(alike[0], axis), np.int32)
+        place = self.whole(_held_axis(alike[0], axis), signed=True)
         return Tensor(self.ops.concat(place, [each.value for each in alike]), alike[0].first)
 
     def alike(self, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -201,8 +235,15 @@ class Program:
         rank = max(len(one.held), len(other.held))
         one, other = self.alike(*(self._of_rank(tensor, rank) for tensor in (one, other)))
         shape = np.broadcast_shapes(one.held, other.held)
+        if any(self._is_constant(tensor) and tensor.held != shape for tensor in (one, other)):
+            # Spread by the operation itself: of a constant and its spreading, Apple's writer makes a larger constant.
+            return Tensor(getattr(self.ops, f"broadcasting_{name}")(one.value, other.value), one.first)
         values = [self.spread(tensor.value, shape) for tensor in (one, other)]
         return Tensor(getattr(self.ops, name)(*values), one.first)
+
+    def _is_constant(self, tensor: Tensor) -> bool:
+        owner = tensor.value.owner
+        return getattr(owner, "name", "") == "coreai.constant"
 
     def _of_rank(self, tensor: Tensor, rank: int) -> Tensor:
         missing = rank - len(tensor.held)
@@ -215,12 +256,12 @@ class Program:
         if not axes:
             return value
         return self.ops.broadcast_in_dims(
-            value, self.whole([shape[axis] for axis in axes]), self.whole(axes, np.int32)
+            value, self.whole([shape[axis] for axis in axes]), self.whole(axes, signed=True)
         )
 
     def number(self, tensor: Tensor, value: float) -> Tensor:
-        """A constant that broadcasts to *tensor*, in its type."""
-        return Tensor(self.constant(np.full((1,) * len(tensor.held), value), np.dtype(tensor.dtype)), tensor.first)
+        """A constant of one value in the shape of *tensor*, which takes no more bytes than a single number."""
+        return Tensor(self.constant(np.broadcast_to(value, tensor.held), np.dtype(tensor.dtype)), tensor.first)
 
     def channels(self, tensor: Tensor, values: np.ndarray) -> Tensor:
         """A constant of a value for each channel of *tensor*, in its type."""
@@ -238,8 +279,13 @@ class Program:
         return Tensor(getattr(self.ops, name)(tensor.value), tensor.first)
 
     def mean(self, tensor: Tensor, axes: Sequence[int]) -> Tensor:
-        """The mean over *axes*, with the channels last, each of which keeps a length of one."""
-        return self._reduced("reduce_mean", tensor, axes)
+        """The mean over *axes*, with the channels last, each of which keeps a length of one.
+
+        As a sum, for the mean of the dialect brings the count of its values along as thirty operations.
+        """
+        summed = self.sum_over(tensor, axes)
+        share = np.prod(summed.held) / np.prod(tensor.held)
+        return self.scaled(summed, float(share))
 
     def maximum_over(self, tensor: Tensor, axes: Sequence[int]) -> Tensor:
         """The largest over *axes*, likewise."""
@@ -251,7 +297,7 @@ class Program:
 
     def _reduced(self, name: str, tensor: Tensor, axes: Sequence[int]) -> Tensor:
         places = sorted(_held_axis(tensor, axis) for axis in axes)
-        value = getattr(self.ops, name)(tensor.value, self.whole(places, np.int32))
+        value = getattr(self.ops, name)(tensor.value, self.whole(places, signed=True))
         kept = [1 if place in places else length for place, length in enumerate(tensor.held)]
         return Tensor(self.reshaped(value, kept), tensor.first)
 
@@ -270,7 +316,7 @@ class Program:
         shape = [(size - 1) * stride + (window - 1) * dilation + 1 for size, window, stride, dilation in spans]
         kind = RankedTensorType.get([batch, channels, *shape], value.type.element_type)
         none = self.whole((0, 0))
-        numbers = {"stride": self.whole(strides), "padding": self.whole((0, 0, 0, 0)), "dilation": self.whole(dilations)}
+        numbers = {"stride": self.whole(strides), "padding": none, "dilation": self.whole(dilations)}
         return ConvTranspose2dOp(
             output=kind, input=value, weight=kernel, **numbers, output_pad=none, groups=self.whole(1)
         ).result
@@ -306,13 +352,13 @@ class Program:
         scales = [1.0, 1.0, *(new / old for new, old in zip(size, own[2:], strict=True))]
         shifts = [0.0, 0.0, *(-0.25 / old if nearest and new % old else 0.0 for new, old in zip(size, own[2:], strict=True))]
         kind = Attribute.parse(f"#coreai.interpolation_mode<{'nearest_neighbor' if nearest else 'linear'}>")
-        shape = self.whole((*own[:2], *size), np.int32)
+        shape = self.whole((*own[:2], *size), signed=True)
         floats = (self.ops.constant(np.asarray(each, np.float32)) for each in (scales, shifts))
         return Tensor(self.ops.interpolate(value, shape, *floats, kind), True)
 
     def reversed(self, tensor: Tensor, axis: int) -> Tensor:
         """*tensor* backwards along *axis*, with the channels last."""
-        return Tensor(self.ops.reverse(tensor.value, self.whole([_held_axis(tensor, axis)], np.int32)), tensor.first)
+        return Tensor(self.ops.reverse(tensor.value, self.whole([_held_axis(tensor, axis)], signed=True)), tensor.first)
 
     def matmul(self, one: Any, other: Any) -> Any:
         """The product of matrices, those of *other* for each of *one*."""

@@ -16,6 +16,8 @@ _PREFIX = "coreai."
 _NAME = "coreai.name"
 _FLOATS = {"f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat16", "i1": "bool"}
 _WHOLE = re.compile(r"(si|ui)(\d+)")
+# A constant of one number is the size of an image where it meets one; that large it is no weight.
+_MOST_REPEATED = 1 << 16
 # Types whose values NumPy holds as they lie.
 _PLAIN = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
@@ -24,8 +26,9 @@ def read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     """All functions of the program in the file *path*, and the values of their constants.
 
     A function is ``{"name", "inputs", "outputs", "operations"}``; a port ``{"name", "shape", "dtype"}``; an operation
-    ``{"name", "operands", "results", "array"}``, where operands and results have numbers, results also a shape and a
-    type, and ``array`` is the number of a constant's values among the arrays.
+    ``{"name", "operands", "results", "array", "repeated"}``, where operands and results have numbers, results also a
+    shape and a type, ``array`` is the number of a constant's values among the arrays, and ``repeated`` says that all of
+    them are one.
     """
     arrays: list[np.ndarray] = []
     module = bytecode.read(path)
@@ -56,7 +59,13 @@ def _operations(block: Any, numbers: dict[Any, int], arrays: list[np.ndarray]) -
             numbers[value] = len(numbers)
         made = [{"number": numbers[value], **_typed(value)} for value in operation.results]
         array = _values(operation, made[0], arrays) if name == "constant" else None
-        yield {"name": name, "operands": [numbers[value] for value in operation.operands], "results": made, "array": array}
+        yield {
+            "name": name,
+            "operands": [numbers[value] for value in operation.operands],
+            "results": made,
+            "array": array,
+            "repeated": array is not None and _is_repeated(operation),
+        }
 
 
 def _named(attributes: Any, index: int) -> str:
@@ -84,9 +93,9 @@ def _typed(value: Any) -> dict[str, Any]:
 def _values(operation: Any, made: dict[str, Any], arrays: list[np.ndarray]) -> int | None:
     """The number of a constant's values among *arrays*; those of fewer than eight bits are uint8 there."""
     dtype = made["dtype"]
-    if None in made["shape"]:
+    count = math.prod(length or 0 for length in made["shape"])
+    if None in made["shape"] or (count > _MOST_REPEATED and _is_repeated(operation)):
         return None
-    count = math.prod(made["shape"])
     if dtype in _PLAIN:
         arrays.append(_copied(operation, count * np.dtype(dtype).itemsize).view(dtype).reshape(made["shape"]))
     elif re.fullmatch(r"uint[1-7]", dtype):
@@ -98,6 +107,14 @@ def _values(operation: Any, made: dict[str, Any], arrays: list[np.ndarray]) -> i
     else:
         return None
     return len(arrays) - 1
+
+
+def _is_repeated(operation: Any) -> bool:
+    """Whether a constant is one number over and over, which is stored once."""
+    from coreai._compiler.ir import DenseElementsAttr
+
+    held = operation.attributes["value"]
+    return bool(DenseElementsAttr.isinstance(held) and DenseElementsAttr(held).is_splat)
 
 
 def _copied(operation: Any, size: int) -> np.ndarray:

@@ -40,11 +40,12 @@ def _eight_bits(program: Program, values: np.ndarray) -> Any:
     kept = 0 if values.ndim == 4 else -1
     axes = tuple(axis for axis in range(values.ndim) if axis != kept % values.ndim)
     peak = np.abs(values).max(axis=axes, keepdims=True)
-    # Rounded to the type of the arithmetic before it divides: steps are the nearest to what is computed with.
-    scale = np.where(peak > 0, peak / MOST, 1).astype(program.compute).astype(np.float32)
-    steps = np.rint(values / scale).clip(-MOST, MOST).astype(np.int8)
-    zeros = np.zeros_like(scale)
-    parts = (program.constant(part) for part in (scale, zeros.astype(np.int8), zeros))
+    # In the type of the arithmetic, which the runtime asks for; rounded before it divides, so that steps are the nearest.
+    least = float(np.finfo(program.compute).smallest_subnormal)
+    scale = np.maximum(np.where(peak > 0, peak / MOST, 1), least).astype(program.compute)
+    steps = np.rint(values / scale.astype(np.float32)).clip(-MOST, MOST).astype(np.int8)
+    zeros = np.zeros(scale.shape)
+    parts = (program.constant(scale), program.constant(zeros, np.int8), program.constant(zeros))
     return program.ops.blockwise_shift_scale(program.constant(steps), *parts)
 
 
@@ -55,22 +56,20 @@ def _dense(program: Program, halves: np.ndarray, form: Form) -> Any:
 def _tabled(program: Program, halves: np.ndarray, form: Form) -> Any:
     entries, indices = table(halves, form.bits)
     palette = program.constant(entries.reshape((1,) * halves.ndim + (-1, 1)), np.float16)
-    packed = _packed(indices, form.bits, halves.shape)
-    return program.ops.lut_to_dense(packed, palette, program.whole(0, np.int16))
+    packed = _packed(program, indices, form.bits, halves.shape)
+    return program.ops.lut_to_dense(packed, palette, program.whole(0, dtype=np.int16))
 
 
 def _masked(program: Program, halves: np.ndarray, form: Form) -> Any:
-    mask = _packed((halves != 0).reshape(-1).astype(np.uint8), 1, halves.shape)
+    mask = _packed(program, (halves != 0).reshape(-1).astype(np.uint8), 1, halves.shape)
     kept = program.constant(halves[halves != 0], np.float16)
     return program.ops.sparse_with_bitmask_to_dense(program.ops.build_sparse_with_bitmask(kept, mask))
 
 
-def _packed(numbers: np.ndarray, bits: int, shape: tuple[int, ...]) -> Any:
+def _packed(program: Program, numbers: np.ndarray, bits: int, shape: tuple[int, ...]) -> Any:
     """A constant of uint8 *numbers*, of *bits* bits each, the first in the lowest bits of the first byte."""
-    from coreai._compiler.dialects._coreai_ops_gen import ConstantOp
-    from coreai._compiler.ir import DenseResourceElementsAttr, IntegerType, RankedTensorType
+    from coreai._compiler.ir import IntegerType
 
     flags = np.unpackbits(numbers[:, None], axis=1, bitorder="little")[:, :bits]
     content = np.packbits(flags.reshape(-1), bitorder="little")
-    kind = RankedTensorType.get(list(shape), IntegerType.get_unsigned(bits))
-    return ConstantOp(value=DenseResourceElementsAttr.get_from_buffer(content, "packed", kind)).result
+    return program.resource(content, shape, IntegerType.get_unsigned(bits))

@@ -67,7 +67,6 @@ async def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             try:
                 answer = await worker.answer(*request)
             except Exception as error:  # the library raises its own types, and plain ones
-                if os.environ.get("CAI_DEBUG"): import traceback; traceback.print_exc(file=open("/tmp/cai.txt","w"))
                 first = (str(error).strip() or type(error).__name__).splitlines()[:3]
                 answer = {"error": f"{type(error).__name__}: {' '.join(line.strip() for line in first)}"}, []
             wire.send(answers, *answer)

@@ -49,7 +49,7 @@ def _gelu(program: Program, x: Tensor) -> Tensor:
 
 def softmax(program: Program, x: Tensor, axis: int = -1) -> Tensor:
     """Softmax along *axis*, with the channels last."""
-    place = program.whole(x.axes[axis % len(x.held)], np.int32)
+    place = program.whole(x.axes[axis % len(x.held)], signed=True)
     return type(x)(program.ops.softmax(x.value, place), x.first)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,26 +20,32 @@ def _last_axis(config: Any) -> str:
     return "" if axis in (-1, 3) else f"axis {axis}"
 
 
-def _centred(program: Program, x: Tensor, axes: Sequence[int], epsilon: float) -> tuple[Tensor, Tensor]:
-    """*x* less its mean over *axes*, and one over its deviation, both float32."""
+def _normalized(program: Program, x: Tensor, axes: Sequence[int], call: Call) -> Tensor:
+    """*x* with mean ``beta`` and deviation ``gamma`` over *axes*, in the type of the arithmetic.
+
+    The factor is ``gamma sqrt(N) / sqrt(sum of squares + N epsilon)``, which saves a division by their number ``N``.
+    """
     exact = program.cast(x, np.float32)
     centred = program.binary("sub", exact, program.mean(exact, axes))
-    variance = program.mean(program.binary("mul", centred, centred), axes)
-    return centred, program.unary("rsqrt", program.scaled(variance, 1, epsilon))
-
-
-def _scaled(program: Program, x: Tensor, inverse: Tensor, call: Call) -> Tensor:
-    """``x * inverse * gamma + beta`` in the type of the arithmetic."""
-    if call.has("gamma"):
-        inverse = program.binary("mul", inverse, program.channels(inverse, call.weight("gamma")))
-    made = program.computed(program.binary("mul", x, inverse))
+    squares = program.sum_over(program.binary("mul", centred, centred), axes)
+    count = float(np.prod(x.held) / np.prod(squares.held))
+    scale = program.unary("rsqrt", program.scaled(squares, 1, count * float(call.config["epsilon"])))
+    gamma = call.weight("gamma") if call.has("gamma") else np.ones(x.shape[-1])
+    scale = program.binary("mul", scale, program.channels(scale, _rounded(gamma * np.sqrt(count))))
+    made = program.computed(program.binary("mul", centred, scale))
     return made if not call.has("beta") else program.binary("add", made, program.channels(made, call.weight("beta")))
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """*values* with the eleven bits that half precision has, but not its range: the rest would not deflate."""
+    parts, exponents = np.frexp(np.asarray(values, np.float32))
+    return np.ldexp(np.rint(parts * 2**11) / 2**11, exponents)
 
 
 @layer("InstanceNormalization")
 def _instance(program: Program, call: Call, x: Tensor) -> Tensor:
     """Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016."""
-    return _scaled(program, *_centred(program, x, (1, 2), float(call.config["epsilon"])), call)
+    return _normalized(program, x, (1, 2), call)
 
 
 @layer("BatchNormalization", check=_last_axis)
@@ -55,7 +62,7 @@ def _batch(program: Program, call: Call, x: Tensor) -> Tensor:
 @layer("LayerNormalization", check=_last_axis)
 def _layer(program: Program, call: Call, x: Tensor) -> Tensor:
     """Ba et al., "Layer Normalization", 2016."""
-    return _scaled(program, *_centred(program, x, (-1,), float(call.config["epsilon"])), call)
+    return _normalized(program, x, (-1,), call)
 
 
 @layer("GroupNormalization", check=_last_axis)
@@ -64,15 +71,11 @@ def _group(program: Program, call: Call, x: Tensor) -> Tensor:
     shape = x.shape
     groups = shape[-1] if call.config["groups"] == -1 else int(call.config["groups"])
     parts = program.reshape(x, (shape[0], int(np.prod(shape[1:-1])), groups, shape[-1] // groups))
-    centred, inverse = _centred(program, parts, (1, 3), float(call.config["epsilon"]))
-    return _scaled_whole(program, program.reshape(program.binary("mul", centred, inverse), shape), call)
-
-
-def _scaled_whole(program: Program, x: Tensor, call: Call) -> Tensor:
+    bare = replace(call, weights=[("gamma", np.ones(parts.shape[-1]))])
+    made = program.reshape(_normalized(program, parts, (1, 3), bare), shape)
     if call.has("gamma"):
-        x = program.binary("mul", x, program.channels(x, call.weight("gamma")))
-    x = program.computed(x)
-    return x if not call.has("beta") else program.binary("add", x, program.channels(x, call.weight("beta")))
+        made = program.binary("mul", made, program.channels(made, call.weight("gamma")))
+    return made if not call.has("beta") else program.binary("add", made, program.channels(made, call.weight("beta")))
 
 
 @layer("UnitNormalization", check=_last_axis)
