@@ -33,7 +33,7 @@ class Format(abc.ABC):
         folders: those of the suffixes that are folders.
         options: what :func:`open_model` may be given for it beside the threads.
         needs_tensorflow: whether running a file takes TensorFlow.
-        representative: whether its runtime here is one that people run files with, so that its speed says something.
+        unmeasured: why reports hold no speed and memory of its files, if they do not.
     """
 
     suffixes: tuple[str, ...]
@@ -41,7 +41,7 @@ class Format(abc.ABC):
     folders: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     needs_tensorflow = False
-    representative = True
+    unmeasured = ""
 
     def missing(self) -> str:
         """Why no file can be written, read or run here, in words; empty where it can."""

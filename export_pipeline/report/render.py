@@ -44,10 +44,11 @@ def notes(report: Report) -> list[str]:
     lines += [f"{m.title}: {m.meaning}; {m.better} is better." for m in report.record.recipe.metrics]
     lines += [f"{row.target}: {note}" for row in report.record.files for note in row.notes]
     lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
+    lines += [f"{SKIPPED} {row.target}: {row.reason}" for row in report.record.parity if row.status == "skipped"]
     lines += [
         f"{SKIPPED} quality of {row.target}: {row.quality_reason}"
         for row in report.record.parity
-        if row.quality == "skipped"
+        if row.quality == "skipped" and row.status != "skipped"
     ]
     lines += ["Versions: " + ", ".join(f"{name} {version}" for name, version in machine.libraries.items())]
     lines += [f"{name}: {value}" for name, value in report.record.provenance.items()]

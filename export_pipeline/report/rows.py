@@ -23,6 +23,12 @@ def files_table(report: Report) -> TextTable:
         *("ms (1 thread)", "x float FPS", "peak MB", "status"),
     )
     rows = [*_baseline_rows(report, metrics), *(_file_row(report, row, metrics) for row in report.record.files)]
+    made = {row.target for row in report.record.files}
+    rows += [
+        (row.target, *("",) * (len(header) - 2), SKIPPED)
+        for row in report.record.parity
+        if row.status == "skipped" and row.target not in made
+    ]
     return TextTable("Files", header, tuple(rows))
 
 

@@ -23,7 +23,10 @@ class CoreAI(WrittenFormat):
     suffixes = (".aimodel",)
     libraries = (library.DISTRIBUTION, "numpy", "tensorflow", "tf_keras")
     folders = (".aimodel",)
-    representative = False
+    unmeasured = (
+        "Apple's library runs in a process of its own, and on Linux without the kernels of a device, some hundred times "
+        "slower than one; `export-pipeline benchmark` times it"
+    )
 
     @property
     def runtime(self) -> type[runtime.CoreAIRuntime]:  # noqa: D102  as Format says, here and below
