@@ -9,10 +9,10 @@ from typing import Any
 
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
 from export_pipeline.formats import format_of, open_model
+from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Metric, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
-from export_pipeline.recipe import Recipe
 from export_pipeline.targets import TARGETS, Tolerance
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
 from export_pipeline.verify.metrics import incomparable, kept, parity
@@ -86,7 +86,13 @@ def _skipped(recipe: Recipe, exported: Sequence[ExportedModel]) -> Iterator[Pari
         if target in {model.target for model in exported} or not (reason := format_of(file).missing()):
             continue
         limit = tolerance(target, recipe)
-        row = {"target": target, "file": file, "images": 0, "min_psnr": limit.min_psnr, "tolerance_reason": limit.reason}
+        row = {
+            "target": target,
+            "file": file,
+            "images": 0,
+            "min_psnr": limit.min_psnr,
+            "tolerance_reason": limit.reason,
+        }
         why = {"status": "skipped", "reason": reason, "quality": "skipped", "quality_reason": reason}
         yield ParityResult.model_validate({**row, **why})
 

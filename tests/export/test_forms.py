@@ -17,8 +17,8 @@ from export_pipeline.compress.fold import folded_scales
 from export_pipeline.emulator import weights
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import open_model
-from export_pipeline.formats.forms import DENSE, Form, form_of, halves, table
 from export_pipeline.formats.format import Kernel
+from export_pipeline.formats.forms import DENSE, Form, form_of, halves, table
 from export_pipeline.recipe import Recipe
 from export_pipeline.targets import TARGETS
 from tests.compress import material as compressing

@@ -24,8 +24,8 @@ class CoreAI(WrittenFormat):
     libraries = (library.DISTRIBUTION, "numpy", "tensorflow", "tf_keras")
     folders = (".aimodel",)
     unmeasured = (
-        "Apple's library runs in a process of its own, and on Linux without the kernels of a device, some hundred times "
-        "slower than one; `export-pipeline benchmark` times it"
+        "Apple's library runs in a process of its own, and on Linux without the kernels of a device, which says "
+        "nothing of one; `export-pipeline benchmark` times it"
     )
 
     @property

@@ -16,7 +16,7 @@ from export_pipeline.formats.coreai import asset
 from export_pipeline.formats.coreai.process import Process
 from export_pipeline.formats.format import Kernel
 from export_pipeline.formats.tensors import summary, weight
-from export_pipeline.records.contents import Contents
+from export_pipeline.records.contents import Contents, Weight
 
 # Operations with a kernel, and which operand it is.
 _KERNELS = {"conv2d": 1, "conv_transpose2d": 1, "conv3d": 1, "conv_transpose3d": 1, "batch_matmul": 1}
@@ -194,12 +194,15 @@ def read(path: Path) -> Contents:
     program = _program(path)
     computed = [each for each in program.operations if each["name"] not in ("constant", "build_sparse_with_bitmask")]
     kernels = {program.kernel_of(each) for each in program.operations if each["name"] in _CONVOLUTIONS}
-    weights = [
-        weight(f"{'kernel' if number in kernels else 'values'}{number}", each.values, _word(each), each.bits, number in kernels)
-        for number, each in program.stored.items()
-    ]
+    weights = [_row(number, each, number in kernels) for number, each in program.stored.items()]
     types = Counter(each["results"][0]["dtype"] for each in computed)
     return summary(weights, Counter(each["name"] for each in computed), types, program.work())
+
+
+def _row(number: int, stored: Stored, kernel: bool) -> Weight:
+    """The row of stored values, which have no name in a program: their number takes its place."""
+    name = f"{'kernel' if kernel else 'values'}{number}"
+    return weight(name, stored.values, _word(stored), stored.bits, kernel)
 
 
 def _word(stored: Stored) -> str:

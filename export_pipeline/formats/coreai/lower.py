@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.formats.coreai import layers
-from export_pipeline.formats.coreai.program import Program, Tensor
+from export_pipeline.formats.coreai.program import Program
 from export_pipeline.formats.coreai.registry import LAYERS, Call
 from export_pipeline.formats.coreai.storage import Storage
+from export_pipeline.formats.coreai.tensor import Tensor
 from export_pipeline.targets import TARGETS
 
 # What the Neural Engine computes in. Apple's devices are as fast in it as in none other.

@@ -90,7 +90,8 @@ class _Walk:
     def _argument(self, value: Any) -> Any:
         """An argument of a call: ``{"tensor": number}`` of a tensor, else as it is."""
         if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, (np.ndarray, np.generic)):
-            return {"tensor": self._tensors[id(value)]} if id(value) in self._tensors else {"constant": np.asarray(value)}
+            number = self._tensors.get(id(value))
+            return {"constant": np.asarray(value)} if number is None else {"tensor": number}
         return [self._argument(each) for each in value] if isinstance(value, (list, tuple)) else value
 
     def _weights_of(self, layer: Any) -> list[tuple[str, int]]:

@@ -44,9 +44,7 @@ class Process:
             env={**os.environ, "PYTHONPATH": path},
         )
 
-    def ask(
-        self, message: dict[str, Any], arrays: Sequence[np.ndarray] = (), seconds: float = SECONDS
-    ) -> wire.Message:
+    def ask(self, message: dict[str, Any], arrays: Sequence[np.ndarray] = (), seconds: float = SECONDS) -> wire.Message:
         """Send *message* and *arrays*, and give the answer.
 
         Raises:

@@ -7,7 +7,6 @@ program, and takes no port names that are not Python's; so the operations are ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +14,11 @@ import numpy as np
 
 from export_pipeline.formats.coreai import bytecode
 from export_pipeline.formats.coreai.storage import Storage
+from export_pipeline.formats.coreai.tensor import FIRST_TO_LAST, LAST_TO_FIRST, Tensor, held_axis, placed
 
 FUNCTION = "main"
 # Bytes from which on a constant lies beside the program.
 _LARGE = 64
-_LAST_TO_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
-_FIRST_TO_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
-
-
-@dataclass(frozen=True, eq=False)
-class Tensor:
-    """A value, and whether its channels come before its other axes (``NCHW``) instead of after them (``NHWC``)."""
-
-    value: Any
-    first: bool = False
-
-    @property
-    def held(self) -> tuple[int, ...]:
-        """Its shape as it lies."""
-        return tuple(self.value.type.shape)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape with the channels last."""
-        held = self.held
-        return tuple(held[axis] for axis in _FIRST_TO_LAST[len(held)]) if self.first else held
-
-    @property
-    def axes(self) -> tuple[int, ...]:
-        """Where the axes of ``shape`` lie."""
-        return _FIRST_TO_LAST[len(self.held)] if self.first else tuple(range(len(self.held)))
-
-    @property
-    def dtype(self) -> str:
-        """``float16``, ``float32`` or another of NumPy's."""
-        return _dtype(self.value.type.element_type)
-
-
-def _dtype(element: Any) -> str:
-    text = str(element)
-    names = {"f16": "float16", "f32": "float32", "i1": "bool"}
-    return names.get(text) or text.replace("si", "int").replace("ui", "uint")
 
 
 class Program:
@@ -163,7 +126,7 @@ class Program:
     def first(self, tensor: Tensor) -> Any:
         """The value with its channels before its other axes."""
         rank = len(tensor.held)
-        return tensor.value if tensor.first or rank < 3 else self.transposed(tensor.value, _LAST_TO_FIRST[rank])
+        return tensor.value if tensor.first or rank < 3 else self.transposed(tensor.value, LAST_TO_FIRST[rank])
 
     def turned(self, tensor: Tensor) -> Tensor:
         """*tensor* with its channels before its other axes."""
@@ -171,7 +134,7 @@ class Program:
 
     def last(self, tensor: Tensor) -> Any:
         """The value with its channels after its other axes."""
-        return self.transposed(tensor.value, _FIRST_TO_LAST[len(tensor.held)]) if tensor.first else tensor.value
+        return self.transposed(tensor.value, FIRST_TO_LAST[len(tensor.held)]) if tensor.first else tensor.value
 
     def transposed(self, value: Any, order: Sequence[int]) -> Any:
         """*value* with its axes in this *order*."""
@@ -201,25 +164,27 @@ class Program:
         """The part of *tensor* from *starts* to *stops*, for each axis with the channels last."""
         if tuple(starts) == (0,) * len(starts) and tuple(stops) == tensor.shape:
             return tensor
-        return Tensor(self.sliced(tensor.value, _placed(tensor, starts), _placed(tensor, stops)), tensor.first)
+        return Tensor(self.sliced(tensor.value, placed(tensor, starts), placed(tensor, stops)), tensor.first)
 
     def sliced(self, value: Any, starts: Sequence[int], stops: Sequence[int]) -> Any:
         """*value* from *starts* to *stops* of each axis."""
         ends = [self.whole(numbers, signed=True) for numbers in (starts, stops, [1] * len(starts))]
         return self.ops.slice_(value, *ends)
 
-    def pad(self, tensor: Tensor, pairs: Sequence[tuple[int, int]], value: float = 0.0, mode: str = "constant") -> Tensor:
+    def pad(
+        self, tensor: Tensor, pairs: Sequence[tuple[int, int]], value: float = 0.0, mode: str = "constant"
+    ) -> Tensor:
         """*tensor* with more around it: a pair of numbers for each axis, with the channels last."""
         if not any(before or after for before, after in pairs):
             return tensor
-        numbers = np.asarray(_placed(tensor, pairs)).reshape(-1)
+        numbers = np.asarray(placed(tensor, pairs)).reshape(-1)
         filled = self.constant(value, np.dtype(tensor.dtype))
         return Tensor(self.ops.pad(tensor.value, self.whole(numbers), filled, mode), tensor.first)
 
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
         """*tensors* side by side along an *axis*, with the channels last."""
         alike = self.alike(*tensors)
-        place = self.whole(_held_axis(alike[0], axis), signed=True)
+        place = self.whole(held_axis(alike[0], axis), signed=True)
         return Tensor(self.ops.concat(place, [each.value for each in alike]), alike[0].first)
 
     def alike(self, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -296,85 +261,15 @@ class Program:
         return self._reduced("reduce_sum", tensor, axes)
 
     def _reduced(self, name: str, tensor: Tensor, axes: Sequence[int]) -> Tensor:
-        places = sorted(_held_axis(tensor, axis) for axis in axes)
+        places = sorted(held_axis(tensor, axis) for axis in axes)
         value = getattr(self.ops, name)(tensor.value, self.whole(places, signed=True))
         kept = [1 if place in places else length for place, length in enumerate(tensor.held)]
         return Tensor(self.reshaped(value, kept), tensor.first)
 
-    def conv(self, value: Any, kernel: Any, strides: Sequence[int], dilations: Sequence[int], groups: int) -> Any:
-        """A convolution of ``(N, C, H, W)`` by ``(out, in, height, width)``, without padding."""
-        return self.ops.conv2d(value, kernel, self.whole(strides), self.whole(dilations), self.whole(groups))
-
-    def deconv(self, value: Any, kernel: Any, strides: Sequence[int], dilations: Sequence[int]) -> Any:
-        """All that a transposed convolution spreads each value of ``(N, C, H, W)`` to, by ``(in, out, H, W)``."""
-        from coreai._compiler.dialects._coreai_ops_gen import ConvTranspose2dOp
-        from coreai._compiler.ir import RankedTensorType
-
-        batch, _, *sizes = value.type.shape
-        _, channels, *windows = kernel.type.shape
-        spans = zip(sizes, windows, strides, dilations, strict=True)
-        shape = [(size - 1) * stride + (window - 1) * dilation + 1 for size, window, stride, dilation in spans]
-        kind = RankedTensorType.get([batch, channels, *shape], value.type.element_type)
-        none = self.whole((0, 0))
-        numbers = {"stride": self.whole(strides), "padding": none, "dilation": self.whole(dilations)}
-        return ConvTranspose2dOp(
-            output=kind, input=value, weight=kernel, **numbers, output_pad=none, groups=self.whole(1)
-        ).result
-
-    def max_pool(self, tensor: Tensor, window: Sequence[int], stride: Sequence[int]) -> Tensor:
-        """The largest of each window of an image, without padding."""
-        from coreai._compiler.ir import RankedTensorType
-
-        value = self.first(tensor)
-        batch, channels, *sizes = value.type.shape
-        shape = [(size - own) // step + 1 for size, own, step in zip(sizes, window, stride, strict=True)]
-        kind = RankedTensorType.get([batch, channels, *shape], value.type.element_type)
-        numbers = (self.whole(each) for each in (window, stride, (1, 1)))
-        return Tensor(self.ops.maxpool2d(kind, value, *numbers, False), True)
-
-    def sum_pool(self, tensor: Tensor, window: Sequence[int], stride: Sequence[int]) -> Tensor:
-        """The sum of each window of an image, without padding."""
-        numbers = (self.whole(each) for each in (window, stride, (1, 1)))
-        return Tensor(self.ops.sumpool2d(self.first(tensor), *numbers), True)
-
-    def resize(self, tensor: Tensor, size: Sequence[int], mode: str) -> Tensor:
-        """An image of another *size*, ``nearest`` or ``bilinear``, pixels being squares with a centre.
-
-        The operation takes the even one of two pixels that are equally near, and TensorFlow the later one: a quarter
-        of the smallest step that there is decides for the later one.
-        """
-        from coreai._compiler.ir import Attribute
-
-        if tensor.shape[1:3] == tuple(size):
-            return tensor
-        value = self.first(tensor)
-        own, nearest = value.type.shape, mode == "nearest"
-        scales = [1.0, 1.0, *(new / old for new, old in zip(size, own[2:], strict=True))]
-        shifts = [0.0, 0.0, *(-0.25 / old if nearest and new % old else 0.0 for new, old in zip(size, own[2:], strict=True))]
-        kind = Attribute.parse(f"#coreai.interpolation_mode<{'nearest_neighbor' if nearest else 'linear'}>")
-        shape = self.whole((*own[:2], *size), signed=True)
-        floats = (self.ops.constant(np.asarray(each, np.float32)) for each in (scales, shifts))
-        return Tensor(self.ops.interpolate(value, shape, *floats, kind), True)
-
     def reversed(self, tensor: Tensor, axis: int) -> Tensor:
         """*tensor* backwards along *axis*, with the channels last."""
-        return Tensor(self.ops.reverse(tensor.value, self.whole([_held_axis(tensor, axis)], signed=True)), tensor.first)
+        return Tensor(self.ops.reverse(tensor.value, self.whole([held_axis(tensor, axis)], signed=True)), tensor.first)
 
     def matmul(self, one: Any, other: Any) -> Any:
         """The product of matrices, those of *other* for each of *one*."""
         return self.ops.batch_matmul(one, other)
-
-
-def _held_axis(tensor: Tensor, axis: int) -> int:
-    """Where *axis*, with the channels last, lies."""
-    return tensor.axes[axis % len(tensor.held)]
-
-
-def _order(tensor: Tensor) -> tuple[int, ...]:
-    """Which axis, with the channels last, lies at each place."""
-    return _LAST_TO_FIRST[len(tensor.held)] if tensor.first else tuple(range(len(tensor.held)))
-
-
-def _placed(tensor: Tensor, numbers: Sequence[Any]) -> list[Any]:
-    """*numbers* for axes with the channels last, in the order in which the axes lie."""
-    return [numbers[axis] for axis in _order(tensor)]

@@ -11,7 +11,8 @@ import numpy as np
 from export_pipeline.errors import ExportError
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def refused(kind: str, config: Mapping[str, Any]) -> str:
     if config.get("stateful"):
         return f"{kind} that keeps its state"
     for key in ("layer", "backward_layer"):
-        if isinstance(config.get(key), Mapping) and (inside := refused(config[key]["class_name"], config[key]["config"])):
+        if isinstance(config.get(key), Mapping) and (
+            inside := refused(config[key]["class_name"], config[key]["config"])
+        ):
             return f"{kind} of {inside}"
     wrong = _CHECKS[kind](config) if kind in _CHECKS else ""
     return f"{kind} with {wrong}" if wrong else ""
@@ -93,6 +96,7 @@ def check(calls: Sequence[Mapping[str, Any]]) -> None:
     listed = [f"{name} ({why})" for name, why in found.items() if why]
     if listed:
         raise ExportError(
-            f"Core AI files are not written of these layers: {', '.join(listed)}. Allowed: {', '.join(sorted(LAYERS))}. "
+            f"Core AI files are not written of these layers: {', '.join(listed)}. "
+            f"Allowed: {', '.join(sorted(LAYERS))}.\n"
             "Leave the target out of [export] targets, or use other layers."
         )

@@ -40,7 +40,7 @@ def _eight_bits(program: Program, values: np.ndarray) -> Any:
     kept = 0 if values.ndim == 4 else -1
     axes = tuple(axis for axis in range(values.ndim) if axis != kept % values.ndim)
     peak = np.abs(values).max(axis=axes, keepdims=True)
-    # In the type of the arithmetic, which the runtime asks for; rounded before it divides, so that steps are the nearest.
+    # In the type of the arithmetic, which the runtime asks for; rounded before it divides, for the nearest steps.
     least = float(np.finfo(program.compute).smallest_subnormal)
     scale = np.maximum(np.where(peak > 0, peak / MOST, 1), least).astype(program.compute)
     steps = np.rint(values / scale.astype(np.float32)).clip(-MOST, MOST).astype(np.int8)

@@ -10,7 +10,8 @@ import numpy as np
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 # Klambauer et al., "Self-Normalizing Neural Networks", 2017.
 _SELU = (1.0507009873554805, 1.6732632423543772)

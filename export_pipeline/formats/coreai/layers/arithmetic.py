@@ -11,7 +11,8 @@ import numpy as np
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 _OPERATORS = {
     **{f"{prefix}{word}": name for prefix in ("math.", "__operators__.") for word, name in (("add", "add"),)},

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export_pipeline.formats.coreai import images
 from export_pipeline.formats.coreai.layers.activations import activated, known
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 
 def around(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
@@ -69,7 +71,7 @@ def _convolved(program: Program, call: Call, x: Tensor, kernel: np.ndarray, grou
 def _conv(
     program: Program, x: Tensor, kernel: np.ndarray, strides: Sequence[int], dilations: Sequence[int], groups: int
 ) -> Tensor:
-    value = program.conv(program.first(x), program.kernel(kernel), strides, dilations, groups)
+    value = images.conv(program, program.first(x), program.kernel(kernel), strides, dilations, groups)
     return type(x)(value, True)
 
 
@@ -111,7 +113,7 @@ def _transposed(program: Program, call: Call, x: Tensor) -> Tensor:
     kernel = _two_sided(call.weight("kernel")).transpose(3, 2, 0, 1)  # (in, out, H, W)
     strides, dilations = (pair(call.config[key], rank) for key in ("strides", "dilation_rate"))
     sizes = (1, call.shape[1]) if rank == 1 else call.shape[1:3]
-    value = program.deconv(program.first(image), program.kernel(kernel), strides, dilations)
+    value = images.deconv(program, program.first(image), program.kernel(kernel), strides, dilations)
     made = type(x)(value, True)
     shares = zip(sizes, kernel.shape[2:], strides, dilations, strict=True)
     starts = [around(size, window, stride, call.config["padding"], step)[0] for size, window, stride, step in shares]

@@ -10,7 +10,8 @@ from export_pipeline.formats.coreai.layers.activations import activated, known
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 
 def product(program: Program, x: Tensor, kernel: np.ndarray) -> Tensor:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from export_pipeline.formats.coreai import images
 from export_pipeline.formats.coreai.layers.convolution import around, as_image, as_it_was, pair
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 Pairs = list[tuple[int, int]]
 
@@ -28,7 +30,7 @@ def _largest(program: Program, call: Call, x: Tensor) -> Tensor:
     window, stride, sides = _windows(call, image, rank)
     # The least finite number: infinity times zero, in a kernel that masks, would be no number.
     padded = program.pad(image, [(0, 0), *sides, (0, 0)], float(np.finfo(x.dtype).min))
-    return as_it_was(program, program.max_pool(padded, window, stride), rank)
+    return as_it_was(program, images.max_pool(program, padded, window, stride), rank)
 
 
 @layer("AveragePooling1D", "AveragePooling2D")
@@ -36,7 +38,7 @@ def _averages(program: Program, call: Call, x: Tensor) -> Tensor:
     """Sums over windows, divided by how much of each lies in the image."""
     image, rank = as_image(program, program.computed(x))
     window, stride, sides = _windows(call, image, rank)
-    sums = program.sum_pool(program.pad(image, [(0, 0), *sides, (0, 0)]), window, stride)
+    sums = images.sum_pool(program, program.pad(image, [(0, 0), *sides, (0, 0)]), window, stride)
     counts = [
         _inside(size, own, step, side)
         for size, own, step, side in zip(image.shape[1:3], window, stride, sides, strict=True)

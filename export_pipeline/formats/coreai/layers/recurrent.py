@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from export_pipeline.formats.coreai.layers.dense import product
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 State = tuple["Tensor", ...]
 # Takes the input of a step and the state before it; gives the state after it, whose first part is the output.
@@ -113,9 +114,7 @@ def _reset_after(program: Program, call: Call, recurrent: np.ndarray, bias: np.n
         if bias is not None:
             theirs = program.binary("add", theirs, program.channels(theirs, bias))
         own, carried = _parts(program, row, 3), _parts(program, theirs, 3)
-        update, reset = (
-            activated(program, outer, program.binary("add", own[gate], carried[gate])) for gate in (0, 1)
-        )
+        update, reset = (activated(program, outer, program.binary("add", own[gate], carried[gate])) for gate in (0, 1))
         candidate = program.binary("add", own[2], program.binary("mul", reset, carried[2]))
         return _mixed(program, call, update, candidate, state)
 
@@ -123,21 +122,17 @@ def _reset_after(program: Program, call: Call, recurrent: np.ndarray, bias: np.n
 
 
 def _reset_before(program: Program, call: Call, recurrent: np.ndarray, bias: np.ndarray | None) -> Step:
-    outer, units = call.config["recurrent_activation"], recurrent.shape[0]
-
-    def columns(first: int, last: int) -> Any:
-        return program.sliced(program.kernel(recurrent), (0, first), (units, last))
+    """Both products are with the whole kernel: of a part of it, Apple's writer would make a kernel of its own."""
+    outer = call.config["recurrent_activation"]
 
     def step(row: Tensor, state: State | None) -> State:
         own = _parts(program, row, 3)
         if state is None:
             return _mixed(program, call, activated(program, outer, own[0]), own[2], None)
-        carried = _parts(program, type(row)(program.matmul(state[0].value, columns(0, 2 * units))), 2)
-        update, reset = (
-            activated(program, outer, program.binary("add", own[gate], carried[gate])) for gate in (0, 1)
-        )
+        carried = _parts(program, product(program, state[0], recurrent), 3)
+        update, reset = (activated(program, outer, program.binary("add", own[gate], carried[gate])) for gate in (0, 1))
         kept = program.binary("mul", reset, state[0])
-        recalled = type(row)(program.matmul(kept.value, columns(2 * units, 3 * units)))
+        recalled = _parts(program, product(program, kept, recurrent), 3)[2]
         return _mixed(program, call, update, program.binary("add", own[2], recalled), state)
 
     return step

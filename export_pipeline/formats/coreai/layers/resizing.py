@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from export_pipeline.formats.coreai import images
 from export_pipeline.formats.coreai.layers.convolution import as_image, as_it_was, pair
 from export_pipeline.formats.coreai.registry import Call, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 _MODES = ("nearest", "bilinear")
 
@@ -26,18 +28,18 @@ def _repeated(program: Program, call: Call, x: Tensor) -> Tensor:
     image, rank = as_image(program, x)
     times = pair(call.config["size"], rank)
     size = tuple(own * factor for own, factor in zip(image.shape[1:3], times, strict=True))
-    return as_it_was(program, program.resize(image, size, call.config.get("interpolation", "nearest")), rank)
+    return as_it_was(program, images.resize(program, image, size, call.config.get("interpolation", "nearest")), rank)
 
 
 @layer("Resizing", check=_mode)
 def _resized(program: Program, call: Call, x: Tensor) -> Tensor:
     size = (int(call.config["height"]), int(call.config["width"]))
-    return program.resize(program.computed(x), size, call.config["interpolation"])
+    return images.resize(program, program.computed(x), size, call.config["interpolation"])
 
 
 @layer("ScaleSize")
 def _scaled(program: Program, call: Call, x: Tensor) -> Tensor:
-    return program.resize(program.computed(x), call.shape[1:3], "bilinear")
+    return images.resize(program, program.computed(x), call.shape[1:3], "bilinear")
 
 
 @layer("MatchSize")
@@ -46,7 +48,7 @@ def _matched(program: Program, call: Call, x: Tensor, like: Tensor) -> Tensor:
     if x.shape[1:3] == size:
         return x
     if call.config["resize"]:
-        return program.resize(x, size, "bilinear")
+        return images.resize(program, x, size, "bilinear")
     return program.cut(x, (0, 0, 0, 0), (x.shape[0], *size, x.shape[3]))
 
 

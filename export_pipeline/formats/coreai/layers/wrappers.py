@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from export_pipeline.formats.coreai.registry import Call, apply, layer
 
 if TYPE_CHECKING:
-    from export_pipeline.formats.coreai.program import Program, Tensor
+    from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 _MERGES = {"sum": "add", "ave": "add", "mul": "mul"}
 
