@@ -13,6 +13,7 @@ from typing import Literal
 
 from export_pipeline.base.wheels import Wheel
 from export_pipeline.errors import CheckFailed
+from export_pipeline.formats import PACKAGES, format_of
 from export_pipeline.perception.vgg_weights import WHEEL
 from export_pipeline.verbs.common import Verb, show
 
@@ -69,7 +70,8 @@ def run(options: argparse.Namespace) -> None:
 
 def examine() -> tuple[Row, ...]:
     """Look at the interpreter, the libraries, the disk and the loss network's weights; loads nothing heavy."""
-    return (_python(), *(_library(name) for name in LIBRARIES), _processor(), _disk(), weights(WHEEL))
+    libraries = (*(_library(name) for name in LIBRARIES), *_formats())
+    return (_python(), *libraries, _processor(), _disk(), weights(WHEEL))
 
 
 def require_healthy(rows: tuple[Row, ...]) -> None:
@@ -85,6 +87,12 @@ def _python() -> Row:
     return Row(
         status="ok" if good else "failed", name="Python", detail=found if good else f"{found}; 3.10 to 3.13 work"
     )
+
+
+def _formats() -> tuple[Row, ...]:
+    """The formats of which nothing can be made or run here, and why; a build does without them."""
+    reasons = {package: format_of(f"any{suffixes[0]}").missing() for package, suffixes in PACKAGES.items()}
+    return tuple(Row(status="skipped", name=package, detail=why) for package, why in reasons.items() if why)
 
 
 def _library(name: str) -> Row:

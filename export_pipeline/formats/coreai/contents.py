@@ -86,7 +86,8 @@ class Program:
         maker = self._makers.get(number)
         if maker is None or maker["name"] != "constant" or maker["array"] is None:
             return None
-        return self._arrays[maker["array"]]
+        values: np.ndarray = self._arrays[maker["array"]]
+        return values
 
     def _unpacked(self, each: dict[str, Any]) -> tuple[np.ndarray, str, int] | None:
         name = each["name"]
@@ -125,9 +126,9 @@ class Program:
     def shape_of(self, number: int) -> list[int | None] | None:
         """The shape of a value; none of an input."""
         maker = self._makers.get(number)
-        if maker is None:
-            return self.inputs[number]["shape"] if number < len(self.inputs) else None
-        return next(made["shape"] for made in maker["results"] if made["number"] == number)
+        known = self.inputs[number : number + 1] if maker is None else maker["results"]
+        shapes: list[list[int | None]] = [made["shape"] for made in known if maker is None or made["number"] == number]
+        return shapes[0] if shapes else None
 
     def work(self) -> int | None:
         """Multiply-accumulates of all convolutions and products; ``None`` where a shape is open."""

@@ -67,7 +67,7 @@ class Program:
         tensor = self.cast(tensor, port.get("dtype", "float32"))
         return self.reshape(tensor, port["shape"]) if list(tensor.shape) != list(port["shape"]) else tensor
 
-    def _type(self, shape: Sequence[int], dtype: str) -> Any:
+    def _type(self, shape: Sequence[int], dtype: Any) -> Any:
         from coreai.authoring import TensorSpec
 
         return TensorSpec(tuple(shape), np.dtype(dtype).type)._to_mlir_type()

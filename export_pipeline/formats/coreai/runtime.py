@@ -14,10 +14,14 @@ import numpy as np
 
 from export_pipeline.errors import ModelError
 from export_pipeline.formats.coreai import asset, contents, library
-from export_pipeline.formats.coreai.process import Process
+from export_pipeline.formats.coreai.process import SECONDS, Process
 from export_pipeline.formats.interface import Interface, described
 from export_pipeline.formats.runtime import Runtime, checked_inputs
 from export_pipeline.records.signature import Port
+
+# Multiply-accumulates a second that any machine does, with a beta that does not hang.
+_LEAST_SPEED = 2e7
+_TYPES = ("float16", "float32", "float64", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 
 
 @final
@@ -32,6 +36,12 @@ class CoreAIRuntime(Runtime):
         self._process = Process(threads)
         program = _told(path, lambda: contents.of_process(self._process, path))
         self.interface = _described(metadata, program)
+        self._seconds = SECONDS + (program.work() or 0) / _LEAST_SPEED
+        if strange := [port.name for port in (*self.inputs, *self.outputs) if port.dtype not in _TYPES]:
+            raise ModelError(
+                f"{path} takes or gives {', '.join(strange)}, which is no array: Apple's library takes images on macOS "
+                "only. It can be inspected."
+            )
         message = {"do": "open", "path": str(path), "function": program.function}
         told, _ = _told(path, lambda: self._process.ask(message))
         self.version = str(told["version"])
@@ -45,7 +55,7 @@ class CoreAIRuntime(Runtime):
         checked_inputs(self, inputs)
         for port in self.inputs:
             array = inputs[port.name]
-            if array.shape != port.shape or array.dtype != np.dtype(port.dtype):
+            if not port.accepts(array.shape) or array.dtype != np.dtype(port.dtype):
                 raise ModelError(
                     f"input {port.name!r} of {self.path.name} takes {port.dtype} {port.allowed()}; "
                     f"got {array.dtype} {array.shape}"
@@ -53,7 +63,7 @@ class CoreAIRuntime(Runtime):
         names = [[port.name for port in side] for side in (self.inputs, self.outputs)]
         message = {"do": "run", "inputs": names[0], "outputs": names[1]}
         try:
-            _, arrays = self._process.ask(message, [inputs[name] for name in names[0]])
+            _, arrays = self._process.ask(message, [inputs[name] for name in names[0]], self._seconds)
         except ModelError as error:
             raise ModelError(f"{self.name} cannot run {self.path.name}: {error}") from error
         return dict(zip(names[1], arrays, strict=True))

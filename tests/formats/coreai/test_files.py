@@ -35,7 +35,7 @@ def copied(made: Path, folder: Path) -> Path:
 
 
 def test_a_folder_has_no_date_and_no_place_in_it(made: Path) -> None:
-    assert sorted(path.name for path in made.iterdir()) == [asset.HASH, asset.METADATA, asset.PROGRAM]
+    assert sorted(path.name for path in made.iterdir()) == [asset.HASH, asset.PROGRAM, asset.METADATA]
     told = json.loads((made / asset.METADATA).read_text())
     assert set(told) == {"assetVersion", "author", "creatorDefinedMetadata", "modelDescription"}
     program = (made / asset.PROGRAM).read_bytes()

@@ -62,9 +62,8 @@ def _rescaling(program: Program, call: Call, x: Tensor) -> Tensor:
     """Ours and Keras' own; scale and offset may be one for each channel."""
     x, (scale, offset) = program.computed(x), (np.asarray(call.config[key]) for key in ("scale", "offset"))
     if scale.ndim or offset.ndim:
-        channels = x.shape[-1]
-        scale, offset = (program.channels(x, np.broadcast_to(each, (channels,))) for each in (scale, offset))
-        return program.binary("add", program.binary("mul", x, scale), offset)
+        factors, offsets = (program.channels(x, np.broadcast_to(each, x.shape[-1:])) for each in (scale, offset))
+        return program.binary("add", program.binary("mul", x, factors), offsets)
     return program.scaled(x, float(scale), float(offset))
 
 

@@ -40,7 +40,8 @@ def _normalized(program: Program, x: Tensor, axes: Sequence[int], call: Call) ->
 def _rounded(values: np.ndarray) -> np.ndarray:
     """*values* with the eleven bits that half precision has, but not its range: the rest would not deflate."""
     parts, exponents = np.frexp(np.asarray(values, np.float32))
-    return np.ldexp(np.rint(parts * 2**11) / 2**11, exponents)
+    rounded: np.ndarray = np.ldexp(np.rint(parts * 2**11) / 2**11, exponents)
+    return rounded
 
 
 @layer("InstanceNormalization")
