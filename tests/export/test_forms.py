@@ -25,7 +25,8 @@ from tests.compress import material as compressing
 from tests.export import material
 from tests.small_models import few_values
 
-EXACT = tuple(name for name, target in TARGETS.items() if target.exact)
+# Of Core ML, whose files are read here by another reader than the export's own.
+EXACT = tuple(name for name, target in TARGETS.items() if target.exact and target.format != "aimodel")
 SIDE = 16
 
 

@@ -31,25 +31,28 @@ def read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
     them are one.
     """
     arrays: list[np.ndarray] = []
+    largest = 8 * max(path.stat().st_size, _MOST_REPEATED)
     module = bytecode.read(path)
     graphs = [each for each in bytecode.operations(module.operation) if each.name == f"{_PREFIX}graph"]
-    return {"functions": [_function(graph, arrays) for graph in graphs]}, arrays
+    return {"functions": [_function(graph, arrays, largest) for graph in graphs]}, arrays
 
 
-def _function(graph: Any, arrays: list[np.ndarray]) -> dict[str, Any]:
+def _function(graph: Any, arrays: list[np.ndarray], largest: int) -> dict[str, Any]:
     (block,) = graph.regions[0].blocks
     numbers: dict[Any, int] = {}
     view = graph.opview
     inputs = [_port(_named(view.arg_attrs, index), value) for index, value in enumerate(block.arguments)]
     for value in block.arguments:
         numbers[value] = len(numbers)
-    operations = list(_operations(block, numbers, arrays))
+    operations = list(_operations(block, numbers, arrays, largest))
     last = block.operations[len(block.operations) - 1].operation
     outputs = [_port(_named(view.res_attrs, index), value) for index, value in enumerate(last.operands)]
     return {"name": view.sym_name.value, "inputs": inputs, "outputs": outputs, "operations": operations}
 
 
-def _operations(block: Any, numbers: dict[Any, int], arrays: list[np.ndarray]) -> Iterator[dict[str, Any]]:
+def _operations(
+    block: Any, numbers: dict[Any, int], arrays: list[np.ndarray], largest: int
+) -> Iterator[dict[str, Any]]:
     for each in block.operations:
         operation = each.operation
         name = operation.name.removeprefix(_PREFIX)
@@ -58,7 +61,7 @@ def _operations(block: Any, numbers: dict[Any, int], arrays: list[np.ndarray]) -
         for value in operation.results:
             numbers[value] = len(numbers)
         made = [{"number": numbers[value], **_typed(value)} for value in operation.results]
-        array = _values(operation, made[0], arrays) if name == "constant" else None
+        array = _values(operation, made[0], arrays, largest) if name == "constant" else None
         yield {
             "name": name,
             "operands": [numbers[value] for value in operation.operands],
@@ -90,12 +93,17 @@ def _typed(value: Any) -> dict[str, Any]:
     return {"shape": shape, "dtype": _FLOATS.get(text, text)}
 
 
-def _values(operation: Any, made: dict[str, Any], arrays: list[np.ndarray]) -> int | None:
-    """The number of a constant's values among *arrays*; those of fewer than eight bits are uint8 there."""
+def _values(operation: Any, made: dict[str, Any], arrays: list[np.ndarray], largest: int) -> int | None:
+    """The number of a constant's values among *arrays*; those of fewer than eight bits are uint8 there.
+
+    One of more than *largest* values, as many as the file has bits, is damaged.
+    """
     dtype = made["dtype"]
     count = math.prod(length or 0 for length in made["shape"])
     if None in made["shape"] or (count > _MOST_REPEATED and _is_repeated(operation)):
         return None
+    if count > largest:
+        raise ValueError(f"a constant of {count:,} values is more than its program can hold")
     if dtype in _PLAIN:
         arrays.append(_copied(operation, count * np.dtype(dtype).itemsize).view(dtype).reshape(made["shape"]))
     elif re.fullmatch(r"uint[1-7]", dtype):

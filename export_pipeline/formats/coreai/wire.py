@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 _MAGIC = b"caiw"
-# More than any message of ours; what a damaged process sends must not fill the memory.
+# More than any message of ours: what a damaged process sends must not fill the memory.
 _MOST_HEADER, _MOST_ARRAYS = 1 << 28, 1 << 33
 _TYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "bool")
 
