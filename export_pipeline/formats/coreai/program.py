@@ -78,10 +78,17 @@ class Program:
     # Constants
 
     def constant(self, values: Any, dtype: Any = None) -> Any:
-        """A constant; floats become those of the arithmetic."""
+        """A constant; floats become those of the arithmetic.
+
+        Raises:
+            ValueError: a number is beyond them.
+        """
         array = np.asarray(values)
         wanted = dtype or (self.compute if array.dtype.kind == "f" else array.dtype)
-        made = np.array(array, wanted, order="C")
+        with np.errstate(over="ignore"):
+            made = np.array(array, wanted, order="C")
+        if made.dtype.kind == "f" and not np.isfinite(made).all():
+            raise ValueError(f"a weight of {np.abs(array).max():g} is beyond {made.dtype.name}, or is no number")
         if made.size > 1 and (made.reshape(-1)[0] == made).all():
             return self._repeated(made)
         if made.nbytes < _LARGE:

@@ -29,7 +29,8 @@ class Storage:
         """A value of *values* in the type of the arithmetic; of 8 bits, the nearest of them."""
         if self._target.weights == "int8":
             return _eight_bits(program, values)
-        halves = np.ascontiguousarray(values.astype(np.float16)) + np.float16(0)
+        with np.errstate(over="ignore"):  # which the constant refuses
+            halves = np.ascontiguousarray(values.astype(np.float16)) + np.float16(0)
         form = form_of(halves, self._target) if self._target.exact else DENSE
         made = {"fp16": _dense, "palettized": _tabled, "sparse": _masked}[form.storage](program, halves, form)
         return made if program.compute == np.float16 else program.ops.cast(made, program.compute.type)

@@ -74,3 +74,16 @@ def test_all_layers_that_are_not_written_are_named_at_once(tmp_path: Path) -> No
     assert "known" not in told
     assert "Allowed: Activation, " in told
     assert format_of("a.aimodel").suffixes == (".aimodel",)
+
+
+@pytest.mark.parametrize("suffix", [".aimodel"])
+def test_a_weight_beyond_half_precision_is_refused(suffix: str, tmp_path: Path) -> None:
+    import tf_keras as keras
+
+    given = keras.Input((4,), name="x")
+    dense = keras.layers.Dense(2)
+    model = keras.Model(given, dense(given))
+    dense.bias.assign([1.0, 70_000.0])
+    recipe = Recipe.parse({"name": "large", "export": {"targets": ("aimodel-fp16",)}})
+    with pytest.raises(ExportError, match="a weight of 70000 is beyond float16"):
+        export(model, recipe, signature(model, ["y"]), tmp_path)
