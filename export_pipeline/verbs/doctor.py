@@ -13,7 +13,6 @@ from typing import Literal
 
 from export_pipeline.base.wheels import Wheel
 from export_pipeline.errors import CheckFailed
-from export_pipeline.formats import PACKAGES, format_of
 from export_pipeline.perception.vgg_weights import WHEEL
 from export_pipeline.verbs.common import Verb, show
 
@@ -41,6 +40,8 @@ LIBRARIES = (
     "h5py",
     "safetensors",
 )
+# Of the extra `coreai`.
+CORE_AI = "coreai-core"
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
 
 def examine() -> tuple[Row, ...]:
     """Look at the interpreter, the libraries, the disk and the loss network's weights; loads nothing heavy."""
-    libraries = (*(_library(name) for name in LIBRARIES), *_formats())
+    libraries = (*(_library(name) for name in LIBRARIES), _core_ai())
     return (_python(), *libraries, _processor(), _disk(), weights(WHEEL))
 
 
@@ -89,10 +90,12 @@ def _python() -> Row:
     )
 
 
-def _formats() -> tuple[Row, ...]:
-    """The formats of which nothing can be made or run here, and why; a build does without them."""
-    reasons = {package: format_of(f"any{suffixes[0]}").missing() for package, suffixes in PACKAGES.items()}
-    return tuple(Row(status="skipped", name=package, detail=why) for package, why in reasons.items() if why)
+def _core_ai() -> Row:
+    """Apple's library for Core AI, which has no wheel for every machine; a build does without its targets."""
+    try:
+        return Row(status="ok", name=CORE_AI, detail=version(CORE_AI))
+    except PackageNotFoundError:
+        return Row(status="skipped", name=CORE_AI, detail="not installed; Core AI's targets take the extra [coreai]")
 
 
 def _library(name: str) -> Row:
