@@ -15,8 +15,8 @@ Interface = Literal["image", "float32", "uint8"]
 Need = Literal["clusters", "prunes"]
 
 _GIVES: dict[Interface, str] = {
-    "image": "RGB images, else float arrays",
-    "float32": "NHWC float32, the network's range",
+    "image": "RGB images, else arrays",
+    "float32": "NHWC float32",
     "uint8": "NHWC uint8",
 }
 
@@ -45,7 +45,7 @@ class Target:
         needs: what the network must have been through; a network without it would gain nothing.
         default: whether a recipe that names no targets makes it, where its needs are met.
         widths: bits that an index into a table of weights may have, ascending.
-        ios: the oldest system that an ML Program asks for.
+        ios: the oldest system that an ML Program or a Core AI program asks for.
     """
 
     name: str
@@ -143,6 +143,27 @@ _ROWS = (
         "a bit for each weight, and indices of 1, 2, 3, 4, 6 or 8 bits into a table for those that are not zero; "
         "needs iOS 18",
         needs=("clusters", "prunes"), widths=(1, 2, 3, 4, 6, 8), ios=18,
+    ),
+    Target(
+        "aimodel-fp16", "Core AI, iOS 27, where 8-bit weights show", "fp16", "float32", _FLOAT16,
+        "fp16 weights and arithmetic, as the Neural Engine wants it; sums of norms in float32", default=False, ios=27,
+    ),
+    Target(
+        "aimodel-int8", "Core AI, iOS 27: 8-bit per-channel weights", "int8", "float32", _WEIGHTS8,
+        "8-bit linear symmetric weights with a scale for each output channel, unpacked once at load; "
+        "computes in fp16, sums of norms in float32", default=False, ios=27,
+    ),
+    Target(
+        "aimodel-palettized", "Core AI: the tables of a clustered network",
+        "palettized", "float32", _EXACT16,
+        "the network's own tables of values and indices of 1, 2, 3, 4, 6 or 8 bits, one table for each kernel",
+        needs=("clusters",), widths=(1, 2, 3, 4, 6, 8), default=False, ios=27,
+    ),
+    Target(
+        "aimodel-sparse", "Core AI: the zeros of a pruned network",
+        "sparse", "float32", _EXACT16,
+        "a bit for each weight and the fp16 values of those that are not zero",
+        needs=("prunes",), default=False, ios=27,
     ),
 )  # fmt: skip
 

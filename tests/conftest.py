@@ -12,6 +12,8 @@ import pytest
 
 import export_pipeline  # noqa: F401 - chooses Keras 2 before any test loads TensorFlow
 from export_pipeline.base.cores import cores
+from export_pipeline.formats import SUFFIXES, format_of
+from export_pipeline.targets import TARGETS
 
 pytest_plugins = ["tests.small_training"]
 
@@ -38,6 +40,16 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {file: number for number, file in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONGEST)))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that is given a target or a suffix whose library is not here, and say why."""
+    given = getattr(item, "callspec", None)
+    for value in given.params.values() if given else ():
+        if not isinstance(value, str) or not (value in TARGETS or value in SUFFIXES):
+            continue
+        if reason := format_of(TARGETS[value].file_name("a") if value in TARGETS else f"a{value}").missing():
+            pytest.skip(f"{value}: {reason}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

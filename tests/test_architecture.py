@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from export_pipeline import errors
+from export_pipeline.formats import coreai
 from tests.conftest import LONGEST
 from tests.imports import PACKAGE, ROOT, imports, modules, room, third_party, tree
 
@@ -58,6 +59,7 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "ai_edge_litert",
+    "coreai",
     "skimage",
     "sklearn",
     "matplotlib",
@@ -217,13 +219,15 @@ def distributions(requirements: list[str]) -> set[str]:
 
 def imported_distributions(names: set[str]) -> set[str]:
     """The distributions that provide the top-level modules *names*."""
-    installed = packages_distributions()
+    # Not everywhere is there a wheel of the first; the name of its package says nothing of it.
+    installed = {"coreai": [coreai.library.DISTRIBUTION], **packages_distributions()}
     return {canonicalize_name(installed.get(name, [name])[0]) for name in names}
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["all"])
     declared |= distributions(project()["optional-dependencies"]["emulator"])
+    declared |= distributions(project()["optional-dependencies"]["coreai"])
     assert imported_distributions(set().union(*map(third_party, modules()))) == declared
 
 

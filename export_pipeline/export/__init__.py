@@ -58,10 +58,11 @@ def export(
         rounded: *model* with trained ranges, which files with 8-bit activations take; nothing is calibrated then.
 
     Returns:
-        One record for each target, in the recipe's order.
+        One record for each target, in the recipe's order; none for a target whose library is not here, which is said.
 
     Raises:
-        ExportError: a converter failed or did not do what was asked; the file is not written.
+        ExportError: a converter failed or did not do what was asked; the file is not written. Or no target has its
+            library.
         OutputError: *folder* cannot be written, or the disk is full.
     """
     say = progress or (lambda line: None)
@@ -74,6 +75,9 @@ def export(
     fixed = static.at_size(model, signature)
     done = []
     for target in targets:
+        if reason := _format(Path(target.file_name(recipe.name))).missing():
+            say(f"{target.name}: SKIPPED: {reason}")
+            continue
         used, trained = (fitted, rounded) if target.calibrated else ([], None)
         version, about = checkpoint_sha256[:12], recipe.about.metadata()
         conversion = Conversion(fixed, signature, target, used, title, version, trained, about)
@@ -85,6 +89,8 @@ def export(
             state.record(folder, found, key)
         say(f"{target.name}: {found.file}, {size(folder / found.file):,} bytes")
         done.append(found)
+    if not done:
+        raise ExportError(f"no target can be made here: {reason}. Name others in [export] targets, too.")
     return tuple(done)
 
 

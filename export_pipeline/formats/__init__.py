@@ -14,6 +14,7 @@ from export_pipeline.records.contents import Contents
 
 # The package of each format and the suffixes of its files; each is imported when a file of it is met.
 PACKAGES: dict[str, tuple[str, ...]] = {
+    "coreai": (".aimodel",),
     "coreml": (".mlmodel", ".mlpackage"),
     "keras": (".keras",),
     "onnx": (".onnx",),

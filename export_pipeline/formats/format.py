@@ -33,6 +33,7 @@ class Format(abc.ABC):
         folders: those of the suffixes that are folders.
         options: what :func:`open_model` may be given for it beside the threads.
         needs_tensorflow: whether running a file takes TensorFlow.
+        unmeasured: why reports hold no speed and memory of its files, if they do not.
     """
 
     suffixes: tuple[str, ...]
@@ -40,6 +41,11 @@ class Format(abc.ABC):
     folders: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     needs_tensorflow = False
+    unmeasured = ""
+
+    def missing(self) -> str:
+        """Why no file can be written, read or run here, in words; empty where it can."""
+        return ""
 
     @property
     @abc.abstractmethod

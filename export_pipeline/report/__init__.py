@@ -13,7 +13,7 @@ from export_pipeline.base.faults import faults
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError, Undecided
-from export_pipeline.formats import contents_of
+from export_pipeline.formats import contents_of, format_of
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents
@@ -174,16 +174,17 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def check(report: Report, where: Path | str | None = None) -> None:
-    """Demand that every parity and budget row has passed; *where* is named as the place of the report.
+    """Demand that no parity row has failed and every budget row has passed; *where* is the place of the report.
 
-    A budget that could not be measured is as bad as one that is missed: it was asked for.
+    A file that could not be made or run here, for its library is not there, is a skipped row and no failure. A budget
+    that could not be measured is as bad as one that is missed: it was asked for.
 
     Raises:
         CheckFailed: rows failed or were skipped; each is named, and by how much.
         Undecided: none did, but some are noisy.
     """
     place = f" The report is in {where}." if where is not None else ""
-    wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status != "passed"]
+    wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status == "failed"]
     check_budgets(report.budgets, wrong, place)
 
 
@@ -245,13 +246,15 @@ def _file_record(folder: Path, model: ExportedModel) -> FileRecord:
 
 
 def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, say: Callable[[str], None]) -> Benchmark:
-    paths = [yardstick, *(folder / row.file for row in record.files)]
+    files = [folder / row.file for row in record.files]
+    unmeasured = {path.name: why for path in files if (why := format_of(path).unmeasured)}
+    paths = [yardstick, *(path for path in files if path.name not in unmeasured)]
     size = (recipe.export.height, recipe.export.width)
     say(f"latency of {len(paths)} files, {recipe.report.runs} runs each")
     of_target = {row.target: str(folder / row.file) for row in record.files}
     against = dict.fromkeys(of_target.values(), str(yardstick))
     latency, errors = measure(paths, recipe.report.runs, None, size, against, speed_limits(recipe, of_target))
-    skipped = {Path(path).name: reason for path, reason in errors.items()}
+    skipped = unmeasured | {Path(path).name: reason for path, reason in errors.items()}
     memory = []
     for path in paths:
         say(f"memory of {path.name}")
@@ -268,8 +271,8 @@ def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, sa
         skipped=skipped,
         budgets=(),
     )
-    files = {row.target: row.file for row in record.files}
-    return made.model_copy(update={"budgets": machine_budgets(recipe, files, made)})
+    by_target = {row.target: row.file for row in record.files}
+    return made.model_copy(update={"budgets": machine_budgets(recipe, by_target, made)})
 
 
 def _write(path: Path, noun: Record | Benchmark) -> None:

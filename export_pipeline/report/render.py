@@ -46,10 +46,11 @@ def notes(report: Report) -> list[str]:
     lines += [f"{m.title}: {m.meaning}; {m.better} is better." for m in report.record.recipe.metrics]
     lines += [f"{row.target}: {note}" for row in report.record.files for note in row.notes]
     lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
+    lines += [f"{SKIPPED} {row.target}: {row.reason}" for row in report.record.parity if row.status == "skipped"]
     lines += [
         f"{SKIPPED} quality of {row.target}: {row.quality_reason}"
         for row in report.record.parity
-        if row.quality == "skipped"
+        if row.quality == "skipped" and row.status != "skipped"
     ]
     for one in report.devices.devices if report.devices else ():
         lines.append(f"{one.device}: measured by the app's benchmark screen, whose files go by their names.")

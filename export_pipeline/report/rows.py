@@ -27,6 +27,12 @@ def files_table(report: Report) -> TextTable:
     status = verdict(report).files
     rows = [*_baseline_rows(report, metrics)]
     rows += [_file_row(report, row, metrics, status[row.target]) for row in report.record.files]
+    made = {row.target for row in report.record.files}
+    rows += [
+        (row.target, *("",) * (len(header) - 2), SKIPPED)
+        for row in report.record.parity
+        if row.status == "skipped" and row.target not in made
+    ]
     return TextTable("Files", header, tuple(rows))
 
 

@@ -36,6 +36,7 @@ class Verdict:
         checks: how many there were.
         wrong: those that have not passed.
         unmeasured: why the quality of some file was not measured; empty where it was.
+        unmade: why a target was not made: what makes and runs its files is not here. Empty where all were.
     """
 
     status: str
@@ -43,6 +44,7 @@ class Verdict:
     checks: int
     wrong: tuple[Check, ...]
     unmeasured: str
+    unmade: str = ""
 
     @property
     def headline(self) -> str:
@@ -52,6 +54,7 @@ class Verdict:
             head = f"{self.status.upper()}: {len(self.wrong)} of {_count(self.checks, 'check')}, in {len(bad)} of "
             return head + _count(len(self.files), "file")
         skipped = f"; quality SKIPPED: {self.unmeasured}" if self.unmeasured else ""
+        skipped += f"; targets SKIPPED: {self.unmade}" if self.unmade else ""
         return f"PASSED: {_count(len(self.files), 'file')}, {_count(self.checks, 'check')}{skipped}"
 
     @property
@@ -71,22 +74,27 @@ def verdict(report: Report) -> Verdict:
     of_file = {file.target: [one.status for one in checks if one.target == file.target] for file in report.record.files}
     wrong = tuple(one for one in checks if one.status != "passed")
     undecided = bool(wrong) and all(one.status == "noisy" for one in wrong)
-    reasons = (row.quality_reason for row in report.record.parity if row.quality == "skipped")
+    reasons = (row.quality_reason for row in report.record.parity if row.quality == "skipped" and row.target in of_file)
+    unmade = (row.reason for row in report.record.parity if row.target not in of_file)
     return Verdict(
         status="noisy" if undecided else "failed" if wrong else "passed",
         files={target: min(found, key=ORDER.index) for target, found in of_file.items()},
         checks=len(checks),
         wrong=wrong,
         unmeasured=next(reasons, ""),
+        unmade=next(unmade, ""),
     )
 
 
 def _checks(report: Report) -> Iterator[Check]:
     verified = {row.target for row in report.record.parity}
+    made = {file.target for file in report.record.files}
     for file in report.record.files:
         if file.target not in verified:
             yield Check(file.target, "parity", "skipped", "it was not verified")
     for parity in report.record.parity:
+        if parity.target not in made:
+            continue
         yield Check(parity.target, "parity", parity.status, parity.reason)
     for row in report.budgets:
         yield Check(row.target, row.what, row.status, row.reason)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.errors import ModelError
+from export_pipeline.formats import format_of
 from export_pipeline.pipeline import FLOAT_MODEL
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import Benchmark, BudgetResult, LatencyResult, MemoryResult
@@ -89,6 +90,8 @@ class Meter:
 
         def one(name: str) -> Rows:
             def made() -> Rows:
+                if why := format_of(name).unmeasured:
+                    return Rows(skipped={name: why})
                 try:
                     found = peak_memory(self.out / name, sizes[name])
                 except ModelError as error:
@@ -114,7 +117,8 @@ class Meter:
 
         def made() -> Rows:
             self.say(f"latency of {len(names)} files at {size[0]}x{size[1]}, {self.runs} runs each, in turns")
-            paths = {str(self.out / name): name for name in names}
+            unmeasured = {name: why for name in names if (why := format_of(name).unmeasured)}
+            paths = {str(self.out / name): name for name in names if name not in unmeasured}
             # Rows go by file names where those differ.
             known = {**{Path(path).name: name for path, name in paths.items()}, **paths}
             try:
@@ -122,7 +126,7 @@ class Meter:
             except ModelError as error:
                 return Rows(skipped=dict.fromkeys(names, str(error)))
             rows = tuple(row.model_copy(update={"file": known[row.file]}) for row in found)
-            return Rows(latency=rows, skipped={paths[path]: reason for path, reason in errors.items()})
+            return Rows(latency=rows, skipped=unmeasured | {paths[path]: reason for path, reason in errors.items()})
 
         least = {path.removeprefix(f"{self.out}/"): limit for path, limit in limits.items()}
         return self._kept("latency", names, size, made, least)

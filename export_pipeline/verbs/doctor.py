@@ -40,6 +40,8 @@ LIBRARIES = (
     "h5py",
     "safetensors",
 )
+# Of the extra `coreai`.
+CORE_AI = "coreai-core"
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -69,7 +71,8 @@ def run(options: argparse.Namespace) -> None:
 
 def examine() -> tuple[Row, ...]:
     """Look at the interpreter, the libraries, the disk and the loss network's weights; loads nothing heavy."""
-    return (_python(), *(_library(name) for name in LIBRARIES), _processor(), _disk(), weights(WHEEL))
+    libraries = (*(_library(name) for name in LIBRARIES), _core_ai())
+    return (_python(), *libraries, _processor(), _disk(), weights(WHEEL))
 
 
 def require_healthy(rows: tuple[Row, ...]) -> None:
@@ -85,6 +88,14 @@ def _python() -> Row:
     return Row(
         status="ok" if good else "failed", name="Python", detail=found if good else f"{found}; 3.10 to 3.13 work"
     )
+
+
+def _core_ai() -> Row:
+    """Apple's library for Core AI, which has no wheel for every machine; a build does without its targets."""
+    try:
+        return Row(status="ok", name=CORE_AI, detail=version(CORE_AI))
+    except PackageNotFoundError:
+        return Row(status="skipped", name=CORE_AI, detail="not installed; Core AI's targets take the extra [coreai]")
 
 
 def _library(name: str) -> Row:

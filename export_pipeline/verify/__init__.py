@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
-from export_pipeline.formats import open_model
+from export_pipeline.formats import format_of, open_model
+from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Metric, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
-from export_pipeline.targets import Tolerance
+from export_pipeline.targets import TARGETS, Tolerance
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
 from export_pipeline.verify.metrics import incomparable, kept, parity
 from export_pipeline.verify.tolerances import tolerance, verdict
@@ -49,7 +50,8 @@ def verify(
 
     Args:
         folder: where the files lie.
-        exported: what to check; one result is given for each, in this order.
+        exported: what to check; one result is given for each, in this order. Then one that is skipped for each target
+            of the task's recipe whose library is not here.
         float_model: a Keras network of the task.
         task: gives the samples and the metrics; its recipe names tolerances of its own, if any.
         evaluator: measures the metrics; or why none does: then they are skipped, and the rows say so.
@@ -74,7 +76,25 @@ def verify(
                 references, task, evaluator
             )
         )
-    return tuple(results)
+    return (*results, *_skipped(task.recipe, exported))
+
+
+def _skipped(recipe: Recipe, exported: Sequence[ExportedModel]) -> Iterator[ParityResult]:
+    """Rows of targets that were not made, for what makes and runs them is not here."""
+    for target in recipe.export.targets:
+        file = TARGETS[target].file_name(recipe.name)
+        if target in {model.target for model in exported} or not (reason := format_of(file).missing()):
+            continue
+        limit = tolerance(target, recipe)
+        row = {
+            "target": target,
+            "file": file,
+            "images": 0,
+            "min_psnr": limit.min_psnr,
+            "tolerance_reason": limit.reason,
+        }
+        why = {"status": "skipped", "reason": reason, "quality": "skipped", "quality_reason": reason}
+        yield ParityResult.model_validate({**row, **why})
 
 
 def _references(task: Task, model: Any, samples: Sequence[Sample], evaluator: Evaluator | str) -> _References:

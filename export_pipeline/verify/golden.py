@@ -8,7 +8,7 @@ from typing import Any
 from export_pipeline.base.images import to_uint8
 from export_pipeline.bundle import Arrays, Bundle, read_golden
 from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
-from export_pipeline.formats import open_model
+from export_pipeline.formats import format_of, open_model
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.verify.metrics import incomparable, parity
@@ -36,8 +36,9 @@ def verify_bundle(bundle: Bundle, progress: Callable[[str], None] = lambda line:
 
 
 def require_passed(results: tuple[ParityResult, ...]) -> None:
-    """Raise CheckFailed with every row that has not passed."""
-    failed = [f"{row.target} {row.reason}" for row in results if row.status != "passed"]
+    """Raise CheckFailed with every row that has failed. Where nothing has passed, what was skipped has failed, too."""
+    passed = any(row.status == "passed" for row in results)
+    failed = [f"{row.target} {row.reason}" for row in results if row.status == "failed" or not passed]
     if failed or not results:
         raise CheckFailed(f"parity: {'; '.join(failed) or 'the bundle holds no models'}")
 
@@ -46,6 +47,8 @@ def _check(bundle: Bundle, model: ExportedModel, inputs: Arrays, expected: Array
     least = bundle.manifest.min_psnr[model.target]
     row: dict[str, Any] = {"target": model.target, "file": model.file, "images": 1, "min_psnr": least}
     row |= {"quality": "skipped", "quality_reason": NO_JUDGE}
+    if reason := format_of(model.file).missing():
+        return ParityResult(**row, status="skipped", reason=reason)
     pictures = {port.name for port in bundle.manifest.signature.outputs if port.color}
     try:
         found = open_model(bundle.model_path(model)).infer(inputs)

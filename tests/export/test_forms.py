@@ -17,15 +17,16 @@ from export_pipeline.compress.fold import folded_scales
 from export_pipeline.emulator import weights
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import open_model
-from export_pipeline.formats.coreml.forms import DENSE, Form, form_of, halves, table
 from export_pipeline.formats.format import Kernel
+from export_pipeline.formats.forms import DENSE, Form, form_of, halves, table
 from export_pipeline.recipe import Recipe
 from export_pipeline.targets import TARGETS
 from tests.compress import material as compressing
 from tests.export import material
 from tests.small_models import few_values
 
-EXACT = tuple(name for name, target in TARGETS.items() if target.exact)
+# Of Core ML, whose files are read here by another reader than the export's own.
+EXACT = tuple(name for name, target in TARGETS.items() if target.exact and target.format != "aimodel")
 SIDE = 16
 
 

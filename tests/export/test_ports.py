@@ -34,6 +34,8 @@ MADE = (
     "mlpackage-fp16",
     "mlpackage-int8",
     "mlmodel-int8",
+    "aimodel-fp16",
+    "aimodel-int8",
 )
 # Relative to the range of an output: far above what is measured, far below a swapped or transposed port.
 MOST_ERROR = {"fp32": 1e-4, "fp16": 0.01, "int8": 0.06}

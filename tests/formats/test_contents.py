@@ -16,7 +16,7 @@ from tests.small_models import HEIGHT, WIDTH, exported
 KERNELS = {"9x9": 2 * 9 * 9 * 3 * 3, "3x3": 4 * 3 * 3 * 3 * 3}
 WORK = 9 * (HEIGHT * WIDTH * (81 + 81 + 9) + HEIGHT * WIDTH // 4 * (9 + 9) + HEIGHT * WIDTH // 16 * 9)
 BITS = {"int8": 8, "dynamic": 8, "fp16": 16, "fp32": 32, "palettized": 2, "sparse": 16, "joint": 2}
-CONVOLUTIONS = ("conv", "convolution", "CONV_2D", "Conv", "Conv2D")
+CONVOLUTIONS = ("conv", "conv2d", "convolution", "CONV_2D", "Conv", "Conv2D")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -24,6 +24,8 @@ MADE = (
     "mlpackage-fp16",
     "mlpackage-int8",
     "mlmodel-int8",
+    "aimodel-fp16",
+    "aimodel-int8",
 )
 # Relative to the largest output: far above what is measured, far below a wrong layer.
 MOST_ERROR = {"fp32": 1e-4, "fp16": 0.01, "int8": 0.1}
@@ -133,7 +135,10 @@ def test_a_kernel_that_a_converter_lost_is_noticed() -> None:
         guard.check_kernels(TARGETS["tflite-dynamic"], [wanted[0], Kernel(20, "fp32", 32)], wanted)
 
 
-@pytest.mark.parametrize("target", ["mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse"])
+@pytest.mark.parametrize(
+    "target",
+    ["mlpackage-palettized", "mlmodel-palettized", "mlpackage-sparse", "aimodel-palettized", "aimodel-sparse"],
+)
 def test_dense_and_recurrent_kernels_have_tables_and_masks_as_well(target: str, tmp_path: Path) -> None:
     import tf_keras as keras
 

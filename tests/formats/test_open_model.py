@@ -80,7 +80,7 @@ def test_a_damaged_file_is_a_clear_error(tmp_path: Path, suffix: str, damage: st
     source = file_of(suffix)
     if source.is_dir():
         shutil.copytree(source, path)
-        target = next(file for file in sorted(path.rglob("*")) if file.suffix == ".mlmodel")
+        target = next(file for file in sorted(path.rglob("*")) if file.suffix in (".mlmodel", ".mlirb"))
     else:
         target = Path(shutil.copy(source, path))
     whole = target.read_bytes()

@@ -228,7 +228,7 @@ def test_the_networks_and_norms_are_those_of_models() -> None:
 
 
 def test_targets_are_formats_and_precisions_each_once() -> None:
-    assert len(TARGETS) == 11
+    assert len(TARGETS) == 15
     assert StyleTransferRecipe().export.targets == DEFAULT_TARGETS == tuple(TARGETS)[:7]
     assert all(len(target.split("-")) == 2 for target in TARGETS)
 

@@ -38,8 +38,8 @@ def test_every_file_passes_and_the_rows_are_complete() -> None:
     lines: list[str] = []
     rows = verify(made.folder, made.models, made.network, task(), Judged(judge()), lines.append)
     assert [row.target for row in rows] == list(TARGETS)
-    assert len(lines) == len(TARGETS) + 1
-    for row in rows:
+    assert len(lines) == len(made.models) + 1
+    for row in rows[: len(made.models)]:
         assert row.status == "passed", row
         assert row.images == 2
         assert row.psnr is not None

@@ -58,7 +58,7 @@ class CoreML(WrittenFormat):
         return file.kernels(path)
 
     def stored(self, target: Target, kernels: Sequence[np.ndarray]) -> tuple[Kernel, ...]:  # noqa: D102
-        from export_pipeline.formats.coreml import forms
+        from export_pipeline.formats import forms
 
         if target.exact:
             return forms.stored(target, kernels)

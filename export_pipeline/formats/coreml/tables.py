@@ -17,7 +17,7 @@ from coremltools.converters.mil.mil.passes.helper import block_context_manager
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 
 from export_pipeline.formats.coreml.file import KERNELS, network_kernels
-from export_pipeline.formats.coreml.forms import DENSE, Form, form_of, table
+from export_pipeline.formats.forms import DENSE, Form, form_of, table
 from export_pipeline.targets import Target
 
 PASS = "export_pipeline::store_kernels"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.formats import static
+from export_pipeline.formats import forms, static
 from export_pipeline.formats.coreml import file as coreml_file
-from export_pipeline.formats.coreml import forms, mil, neuralnetwork
+from export_pipeline.formats.coreml import mil, neuralnetwork
 from export_pipeline.formats.coreml.ports import file_signature, is_image
 from export_pipeline.formats.format import Conversion
 from export_pipeline.formats.protobuf import replace

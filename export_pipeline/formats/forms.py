@@ -1,4 +1,4 @@
-"""The form that a kernel takes in a Core ML file: dense, a table with indices, a mask with what is not zero, or both.
+"""The form that a kernel takes in a file: dense, a table with indices, a mask with what is not zero, or both.
 
 A clustered kernel has few values, a pruned one has zeros; nothing else is known of either. Every form holds the
 values of the network in fp16, bit for bit, so that forms differ in bytes only and the smallest one is taken.
@@ -18,7 +18,11 @@ from export_pipeline.formats.format import Kernel
 from export_pipeline.targets import Storage, Target
 
 # What each form costs in a program beside its values, over a dense constant: longer operations, for both two of them.
-_PROGRAM_BYTES = {"palettized": 100, "sparse": 100, "joint": 300}
+_PROGRAM_BYTES: dict[str, dict[Storage, int]] = {
+    "mlpackage": {"palettized": 100, "sparse": 100, "joint": 300},
+    "mlmodel": {},
+    "aimodel": {"palettized": 60, "sparse": 60},
+}
 # Values that Core ML Tools keeps in the program itself, and does not look at when it compresses, are fewer.
 LEAST_COMPRESSED = 10
 _MAKES = {
@@ -40,7 +44,7 @@ DENSE = Form("fp16", 16)
 
 
 def halves(kernel: np.ndarray) -> np.ndarray:
-    """*kernel* as Core ML holds it, in fp16 without ``-0``: ``(out, in, height, width)`` of a convolution's
+    """*kernel* as Apple's formats hold it, in fp16 without ``-0``: ``(out, in, height, width)`` of a convolution's
     ``(height, width, in, out)``, and ``(in, out)`` as it is.
     """
     arranged = np.transpose(kernel, (3, 2, 0, 1)) if kernel.ndim == 4 else kernel
@@ -70,7 +74,7 @@ def _bytes(form: Form, values: np.ndarray, target: Target) -> int:
     total += _packed(values.size, 1) if masked else 0
     if form.storage in ("palettized", "joint"):
         total += 2**form.bits * (4 if target.format == "mlmodel" else 2)  # the old format has tables of float32
-    return total + (_PROGRAM_BYTES.get(form.storage, 0) if target.format == "mlpackage" else 0)
+    return total + _PROGRAM_BYTES[target.format].get(form.storage, 0)
 
 
 def _packed(count: int, bits: int) -> int:

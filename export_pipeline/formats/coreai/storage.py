@@ -1,0 +1,76 @@
+"""How a kernel lies in a program, as the target says. It runs in the worker.
+
+A table's indices and a mask's bits are packed here: the library's own way to make constants of fewer than eight bits
+writes a byte for each, and its runtime reads several out of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export_pipeline.formats.forms import DENSE, Form, form_of, table
+from export_pipeline.targets import Target
+
+if TYPE_CHECKING:
+    from export_pipeline.formats.coreai.program import Program
+
+MOST = 127  # of 8-bit weights, symmetric: zero is one of the values
+
+
+class Storage:
+    """Holds kernels as *target* says; each is unpacked once, when a device loads the program."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def stored(self, program: Program, values: np.ndarray) -> Any:
+        """A value of *values* in the type of the arithmetic; of 8 bits, the nearest of them."""
+        if self._target.weights == "int8":
+            return _eight_bits(program, values)
+        with np.errstate(over="ignore"):  # which the constant refuses
+            halves = np.ascontiguousarray(values.astype(np.float16)) + np.float16(0)
+        form = form_of(halves, self._target) if self._target.exact else DENSE
+        made = {"fp16": _dense, "palettized": _tabled, "sparse": _masked}[form.storage](program, halves, form)
+        return made if program.compute == np.float16 else program.ops.cast(made, program.compute.type)
+
+
+def _eight_bits(program: Program, values: np.ndarray) -> Any:
+    """Steps of a size for each output channel: the first axis of a convolution's kernel, the last of a matrix."""
+    kept = 0 if values.ndim == 4 else -1
+    axes = tuple(axis for axis in range(values.ndim) if axis != kept % values.ndim)
+    peak = np.abs(values).max(axis=axes, keepdims=True)
+    # In the type of the arithmetic, which the runtime asks for; rounded before it divides, for the nearest steps.
+    least = float(np.finfo(program.compute).smallest_subnormal)
+    scale = np.maximum(np.where(peak > 0, peak / MOST, 1), least).astype(program.compute)
+    steps = np.rint(values / scale.astype(np.float32)).clip(-MOST, MOST).astype(np.int8)
+    zeros = np.zeros(scale.shape)
+    parts = (program.constant(scale), program.constant(zeros, np.int8), program.constant(zeros))
+    return program.ops.blockwise_shift_scale(program.constant(steps), *parts)
+
+
+def _dense(program: Program, halves: np.ndarray, form: Form) -> Any:
+    return program.constant(halves, np.float16)
+
+
+def _tabled(program: Program, halves: np.ndarray, form: Form) -> Any:
+    entries, indices = table(halves, form.bits)
+    palette = program.constant(entries.reshape((1,) * halves.ndim + (-1, 1)), np.float16)
+    packed = _packed(program, indices, form.bits, halves.shape)
+    return program.ops.lut_to_dense(packed, palette, program.whole(0, dtype=np.int16))
+
+
+def _masked(program: Program, halves: np.ndarray, form: Form) -> Any:
+    mask = _packed(program, (halves != 0).reshape(-1).astype(np.uint8), 1, halves.shape)
+    kept = program.constant(halves[halves != 0], np.float16)
+    return program.ops.sparse_with_bitmask_to_dense(program.ops.build_sparse_with_bitmask(kept, mask))
+
+
+def _packed(program: Program, numbers: np.ndarray, bits: int, shape: tuple[int, ...]) -> Any:
+    """A constant of uint8 *numbers*, of *bits* bits each, the first in the lowest bits of the first byte."""
+    from coreai._compiler.ir import IntegerType
+
+    flags = np.unpackbits(numbers[:, None], axis=1, bitorder="little")[:, :bits]
+    content = np.packbits(flags.reshape(-1), bitorder="little")
+    return program.resource(content, shape, IntegerType.get_unsigned(bits))

@@ -1,0 +1,89 @@
+"""Every layer that Core AI files are written of gives what Keras gives; every other one is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline.errors import ExportError
+from export_pipeline.export import export
+from export_pipeline.formats import format_of, open_model, static
+from export_pipeline.formats.coreai import layers, registry
+from export_pipeline.formats.coreai.network import described
+from export_pipeline.recipe import Recipe
+from export_pipeline.records.signature import Port, Signature
+from tests.formats.coreai import cases
+
+# Relative to the largest output: half precision has eleven bits, and some layers add up a hundred products.
+MOST_ERROR = 0.006
+
+
+def signature(model: Any, names: list[str]) -> Signature:
+    inputs = [Port(name="x", shape=(1, *each.shape[1:]), dtype=each.dtype.name) for each in model.inputs]
+    outputs = [Port(name=name, shape=(1, *each.shape[1:])) for name, each in zip(names, model.outputs, strict=True)]
+    return Signature(inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+@pytest.mark.parametrize("suffix", [".aimodel"])
+@pytest.mark.parametrize("group", cases.GROUPS)
+def test_a_layer_gives_what_keras_gives(group: str, suffix: str, tmp_path: Path) -> None:
+    model, names = cases.network(group)
+    recipe = Recipe.parse({"name": "layers", "export": {"targets": ("aimodel-fp16",)}})
+    if not static.kernels(model):  # a file of tables of vectors only
+        assert group == "indices"
+    (record,) = export(model, recipe, signature(model, names), tmp_path)
+    given = cases.sample(group)
+    found = open_model(tmp_path / record.file, threads=1).run({"x": given})
+    expected = model(given, training=False)
+    wanted = dict(zip(names, expected if isinstance(expected, list) else [expected], strict=True))
+    errors = {name: np.abs(found[name] - each.numpy()).max() / np.abs(each).max() for name, each in wanted.items()}
+    assert {name: found[name].shape for name in names} == {name: tuple(each.shape) for name, each in wanted.items()}
+    assert not {name: error for name, error in errors.items() if not error < MOST_ERROR}
+
+
+def test_every_layer_has_a_case() -> None:
+    met = {"InputLayer"}
+    for group in cases.GROUPS:
+        model, names = cases.network(group)
+        network, _ = described(static.at_size(model, signature(model, names)), signature(model, names))
+        met |= {call["kind"] for call in network["calls"]}
+    assert met == set(registry.LAYERS)
+    assert layers.__all__
+
+
+def test_all_layers_that_are_not_written_are_named_at_once(tmp_path: Path) -> None:
+    import tf_keras as keras
+
+    x = given = keras.Input((8, 8, 3), name="x")
+    x = keras.layers.Conv2D(4, 3, activation="hard_sigmoid", name="known")(x)
+    x = keras.layers.LocallyConnected2D(2, 3, name="local")(x)
+    x = keras.layers.Resizing(4, 4, interpolation="lanczos3", name="sharp")(x)
+    x = keras.layers.Softmax(axis=[1, 2], name="over_all")(x)
+    model = keras.Model(given, keras.layers.Lambda(lambda y: y * 2, name="own")(x))
+    network, _ = described(model, signature(model, ["y"]))
+    with pytest.raises(ExportError) as caught:
+        registry.check(network["calls"])
+    told = str(caught.value)
+    refused = {"local": "LocallyConnected2D", "sharp": "interpolation", "over_all": "axes", "own": "Lambda"}
+    for name, why in refused.items():
+        assert f"{name} (" in told
+        assert why in told
+    assert "known" not in told
+    assert "Allowed: Activation, " in told
+    assert format_of("a.aimodel").suffixes == (".aimodel",)
+
+
+@pytest.mark.parametrize("suffix", [".aimodel"])
+def test_a_weight_beyond_half_precision_is_refused(suffix: str, tmp_path: Path) -> None:
+    import tf_keras as keras
+
+    given = keras.Input((4,), name="x")
+    dense = keras.layers.Dense(2)
+    model = keras.Model(given, dense(given))
+    dense.bias.assign([1.0, 70_000.0])
+    recipe = Recipe.parse({"name": "large", "export": {"targets": ("aimodel-fp16",)}})
+    with pytest.raises(ExportError, match="a weight of 70000 is beyond float16"):
+        export(model, recipe, signature(model, ["y"]), tmp_path)
