@@ -175,6 +175,12 @@ class StyleTrainTable(TrainTable):
         0.1, ge=0, description="weight of the total variation loss, the mean absolute difference of neighbours / 255"
     )
     edge_weight: float = Field(3.0, ge=0, description="weight of the loss of the jump at the edges of the image")
+    weave_weight: float = Field(
+        0.0, ge=0, description="weight of the loss of patterns with a period of 4 pixels, as subpixel networks paint"
+    )
+    wasserstein_weight: float = Field(
+        0.0, ge=0, description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails"
+    )
     polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")
     vgg_weights: str | None = Field(
         None, description="file of VGG-19's weights, .h5 of Keras or .npz; cache or download when left out"

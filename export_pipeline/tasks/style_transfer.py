@@ -16,7 +16,7 @@ from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
-from export_pipeline.perception.losses import LOSSES, PerceptualLoss
+from export_pipeline.perception.losses import PerceptualLoss, loss_names
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
@@ -145,9 +145,8 @@ class StyleTransfer(Task):
 
 
 class _Perceptual(Objective):
-    terms = LOSSES
-
     def __init__(self, task: StyleTransfer, network: LossNetwork) -> None:
+        self.terms = loss_names(task.recipe.train)
         self._losses = PerceptualLoss(network, task.style, task.recipe.train)
         self.fingerprint = {
             "style_sha256": images.pixels_sha256(task.style),
