@@ -29,7 +29,6 @@ def loss_names(table: StyleTrainTable) -> tuple[str, ...]:
     return (*LOSSES, *(name for name in OPTIONAL if getattr(table, f"{name}_weight")))
 
 
-
 def _gram_statistics(network: LossNetwork, layer: str, features: Any) -> tuple[Any, ...]:
     return (network.embedded_matrix(gram(features), layer),)
 

@@ -12,10 +12,7 @@ WINDOW, STRIDE = 16, 8
 # Of a spectrum, from a harmonic to what it is compared with: with the window of Hann nothing of it is left there.
 APART = 2
 HARMONICS = tuple(
-    (u, v)
-    for u in range(0, WINDOW, WINDOW // PERIOD)
-    for v in range(0, WINDOW, WINDOW // PERIOD)
-    if (u, v) != (0, 0)
+    (u, v) for u in range(0, WINDOW, WINDOW // PERIOD) for v in range(0, WINDOW, WINDOW // PERIOD) if (u, v) != (0, 0)
 )
 LEAST_POWER = 1e-3  # far below what one level in a thousand pixels has, so that a flat image has 1
 

@@ -179,7 +179,9 @@ class StyleTrainTable(TrainTable):
         0.0, ge=0, description="weight of the loss of patterns with a period of 4 pixels, as subpixel networks paint"
     )
     wasserstein_weight: float = Field(
-        0.0, ge=0, description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails"
+        0.0,
+        ge=0,
+        description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails",
     )
     polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")
     vgg_weights: str | None = Field(

@@ -10,16 +10,16 @@ import tensorflow as tf
 from PIL import Image
 
 from export_pipeline import models
+from export_pipeline.perception.distances import directions
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.losses import (
     LOSSES,
     STYLE_LAYERS,
     STYLE_LOSSES,
     PerceptualLoss,
-    edge_jump,
-    edge_lines,
-    total_variation,
+    loss_names,
 )
+from export_pipeline.perception.statistics import sorted_projections
 from export_pipeline.recipe import StyleTrainTable
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -141,30 +141,6 @@ def test_a_photo_has_no_content_distance_to_itself_and_is_no_style(vgg_arrays: A
     assert (found["style"].numpy() > 0.1).all()
 
 
-@pytest.mark.parametrize("quarter", range(4))
-def test_a_strip_along_an_edge_costs(quarter: int) -> None:
-    """A network that finds the edges by their zero padding would paint one there."""
-    plain = np.full((64, 64, 3), 90, np.float32)
-    striped = plain.copy()
-    striped[:8] = (255, 0, 0)
-    turned = np.rot90(striped, quarter)
-    assert edge_jump(plain[None]).numpy() == 0
-    assert edge_jump(turned[None]).numpy() == pytest.approx((165 + 90 + 90) / 3 / 255 / 8, rel=1e-3)
-
-
-@pytest.mark.parametrize("quarter", range(4))
-def test_a_thin_line_along_an_edge_costs_and_texture_hardly_does(quarter: int) -> None:
-    plain = np.full((64, 64, 3), 90, np.float32)
-    framed = plain.copy()
-    framed[5] = 0
-    turned = np.rot90(framed, quarter)
-    assert edge_lines(plain[None]).numpy() == 0
-    # The line of black, to which there are two differences of 16, and its two ends in the profiles of the sides.
-    assert edge_lines(turned[None]).numpy() == pytest.approx(2 * 90 / 16 / 4 / 255, rel=1e-2)
-    textured = np.random.default_rng(1).permutation(turned.ravel()).reshape(turned.shape)
-    assert edge_lines(textured[None]).numpy() < 0.6 * edge_lines(turned[None]).numpy()
-
-
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays, style_loss: Any) -> None:
     square = STYLE[:64, :64]
@@ -175,24 +151,39 @@ def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays, st
     assert np.isfinite(tape.gradient(total, image).numpy()).all()
 
 
-def test_total_variation_of_a_flat_image_is_nothing_and_of_a_checkerboard_most() -> None:
-    assert total_variation(np.full((1, 8, 8, 3), 99, np.float32)).numpy() == 0
-    board = np.indices((8, 8)).sum(0)[None, ..., None] % 2 * np.float32(255) * np.ones(3, np.float32)
-    assert total_variation(board).numpy() == pytest.approx(2)
+def test_losses_that_are_slow_are_there_where_they_have_a_weight(vgg_arrays: Arrays) -> None:
+    table = StyleTrainTable(style_size=64, weave_weight=0.5, wasserstein_weight=2.0)
+    assert loss_names(StyleTrainTable()) == LOSSES
+    assert loss_names(table) == (*LOSSES, "weave", "wasserstein")
+    plain, found = (
+        PerceptualLoss(LossNetwork(vgg_arrays), STYLE, one)(images(3), images(4))
+        for one in (StyleTrainTable(style_size=64), table)
+    )
+    assert tuple(plain) == LOSSES
+    assert tuple(found) == loss_names(table)
+    more = 0.5 * found["weave"] + 2 * found["wasserstein"]
+    np.testing.assert_allclose(found["total"] - plain["total"], more, rtol=1e-4)
 
 
-@pytest.mark.parametrize("loss", [edge_jump, edge_lines, total_variation])
-def test_gradients_are_slopes(loss: Any) -> None:
-    """Of odd sides, by differences along a random direction; these losses are sums of absolute values."""
-    random = np.random.default_rng(3)
-    image, direction = random.uniform(0, 255, (1, 37, 53, 3)), random.normal(size=(1, 37, 53, 3))
-    variable = tf.Variable(image, dtype=tf.float32)
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(loss(variable))
-    slope = float(np.sum(tape.gradient(total, variable).numpy() * direction))
-    ahead, behind = (float(loss((image + step * direction).astype(np.float32))[0]) for step in (0.05, -0.05))
-    assert slope == pytest.approx((ahead - behind) / 0.1, rel=0.02, abs=1e-5)
+def test_the_wasserstein_loss_sees_tails_that_moments_do_not(vgg_arrays: Arrays) -> None:
+    """Two textures of one mean and one variance: of two values as often, and of rare high ones."""
+    random = np.random.default_rng(7)
+    own, style = (
+        random.permutation(np.repeat(values, counts)).reshape(80, 80, 1).repeat(3, -1)
+        for values, counts in (((98, 158), (3200, 3200)), ((118, 218), (5760, 640)))
+    )
+    table = StyleTrainTable(style_size=80, wasserstein_weight=1.0)
+    loss = PerceptualLoss(LossNetwork(vgg_arrays), style.astype(np.uint8), table)
+    of_own, of_style = (loss(one, one) for one in (own[None].astype(np.float32), style[None].astype(np.float32)))
+    assert of_style["wasserstein"].numpy() == pytest.approx(0, abs=1e-6)
+    assert of_own["color"].numpy() == pytest.approx(0, abs=1e-6)
+    assert of_own["wasserstein"].numpy() > 0.02
 
 
-def test_small_images_have_finite_losses() -> None:
-    assert np.isfinite(edge_jump(np.random.default_rng(0).uniform(0, 255, (1, 20, 24, 3)).astype(np.float32))).all()
+@pytest.mark.parametrize("sides", [(40, 52), (97, 130)])
+def test_projections_are_those_of_positions_at_an_odd_distance(sides: tuple[int, int]) -> None:
+    features = np.random.default_rng(5).normal(size=(2, *sides, 6)).astype(np.float32)
+    stride = 1 if sides == (40, 52) else 3
+    picked = features[:, ::stride, ::stride].reshape(2, -1, 6)
+    expected = np.sort(np.swapaxes(picked @ directions(6)[:, :32], 1, 2), -1)
+    np.testing.assert_allclose(sorted_projections(tf.constant(features)), expected, atol=1e-5)
