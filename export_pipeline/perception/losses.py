@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from export_pipeline.perception.color_loss import Colors, color_loss
 from export_pipeline.perception.distances import relative, relative_squared
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.pixel_losses import edge_loss, total_variation, weave_loss
@@ -59,12 +60,12 @@ STYLE_LOSSES = {
 
 @dataclass(frozen=True)
 class _Style:
-    """What a style image asks for: its share, statistics of each style layer, and mean and covariance of its pixels."""
+    """What a style image asks for: its share, statistics and projections of each style layer, and its colours."""
 
     share: float
     statistics: list[tuple[Any, ...]]
     projections: tuple[Any, ...]
-    pixels: tuple[Any, ...]
+    colors: tuple[Colors, ...]
 
 
 class PerceptualLoss:
@@ -114,7 +115,8 @@ class PerceptualLoss:
             "style": style,
             "tv": total_variation(output),
             "edge": edge_loss(output),
-            "color": self._color(_where(table.color_weight, output)),
+            # A gradient that is multiplied by nothing would cost as much as any other.
+            "color": self._color(output if table.color_weight else tf.stop_gradient(output)),
         }
         if table.weave_weight:
             parts["weave"] = weave_loss(output)
@@ -125,8 +127,7 @@ class PerceptualLoss:
         return {"total": total, **parts}
 
     def _color(self, output: Any) -> Any:
-        pixels = moments(output)
-        return self._to_styles(lambda one: _sum_of(relative_squared, pixels, one.pixels))
+        return color_loss(output, [one.colors for one in self._styles], [one.share for one in self._styles])
 
     def _to_styles(self, distance: Callable[[_Style], Any]) -> Any:
         """The sum over the style images of *distance* to each, by their shares."""
@@ -150,12 +151,7 @@ class PerceptualLoss:
         image = np.asarray(square, np.float32)[None]
         features = self._features(image)
         statistics = [_constants(layer) for layer in self._statistics(features)]
-        return _Style(share, statistics, _constants(self._projections(features)), _constants(moments(image)))
-
-
-def _where(weight: float, output: Any) -> Any:
-    """*output*, without its gradient where that is multiplied by nothing: it would cost as much as any other."""
-    return output if weight else tf.stop_gradient(output)
+        return _Style(share, statistics, _constants(self._projections(features)), Colors.of(image[0]))
 
 
 def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:

@@ -170,7 +170,9 @@ class StyleTrainTable(TrainTable):
         description="what the style loss compares: means and covariances of features, or Gram matrices, which are "
         "ruled by the means and are lowered by painting the mean colour",
     )
-    color_weight: float = Field(0.0, ge=0, description="weight of the colour loss, of mean and covariance of pixels")
+    color_weight: float = Field(
+        0.0, ge=0, description="weight of the colour loss, of means and covariances of pixels and squares of them"
+    )
     tv_weight: float = Field(
         0.1, ge=0, description="weight of the total variation loss, the mean absolute difference of neighbours / 255"
     )
