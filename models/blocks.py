@@ -18,18 +18,23 @@ NORMS = ("instance", "batch")
 BLOCKS_KINDS = ("residual", "separable")
 
 
-def enter(image: Any, rho: float, margin: int) -> Any:
+def check_margin(margin: int) -> None:
+    """Refuse what is no number of pixels."""
+    if not isinstance(margin, int) or margin < 0:
+        raise ValueError(f"margin is {margin!r}; it must be a whole number, 0 or more")
+
+
+def enter(image: Any, rho: float, margin: int = 0) -> Any:
     """What a network computes on: *image* scaled by *rho*, and mirrored beyond its edges by *margin* pixels.
 
     Zeros around an image tell a network where it ends, and it paints a frame there. In a margin nobody sees it.
     """
-    if not isinstance(margin, int) or margin < 0:
-        raise ValueError(f"margin is {margin!r}; it must be a whole number, 0 or more")
+    check_margin(margin)
     x = image if rho == 1 else ScaleSize(rho, name="entry")(image)
     return MirrorPadding(margin, name="margin")(x) if margin else x
 
 
-def leave(x: Any, entered: Any, image: Any, rho: float, margin: int) -> Any:
+def leave(x: Any, entered: Any, image: Any, rho: float, margin: int = 0) -> Any:
     """*x* at the size of *image*: without what is beyond :func:`enter`'s result and without the margin, and scaled."""
     x = MatchSize(name="crop")([x, entered])
     if margin:

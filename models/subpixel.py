@@ -17,6 +17,7 @@ from .blocks import (
     check_added,
     check_blocks,
     check_blocks_kind,
+    check_margin,
     check_norm,
     conv_block,
     enter,
@@ -25,7 +26,7 @@ from .blocks import (
     scaled_filters,
     with_widths,
 )
-from .layers import DepthToSpace, Rescaling, SpaceToDepth
+from .layers import DepthToSpace, EdgePadding, Rescaling, SpaceToDepth
 
 FILTERS = 32
 BLOCKS = 2
@@ -61,8 +62,8 @@ def subpixel(
             height and width, and gives one of the full size.
         blocks: number of residual blocks, 0 or more; ``None`` takes 2.
         norm: one of ``models.NORMS``.
-        margin: pixels that the image is mirrored by beyond its edges, of what the network computes on; they are cut
-            off again. The image must be larger.
+        margin: pixels, a multiple of 4, by which what the first convolution makes is continued beyond its edges, each
+            the width of a point that is repeated; it is cut off again.
         blocks_kind: one of ``models.BLOCKS_KINDS``; ``separable`` makes every convolution of the residual blocks a
             depthwise and a pointwise one. The first and the last stay full.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
@@ -76,6 +77,10 @@ def subpixel(
     Raises:
         ValueError: an argument is out of range.
     """
+    check_margin(margin)
+    if margin % STRIDE:
+        raise ValueError(f"margin is {margin}; it must be a multiple of {STRIDE}")
+    points = margin // STRIDE
     blocks = BLOCKS if blocks is None else blocks
     check_blocks(blocks)
     filters = _filters(alpha, blocks, widths or {})
@@ -83,19 +88,24 @@ def subpixel(
     check_blocks_kind(blocks_kind)
 
     image = keras.Input((height, width, 3), name="image")
-    entry = enter(image, rho, margin)
+    entry = enter(image, rho)
     x = SpaceToDepth(STRIDE, name="to_channels")(entry)
     x = Rescaling(INPUT_SCALE, name="rescale")(x)
     x = conv_block(x, "down", filters, 1, norm)
+    if points:
+        x = EdgePadding(points, name="margin")(x)
     for index in range(blocks):
         x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
-    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", name="out_conv")
+    # Without zeros around it takes one point of the margin off by itself.
+    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
     x = last(x)
     _start_alike(last)
     x = keras.layers.ReLU(6, name="out_relu6")(x)
+    if points > 1:
+        x = keras.layers.Cropping2D(points - 1, name="cut")(x)
     x = DepthToSpace(STRIDE, name="to_pixels")(x)
     x = Rescaling(OUTPUT_SCALE, name="to_image")(x)
-    return keras.Model(image, leave(x, entry, image, rho, margin), name=name)
+    return keras.Model(image, leave(x, entry, image, rho), name=name)
 
 
 def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:

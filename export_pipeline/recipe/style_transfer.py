@@ -121,7 +121,7 @@ class StyleModelTable(ModelTable):
         le=64,
         multiple_of=4,
         description="pixels that the image is mirrored by beyond its edges while the network computes, so that it "
-        "paints no frame",
+        "paints no frame; subpixel repeats points at a quarter of the resolution instead",
     )
     blocks_kind: BlocksKind = Field("residual", description=BLOCKS_KIND)
 
