@@ -194,8 +194,8 @@ def test_a_margin_is_mirrored_computed_on_and_cut_off(build: Callable[..., Any],
 @pytest.mark.parametrize("points", [1, 2])
 def test_subpixel_continues_what_its_first_convolution_makes(points: int) -> None:
     """As if the squares at the edges lay there again, for all that is not within reach of the zeros around them."""
-    plain, image = scrambled(models.subpixel(alpha=NARROW, blocks=0, norm="none")), photo(24, 32)
-    model = models.subpixel(alpha=NARROW, blocks=0, norm="none", margin=4 * points)
+    plain, image = scrambled(models.subpixel(alpha=NARROW, blocks=0, norm="batch")), photo(24, 32)
+    model = models.subpixel(alpha=NARROW, blocks=0, norm="batch", margin=4 * points)
     model.set_weights(plain.get_weights())
     squares = image.reshape(1, 6, 4, 8, 4, 3)
     repeated = np.pad(squares, ((0, 0), (2, 2), (0, 0), (2, 2), (0, 0), (0, 0)), mode="edge").reshape(1, 40, 48, 3)
