@@ -100,11 +100,12 @@ class PerceptualLoss:
     def content(self, photo: Any) -> Any:
         """What :meth:`losses` holds an output against: worth keeping where one photo is compared many times."""
         layer = self._table.content_layer
-        return tf.stop_gradient(self._network.embedded(self._content_features(photo), layer))
+        return tf.stop_gradient(self._network.embedded(self._content_features(self._inner(photo)), layer))
 
     def losses(self, output: Any, wanted: Any) -> dict[str, Any]:
         """As the call, for a photo whose :meth:`content` is *wanted*."""
-        table = self._table
+        table, edges = self._table, edge_loss(output)
+        output = self._inner(output)
         features = self._features(output)
         of_content = features[STYLE_LAYERS.index(table.content_layer)]
         content = relative(self._network.embedded(of_content, table.content_layer) - wanted, wanted)
@@ -114,7 +115,7 @@ class PerceptualLoss:
             "content": content,
             "style": style,
             "tv": total_variation(output),
-            "edge": edge_loss(output),
+            "edge": edges,
             # A gradient that is multiplied by nothing would cost as much as any other.
             "color": self._color(output if table.color_weight else tf.stop_gradient(output)),
         }
@@ -125,6 +126,15 @@ class PerceptualLoss:
             parts["wasserstein"] = self._to_styles(lambda one: _wasserstein(projections, one.projections))
         total = tf.add_n([getattr(table, f"{name}_weight") * part for name, part in parts.items()])
         return {"total": total, **parts}
+
+    def _inner(self, images: Any) -> Any:
+        border = self._table.loss_border
+        if not border:
+            return images
+        count, height, width, channels = tf.unstack(tf.shape(images))
+        # A whole slice: the gradient of a strided one is many times slower.
+        inner = tf.slice(images, (0, border, border, 0), (count, height - 2 * border, width - 2 * border, channels))
+        return tf.ensure_shape(inner, (None, None, None, 3))
 
     def _color(self, output: Any) -> Any:
         return color_loss(output, [one.colors for one in self._styles], [one.share for one in self._styles])

@@ -185,6 +185,13 @@ class StyleTrainTable(TrainTable):
         ge=0,
         description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails",
     )
+    loss_border: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="pixels along each edge that only the loss of edges looks at: a network that knows where the edges "
+        "are paints there the colours that it lacks elsewhere",
+    )
     polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")
     vgg_weights: str | None = Field(
         None, description="file of VGG-19's weights, .h5 of Keras or .npz; cache or download when left out"
@@ -236,6 +243,8 @@ class StyleTransferRecipe(Recipe):
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
         if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
+        if self.train.crop - 2 * self.train.loss_border < LEAST_SIDE:
+            raise ValueError(f"train.loss_border leaves less than {LEAST_SIDE} pixels a side of train.crop")
         if self.model.rho * min(self.export.height, self.export.width, self.train.crop) <= self.model.margin:
             raise ValueError(
                 f"model.margin is {self.model.margin}, and an image is mirrored by less than its sides; "

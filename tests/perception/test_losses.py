@@ -200,6 +200,16 @@ def test_losses_that_are_slow_are_there_where_they_have_a_weight(vgg_arrays: Arr
     np.testing.assert_allclose(found["total"] - plain["total"], more, rtol=1e-4)
 
 
+def test_along_the_edges_only_the_loss_of_edges_looks(vgg_arrays: Arrays) -> None:
+    network, border = LossNetwork(vgg_arrays), StyleTrainTable(style_size=64, color_weight=1.0, loss_border=6)
+    photo, output = images(3), images(4)
+    found = PerceptualLoss(network, STYLE, border)(photo, output)
+    plain = PerceptualLoss(network, STYLE, border.model_copy(update={"loss_border": 0}))
+    inner, whole = plain(photo[:, 6:-6, 6:-6], output[:, 6:-6, 6:-6]), plain(photo, output)
+    for name in LOSSES[1:]:
+        np.testing.assert_allclose(found[name], (whole if name == "edge" else inner)[name], rtol=1e-4)
+
+
 def test_the_wasserstein_loss_sees_tails_that_moments_do_not(vgg_arrays: Arrays) -> None:
     """Two textures of one mean and one variance: of two values as often, and of rare high ones."""
     random = np.random.default_rng(7)
