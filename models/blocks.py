@@ -108,12 +108,12 @@ def check_blocks(blocks: int) -> None:
 
 
 def check_added(filters: Mapping[str, int], first: str) -> None:
-    """Refuse *filters* where what residual blocks add to each other differs: *first* and every ``block*_b_conv``.
+    """Refuse *filters* where what is added differs: *first*, every ``block*_b_conv``, and ``context_conv``.
 
     Raises:
         ValueError: they have different numbers of filters.
     """
-    added = {name: filters[name] for name in filters if name == first or name.endswith("_b_conv")}
+    added = {name: filters[name] for name in filters if name in (first, "context_conv") or name.endswith("_b_conv")}
     if len(set(added.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in added.items())
         raise ValueError(f"widths gives {listed} filters, but their outputs are added; give all of them the same")

@@ -53,6 +53,8 @@ def subpixel(
 ) -> keras.Model:
     """The sub-pixel network: space to depth, a 1x1 convolution, two residual blocks, depth to space.
 
+    After the first block the means over the whole image are taken, which tell the rest what image it is.
+
     The last convolution has a bias and no norm: a norm would force the 16 pixels of each square, which are channels
     there, to statistics of their own.
 
@@ -96,6 +98,8 @@ def subpixel(
         x = EdgePadding(points, name="margin")(x)
     for index in range(blocks):
         x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
+        if index == 0:
+            x = _context(x, filters["context_conv"])
     # Without zeros around it takes one point of the margin off by itself.
     last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
     x = last(x)
@@ -111,10 +115,24 @@ def subpixel(
 def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:
     """Filters of every convolution but the last, by layer name."""
     (count,) = scaled_filters((FILTERS,), alpha)
-    names = ("down_conv", *(f"block{index}_{half}_conv" for index in range(blocks) for half in "ab"))
+    names = ["down_conv", *(f"block{index}_{half}_conv" for index in range(blocks) for half in "ab")]
+    if blocks:
+        names.append("context_conv")
     filters = with_widths(dict.fromkeys(names, count), widths)
     check_added(filters, "down_conv")
     return filters
+
+
+def _context(x: Any, filters: int) -> Any:
+    """*x* and what its means over the whole image tell of it, by a 1x1 convolution that has no effect at first.
+
+    With fixed statistics in its norms a network paints a dark photograph and a bright one in the same colours, but for
+    this. The global context block of Cao et al., "GCNet: Non-local Networks Meet Squeeze-Excitation Networks and
+    Beyond", 2019, with plain means and one convolution: in full integers it takes 4 % of the network's time.
+    """
+    means = keras.layers.GlobalAveragePooling2D(keepdims=True, name="context_mean")(x)
+    shift = keras.layers.Conv2D(filters, 1, kernel_initializer="zeros", name="context_conv")(means)
+    return keras.layers.Add(name="context_add")([x, shift])
 
 
 def _start_alike(last: Any) -> None:

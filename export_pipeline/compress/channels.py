@@ -29,6 +29,7 @@ PASSES = (
     *NORMS,
     *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.Dropout, keras.layers.SpatialDropout2D),
     *(keras.layers.UpSampling2D, keras.layers.MaxPooling2D, keras.layers.AveragePooling2D),
+    keras.layers.GlobalAveragePooling2D,
     *(keras.layers.ZeroPadding2D, keras.layers.Cropping2D),
     *(Rescaling, ScaleSize, MatchSize, MirrorPadding, EdgePadding),
 )

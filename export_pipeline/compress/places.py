@@ -38,7 +38,7 @@ PASSES = (
 )
 JOINS = (
     *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average, keras.layers.Concatenate),
-    *(keras.layers.AveragePooling2D, keras.layers.Maximum, keras.layers.Minimum),
+    *(keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D, keras.layers.Maximum, keras.layers.Minimum),
 )
 
 
