@@ -18,18 +18,23 @@ NORMS = ("instance", "batch")
 BLOCKS_KINDS = ("residual", "separable")
 
 
-def enter(image: Any, rho: float, margin: int) -> Any:
+def check_margin(margin: int) -> None:
+    """Refuse what is no number of pixels."""
+    if not isinstance(margin, int) or margin < 0:
+        raise ValueError(f"margin is {margin!r}; it must be a whole number, 0 or more")
+
+
+def enter(image: Any, rho: float, margin: int = 0) -> Any:
     """What a network computes on: *image* scaled by *rho*, and mirrored beyond its edges by *margin* pixels.
 
     Zeros around an image tell a network where it ends, and it paints a frame there. In a margin nobody sees it.
     """
-    if not isinstance(margin, int) or margin < 0:
-        raise ValueError(f"margin is {margin!r}; it must be a whole number, 0 or more")
+    check_margin(margin)
     x = image if rho == 1 else ScaleSize(rho, name="entry")(image)
     return MirrorPadding(margin, name="margin")(x) if margin else x
 
 
-def leave(x: Any, entered: Any, image: Any, rho: float, margin: int) -> Any:
+def leave(x: Any, entered: Any, image: Any, rho: float, margin: int = 0) -> Any:
     """*x* at the size of *image*: without what is beyond :func:`enter`'s result and without the margin, and scaled."""
     x = MatchSize(name="crop")([x, entered])
     if margin:
@@ -103,12 +108,12 @@ def check_blocks(blocks: int) -> None:
 
 
 def check_added(filters: Mapping[str, int], first: str) -> None:
-    """Refuse *filters* where what residual blocks add to each other differs: *first* and every ``block*_b_conv``.
+    """Refuse *filters* where what is added differs: *first*, every ``block*_b_conv``, and ``context_conv``.
 
     Raises:
         ValueError: they have different numbers of filters.
     """
-    added = {name: filters[name] for name in filters if name == first or name.endswith("_b_conv")}
+    added = {name: filters[name] for name in filters if name in (first, "context_conv") or name.endswith("_b_conv")}
     if len(set(added.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in added.items())
         raise ValueError(f"widths gives {listed} filters, but their outputs are added; give all of them the same")

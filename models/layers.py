@@ -167,6 +167,28 @@ class MirrorPadding(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
+class EdgePadding(keras.layers.Layer):
+    """Repeats the outermost rows and columns of ``(N, H, W, C)``, ``margin`` times at each edge.
+
+    Written with slices and a concatenation: TFLite's mirroring takes a hundred times as long as these, and coremltools
+    reads ``tf.pad`` with ``SYMMETRIC`` as if it were ``REFLECT``.
+    """
+
+    def __init__(self, margin: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if margin < 1:
+            raise ValueError(f"margin is {margin}; it must be 1 or more")
+        self.margin = int(margin)
+
+    def call(self, inputs: Any) -> Any:
+        rows = tf.concat([*[inputs[:, :1]] * self.margin, inputs, *[inputs[:, -1:]] * self.margin], 1)
+        return tf.concat([*[rows[:, :, :1]] * self.margin, rows, *[rows[:, :, -1:]] * self.margin], 2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
 class SpaceToDepth(keras.layers.Layer):
     """Pixels become channels: ``(N, H, W, C)`` to ``(N, ceil(H / block), ceil(W / block), block^2 C)``.
 

@@ -17,6 +17,7 @@ from .blocks import (
     check_added,
     check_blocks,
     check_blocks_kind,
+    check_margin,
     check_norm,
     conv_block,
     enter,
@@ -25,7 +26,7 @@ from .blocks import (
     scaled_filters,
     with_widths,
 )
-from .layers import DepthToSpace, Rescaling, SpaceToDepth
+from .layers import DepthToSpace, EdgePadding, Rescaling, SpaceToDepth
 
 FILTERS = 32
 BLOCKS = 2
@@ -52,6 +53,8 @@ def subpixel(
 ) -> keras.Model:
     """The sub-pixel network: space to depth, a 1x1 convolution, two residual blocks, depth to space.
 
+    After the first block the means over the whole image are taken, which tell the rest what image it is.
+
     The last convolution has a bias and no norm: a norm would force the 16 pixels of each square, which are channels
     there, to statistics of their own.
 
@@ -61,8 +64,8 @@ def subpixel(
             height and width, and gives one of the full size.
         blocks: number of residual blocks, 0 or more; ``None`` takes 2.
         norm: one of ``models.NORMS``.
-        margin: pixels that the image is mirrored by beyond its edges, of what the network computes on; they are cut
-            off again. The image must be larger.
+        margin: pixels, a multiple of 4, by which what the first convolution makes is continued beyond its edges, each
+            the width of a point that is repeated; it is cut off again.
         blocks_kind: one of ``models.BLOCKS_KINDS``; ``separable`` makes every convolution of the residual blocks a
             depthwise and a pointwise one. The first and the last stay full.
         widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of
@@ -76,6 +79,10 @@ def subpixel(
     Raises:
         ValueError: an argument is out of range.
     """
+    check_margin(margin)
+    if margin % STRIDE:
+        raise ValueError(f"margin is {margin}; it must be a multiple of {STRIDE}")
+    points = margin // STRIDE
     blocks = BLOCKS if blocks is None else blocks
     check_blocks(blocks)
     filters = _filters(alpha, blocks, widths or {})
@@ -83,28 +90,49 @@ def subpixel(
     check_blocks_kind(blocks_kind)
 
     image = keras.Input((height, width, 3), name="image")
-    entry = enter(image, rho, margin)
+    entry = enter(image, rho)
     x = SpaceToDepth(STRIDE, name="to_channels")(entry)
     x = Rescaling(INPUT_SCALE, name="rescale")(x)
     x = conv_block(x, "down", filters, 1, norm)
+    if points:
+        x = EdgePadding(points, name="margin")(x)
     for index in range(blocks):
         x = residual_block(x, f"block{index}", filters, norm, blocks_kind)
-    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="same", name="out_conv")
+        if index == 0:
+            x = _context(x, filters["context_conv"])
+    # Without zeros around it takes one point of the margin off by itself.
+    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
     x = last(x)
     _start_alike(last)
     x = keras.layers.ReLU(6, name="out_relu6")(x)
+    if points > 1:
+        x = keras.layers.Cropping2D(points - 1, name="cut")(x)
     x = DepthToSpace(STRIDE, name="to_pixels")(x)
     x = Rescaling(OUTPUT_SCALE, name="to_image")(x)
-    return keras.Model(image, leave(x, entry, image, rho, margin), name=name)
+    return keras.Model(image, leave(x, entry, image, rho), name=name)
 
 
 def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:
     """Filters of every convolution but the last, by layer name."""
     (count,) = scaled_filters((FILTERS,), alpha)
-    names = ("down_conv", *(f"block{index}_{half}_conv" for index in range(blocks) for half in "ab"))
+    names = ["down_conv", *(f"block{index}_{half}_conv" for index in range(blocks) for half in "ab")]
+    if blocks:
+        names.append("context_conv")
     filters = with_widths(dict.fromkeys(names, count), widths)
     check_added(filters, "down_conv")
     return filters
+
+
+def _context(x: Any, filters: int) -> Any:
+    """*x* and what its means over the whole image tell of it, by a 1x1 convolution that has no effect at first.
+
+    With fixed statistics in its norms a network paints a dark photograph and a bright one in the same colours, but for
+    this. The global context block of Cao et al., "GCNet: Non-local Networks Meet Squeeze-Excitation Networks and
+    Beyond", 2019, with plain means and one convolution: in full integers it takes 4 % of the network's time.
+    """
+    means = keras.layers.GlobalAveragePooling2D(keepdims=True, name="context_mean")(x)
+    shift = keras.layers.Conv2D(filters, 1, kernel_initializer="zeros", name="context_conv")(means)
+    return keras.layers.Add(name="context_add")([x, shift])
 
 
 def _start_alike(last: Any) -> None:

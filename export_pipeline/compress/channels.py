@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 import tf_keras as keras
 
-from export_pipeline.models.layers import InstanceNormalization, MatchSize, MirrorPadding, Rescaling, ScaleSize
+from export_pipeline.models.layers import (
+    EdgePadding,
+    InstanceNormalization,
+    MatchSize,
+    MirrorPadding,
+    Rescaling,
+    ScaleSize,
+)
 
 NORMS = (keras.layers.BatchNormalization, InstanceNormalization)
 # What computes each channel from the same channel of what it is given.
@@ -22,8 +29,9 @@ PASSES = (
     *NORMS,
     *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.Dropout, keras.layers.SpatialDropout2D),
     *(keras.layers.UpSampling2D, keras.layers.MaxPooling2D, keras.layers.AveragePooling2D),
+    keras.layers.GlobalAveragePooling2D,
     *(keras.layers.ZeroPadding2D, keras.layers.Cropping2D),
-    *(Rescaling, ScaleSize, MatchSize, MirrorPadding),
+    *(Rescaling, ScaleSize, MatchSize, MirrorPadding, EdgePadding),
 )
 JOINS = (
     *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply),

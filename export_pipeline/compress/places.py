@@ -16,6 +16,7 @@ import tf_keras as keras
 from export_pipeline.errors import RecipeError
 from export_pipeline.models.layers import (
     DepthToSpace,
+    EdgePadding,
     InstanceNormalization,
     MatchSize,
     MirrorPadding,
@@ -33,11 +34,11 @@ KERNELS = {keras.layers.Conv2D: "kernel", keras.layers.DepthwiseConv2D: "depthwi
 PASSES = (
     *(keras.layers.MaxPooling2D, keras.layers.UpSampling2D, keras.layers.ZeroPadding2D, keras.layers.Cropping2D),
     *(keras.layers.Dropout, keras.layers.SpatialDropout2D),
-    *(MatchSize, ScaleSize, MirrorPadding, SpaceToDepth, DepthToSpace),
+    *(MatchSize, ScaleSize, MirrorPadding, EdgePadding, SpaceToDepth, DepthToSpace),
 )
 JOINS = (
     *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average, keras.layers.Concatenate),
-    *(keras.layers.AveragePooling2D, keras.layers.Maximum, keras.layers.Minimum),
+    *(keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D, keras.layers.Maximum, keras.layers.Minimum),
 )
 
 

@@ -13,76 +13,21 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from export_pipeline.perception.color_loss import Colors, color_loss
 from export_pipeline.perception.distances import relative, relative_squared
 from export_pipeline.perception.loss_network import LossNetwork
-from export_pipeline.perception.statistics import gram, moments
+from export_pipeline.perception.pixel_losses import edge_loss, total_variation, weave_loss
+from export_pipeline.perception.statistics import evenly, gram, moments, sorted_projections
 from export_pipeline.recipe import StyleTrainTable
 
-EDGE_SHARES = (32, 8)
-EDGE_LINES = 16  # pixels
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LOSSES = ("total", "content", "style", "tv", "edge", "color")
+OPTIONAL = ("weave", "wasserstein")  # slow ones, computed only where they have a weight
 
 
-def total_variation(image: Any) -> Any:
-    """Mean absolute difference of neighbouring pixels, over 255, of each image: ``(N,)``."""
-    count, height, width, channels = tf.unstack(tf.shape(image))
-
-    # Whole slices: the gradient of a strided one is many times slower.
-    def part(top: int, left: int, rows: Any, columns: Any) -> Any:
-        return tf.slice(image, (0, top, left, 0), tf.stack((count, rows, columns, channels)))
-
-    down = tf.abs(part(1, 0, height - 1, width) - part(0, 0, height - 1, width))
-    right = tf.abs(part(0, 1, height, width - 1) - part(0, 0, height, width - 1))
-    return (tf.reduce_mean(down, [1, 2, 3]) + tf.reduce_mean(right, [1, 2, 3])) / 255
-
-
-def edge_loss(image: Any) -> Any:
-    """What zero padding leaves along the four edges: the sum of :func:`edge_jump` and :func:`edge_lines`, ``(N,)``."""
-    return edge_jump(image) + edge_lines(image)
-
-
-def edge_lines(image: Any) -> Any:
-    """How much lines along the four edges stand out, over 255: ``(N,)``.
-
-    Rows of pixels at distances 0 .. :data:`EDGE_LINES` from an edge are averaged along it; the loss is the mean
-    absolute difference of neighbouring ones. Brush strokes average out along an edge; a frame, however thin, does not.
-    """
-    found = []
-    for profile in (tf.reduce_mean(image, 2), tf.reduce_mean(image, 1)):
-        found += [
-            tf.abs(part[:, 1:] - part[:, :-1])
-            for part in (profile[:, : EDGE_LINES + 1], profile[:, ::-1][:, : EDGE_LINES + 1])
-        ]
-    return tf.add_n([tf.reduce_mean(part, [1, 2]) for part in found]) / (4 * 255)
-
-
-def edge_jump(image: Any) -> Any:
-    """Mean absolute jump from the strips along the four edges to the strips beside them, over 255: ``(N,)``.
-
-    Zero padding tells a network where the edges are. Left alone it paints a glaring strip there, the same for
-    every photograph, which fixes the mean and the deviation that instance norm would take from the photograph.
-    Strips of a thirty-second and of an eighth of the side are compared, each averaged over its width.
-    """
-    count, height, width, channels = tf.unstack(tf.shape(image))
-    # As two products with matrices of few rows, whose gradients cost as little as they do.
-    rows = tf.reshape(image, (count, height, width * channels))
-    across = tf.matmul(_strips(height), rows)
-    each = tf.einsum("kw,cd->wckd", _strips(width), tf.eye(channels))
-    along = tf.matmul(rows, tf.reshape(each, (width * channels, -1)))
-    return (tf.reduce_mean(tf.abs(across), [1, 2]) + tf.reduce_mean(tf.abs(along), [1, 2])) / (2 * 255)
-
-
-def _strips(side: Any) -> Any:
-    """For both ends of *side* pixels and each of the shares a row that takes one strip's mean from the other's."""
-    places = tf.range(side)
-    found = []
-    for share in EDGE_SHARES:
-        width = tf.maximum(1, side // share)
-        outer, inner = places < width, (places >= width) & (places < 2 * width)
-        row = (tf.cast(outer, tf.float32) - tf.cast(inner, tf.float32)) / tf.cast(width, tf.float32)
-        found += [row, row[::-1]]
-    return tf.stack(found)
+def loss_names(table: StyleTrainTable) -> tuple[str, ...]:
+    """:data:`LOSSES`, and those of :data:`OPTIONAL` that *table* gives a weight."""
+    return (*LOSSES, *(name for name in OPTIONAL if getattr(table, f"{name}_weight")))
 
 
 def _gram_statistics(network: LossNetwork, layer: str, features: Any) -> tuple[Any, ...]:
@@ -115,11 +60,12 @@ STYLE_LOSSES = {
 
 @dataclass(frozen=True)
 class _Style:
-    """What a style image asks for: its share, statistics of each style layer, and mean and covariance of its pixels."""
+    """What a style image asks for: its share, statistics and projections of each style layer, and its colours."""
 
     share: float
     statistics: list[tuple[Any, ...]]
-    pixels: tuple[Any, ...]
+    projections: tuple[Any, ...]
+    colors: tuple[Colors, ...]
 
 
 class PerceptualLoss:
@@ -148,29 +94,58 @@ class PerceptualLoss:
         self._styles = [self._seen(image, share) for share, image in zip(shares, styles, strict=True)]
 
     def __call__(self, photo: Any, output: Any) -> dict[str, Any]:
-        """The losses of *output* for *photo*, both ``(N, H, W, 3)`` RGB 0..255: ``(N,)`` by the names in LOSSES."""
+        """The losses of *output* for *photo*, both ``(N, H, W, 3)`` RGB 0..255: ``(N,)`` by :func:`loss_names`."""
         return self.losses(output, self.content(photo))
 
     def content(self, photo: Any) -> Any:
         """What :meth:`losses` holds an output against: worth keeping where one photo is compared many times."""
         layer = self._table.content_layer
-        return tf.stop_gradient(self._network.embedded(self._content_features(photo), layer))
+        return tf.stop_gradient(self._network.embedded(self._content_features(self._inner(photo)), layer))
 
     def losses(self, output: Any, wanted: Any) -> dict[str, Any]:
         """As the call, for a photo whose :meth:`content` is *wanted*."""
-        table = self._table
+        table, edges = self._table, edge_loss(output)
+        output = self._inner(output)
         features = self._features(output)
         of_content = features[STYLE_LAYERS.index(table.content_layer)]
         content = relative(self._network.embedded(of_content, table.content_layer) - wanted, wanted)
-        # A gradient that is multiplied by nothing would cost as much as any other.
-        colored = output if table.color_weight else tf.stop_gradient(output)
-        statistics, pixels = self._statistics(features), moments(colored)
-        style = tf.add_n([one.share * self._style_distance(statistics, one) for one in self._styles])
-        color = tf.add_n([one.share * _sum_of(relative_squared, pixels, one.pixels) for one in self._styles])
-        parts = (content, style, total_variation(output), edge_loss(output), color)
-        weights = (table.content_weight, table.style_weight, table.tv_weight, table.edge_weight, table.color_weight)
-        total = tf.add_n([weight * part for weight, part in zip(weights, parts, strict=True)])
-        return dict(zip(LOSSES, (total, *parts), strict=True))
+        statistics = self._statistics(features)
+        style = self._to_styles(lambda one: self._style_distance(statistics, one))
+        parts = {
+            "content": content,
+            "style": style,
+            "tv": total_variation(output),
+            "edge": edges,
+            # A gradient that is multiplied by nothing would cost as much as any other.
+            "color": self._color(output if table.color_weight else tf.stop_gradient(output)),
+        }
+        if table.weave_weight:
+            parts["weave"] = weave_loss(output)
+        if table.wasserstein_weight:
+            projections = self._projections(features)
+            parts["wasserstein"] = self._to_styles(lambda one: _wasserstein(projections, one.projections))
+        total = tf.add_n([getattr(table, f"{name}_weight") * part for name, part in parts.items()])
+        return {"total": total, **parts}
+
+    def _inner(self, images: Any) -> Any:
+        border = self._table.loss_border
+        if not border:
+            return images
+        count, height, width, channels = tf.unstack(tf.shape(images))
+        # A whole slice: the gradient of a strided one is many times slower.
+        inner = tf.slice(images, (0, border, border, 0), (count, height - 2 * border, width - 2 * border, channels))
+        return tf.ensure_shape(inner, (None, None, None, 3))
+
+    def _color(self, output: Any) -> Any:
+        return color_loss(output, [one.colors for one in self._styles], [one.share for one in self._styles])
+
+    def _to_styles(self, distance: Callable[[_Style], Any]) -> Any:
+        """The sum over the style images of *distance* to each, by their shares."""
+        return tf.add_n([one.share * distance(one) for one in self._styles])
+
+    def _projections(self, features: Sequence[Any]) -> list[Any]:
+        layers = zip(STYLE_LAYERS, features, strict=True)
+        return [sorted_projections(self._network.embedded(layer, name)) for name, layer in layers]
 
     def _style_distance(self, statistics: list[tuple[Any, ...]], style: _Style) -> Any:
         pairs = zip(statistics, style.statistics, strict=True)
@@ -184,8 +159,22 @@ class PerceptualLoss:
     def _seen(self, style: np.ndarray, share: float) -> _Style:
         square = Image.fromarray(style).resize((self._table.style_size,) * 2, Image.Resampling.LANCZOS)
         image = np.asarray(square, np.float32)[None]
-        statistics = [_constants(layer) for layer in self._statistics(self._features(image))]
-        return _Style(share, statistics, _constants(moments(tf.constant(image))))
+        features = self._features(image)
+        statistics = [_constants(layer) for layer in self._statistics(features)]
+        return _Style(share, statistics, _constants(self._projections(features)), Colors.of(image[0]))
+
+
+def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:
+    """Mean over the layers of the squared sliced 2-Wasserstein distance, over the variance of what is *wanted*.
+
+    Heitz et al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021.
+    """
+    distances = []
+    for mine, its in zip(own, wanted, strict=True):
+        target = evenly(its, tf.shape(mine)[-1])
+        spread = tf.reduce_mean(tf.math.reduce_variance(its, -1))
+        distances.append(tf.reduce_mean(tf.square(mine - target), (1, 2)) / spread)
+    return tf.add_n(distances) / len(distances)
 
 
 def _sum_of(distance: Callable[[Any, Any], Any], own: Sequence[Any], wanted: Sequence[Any]) -> Any:

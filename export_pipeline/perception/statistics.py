@@ -10,6 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from export_pipeline.perception.distances import directions
+
+SORTED, QUANTILES = 32, 1024
+
 
 @tf.custom_gradient
 def gram(features: Any) -> Any:
@@ -46,6 +50,26 @@ def gram_of_moments(mean: Any, covariance: Any) -> Any:
     """The Gram matrices ``(N, C, C)`` of features of this mean ``(N, C)`` and covariance ``(N, C, C)``."""
     channels = tf.cast(tf.shape(mean)[-1], mean.dtype)
     return (covariance + mean[:, :, None] * mean[:, None, :]) / channels
+
+
+def sorted_projections(features: Any) -> Any:
+    """Features ``(N, H, W, C)`` along 32 of :func:`directions`, ascending: ``(N, 32, n)``, n about 1,024 or fewer.
+
+    Of rows and columns at an odd distance, which meets every place of a pattern with an even period.
+    """
+    shape = tf.shape(features)
+    apart = tf.sqrt(tf.cast(shape[1] * shape[2], tf.float32) / QUANTILES)
+    stride = 2 * tf.cast(tf.round((apart - 1) / 2), tf.int32) + 1
+    flat, _ = _positions(features[:, ::stride, ::stride])
+    along = tf.matmul(flat, directions(features.shape[-1])[:, :SORTED])
+    return tf.sort(tf.linalg.matrix_transpose(along))
+
+
+def evenly(ascending: Any, count: Any) -> Any:
+    """*count* values of the last axis, at the middles of as many equal parts."""
+    size = tf.cast(tf.shape(ascending)[-1], tf.float32)
+    middles = (tf.range(count, dtype=tf.float32) + 0.5) * size / tf.cast(count, tf.float32)
+    return tf.gather(ascending, tf.cast(middles, tf.int32), axis=-1)
 
 
 def _positions(features: Any) -> tuple[Any, Any]:

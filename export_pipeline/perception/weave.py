@@ -11,6 +11,9 @@ PERIOD = 4
 WINDOW, STRIDE = 16, 8
 # Of a spectrum, from a harmonic to what it is compared with: with the window of Hann nothing of it is left there.
 APART = 2
+HARMONICS = tuple(
+    (u, v) for u in range(0, WINDOW, WINDOW // PERIOD) for v in range(0, WINDOW, WINDOW // PERIOD) if (u, v) != (0, 0)
+)
 LEAST_POWER = 1e-3  # far below what one level in a thousand pixels has, so that a flat image has 1
 
 
@@ -28,18 +31,26 @@ def weave(image: np.ndarray) -> float:
     """
     brightness = image.astype(np.float64).mean(-1)
     windows = np.lib.stride_tricks.sliding_window_view(brightness, (WINDOW, WINDOW))[::STRIDE, ::STRIDE]
-    hann = np.hanning(WINDOW + 1)[:-1]
     centred = windows - windows.mean((-2, -1), keepdims=True)
-    power = np.square(np.abs(np.fft.fft2(centred * np.outer(hann, hann)))).mean((0, 1)) + LEAST_POWER
-    step = WINDOW // PERIOD
-    harmonics = [(u, v) for u in range(0, WINDOW, step) for v in range(0, WINDOW, step) if (u, v) != (0, 0)]
-    own = sum(power[place] for place in harmonics)
-    return float(own / sum(_beside(power, *place) for place in harmonics))
+    power = np.square(np.abs(np.fft.fft2(centred * np.outer(hann(), hann())))).mean((0, 1)) + LEAST_POWER
+    own = sum(power[place] for place in HARMONICS)
+    return float(own / sum(_expected(power, *place) for place in HARMONICS))
 
 
-def _beside(power: np.ndarray, u: int, v: int) -> float:
-    """What a spectrum without a pattern would have at ``(u, v)``: an axis on which *u* or *v* is 0 is not left."""
+def hann() -> np.ndarray:
+    """The window of Hann, ``(16,)``."""
+    window: np.ndarray = np.hanning(WINDOW + 1)[:-1]
+    return window
+
+
+def beside(u: int, v: int) -> list[tuple[int, int]]:
+    """The lines around the harmonic ``(u, v)``, up to two below 0: an axis on which *u* or *v* is 0 is not left."""
     rows = (u - APART, u + APART) if u else (0,)
     columns = (v - APART, v + APART) if v else (0,)
-    around = [power[row % WINDOW, column % WINDOW] for row in rows for column in columns]
+    return [(row, column) for row in rows for column in columns]
+
+
+def _expected(power: np.ndarray, u: int, v: int) -> float:
+    """What a spectrum without a pattern would have at ``(u, v)``."""
+    around = [power[row % WINDOW, column % WINDOW] for row, column in beside(u, v)]
     return float(np.exp(np.mean(np.log(around))))

@@ -121,7 +121,7 @@ class StyleModelTable(ModelTable):
         le=64,
         multiple_of=4,
         description="pixels that the image is mirrored by beyond its edges while the network computes, so that it "
-        "paints no frame",
+        "paints no frame; subpixel repeats points at a quarter of the resolution instead",
     )
     blocks_kind: BlocksKind = Field("residual", description=BLOCKS_KIND)
 
@@ -183,11 +183,28 @@ class StyleTrainTable(TrainTable):
         description="what the style loss compares: means and covariances of features, or Gram matrices, which are "
         "ruled by the means and are lowered by painting the mean colour",
     )
-    color_weight: float = Field(0.0, ge=0, description="weight of the colour loss, of mean and covariance of pixels")
+    color_weight: float = Field(
+        0.0, ge=0, description="weight of the colour loss, of means and covariances of pixels and squares of them"
+    )
     tv_weight: float = Field(
         0.1, ge=0, description="weight of the total variation loss, the mean absolute difference of neighbours / 255"
     )
     edge_weight: float = Field(3.0, ge=0, description="weight of the loss of the jump at the edges of the image")
+    weave_weight: float = Field(
+        0.0, ge=0, description="weight of the loss of patterns with a period of 4 pixels, as subpixel networks paint"
+    )
+    wasserstein_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails",
+    )
+    loss_border: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="pixels along each edge that only the loss of edges looks at: a network that knows where the edges "
+        "are paints there the colours that it lacks elsewhere",
+    )
     polish: PolishTable | None = Field(None, description="last steps with VGG-19 as loss network; none when left out")
     vgg_weights: str | None = Field(
         None, description="file of VGG-19's weights, .h5 of Keras or .npz; cache or download when left out"
@@ -249,6 +266,8 @@ class StyleTransferRecipe(Recipe):
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
         if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
+        if self.train.crop - 2 * self.train.loss_border < LEAST_SIDE:
+            raise ValueError(f"train.loss_border leaves less than {LEAST_SIDE} pixels a side of train.crop")
         if self.model.rho * min(self.export.height, self.export.width, self.train.crop) <= self.model.margin:
             raise ValueError(
                 f"model.margin is {self.model.margin}, and an image is mirrored by less than its sides; "

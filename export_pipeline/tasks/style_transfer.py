@@ -17,7 +17,7 @@ from export_pipeline.base.files import names_sha256, sha256_of
 from export_pipeline.errors import RecipeError
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
-from export_pipeline.perception.losses import LOSSES, PerceptualLoss
+from export_pipeline.perception.losses import PerceptualLoss, loss_names
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
@@ -182,11 +182,10 @@ def _sees_vgg19(recipe: Recipe) -> bool:
 
 
 class _Perceptual(Objective):
-    terms = LOSSES
-
     def __init__(self, task: StyleTransfer, network: LossNetwork) -> None:
         if task.style is None:
             raise RecipeError(task.no_style)
+        self.terms = loss_names(task.recipe.train)
         self._losses = PerceptualLoss(network, task.style, task.recipe.train)
         self.fingerprint = {
             "style_sha256": images.pixels_sha256(task.style),

@@ -16,7 +16,7 @@ SIDE = 48
 
 
 def test_a_margin_is_cut_off_by_one_layer(tmp_path: Path) -> None:
-    model = material.filled("subpixel", alpha=0.2, blocks=1, margin=8)
+    model = material.filled("small", alpha=0.1, blocks=1, margin=8)
     (record,) = material.exported(model, material.recipe(("mlmodel-int8",), SIDE), tmp_path, ())
     spec = spec_of(tmp_path / record.file)
     kinds = [layer.WhichOneof("layer") for layer in spec.neuralNetwork.layers]

@@ -13,6 +13,7 @@ from export_pipeline import models
 from export_pipeline.models.layers import (
     EPSILON,
     DepthToSpace,
+    EdgePadding,
     InstanceNormalization,
     MatchSize,
     Rescaling,
@@ -144,6 +145,15 @@ def test_depth_to_space_undoes_space_to_depth(height: int, width: int, channels:
 def test_a_block_of_less_than_two_pixels_is_refused(layer: Any, block: int) -> None:
     with pytest.raises(ValueError, match=f"block is {block}; it must be 2 or more"):
         layer(block)
+
+
+@pytest.mark.parametrize("margin", [1, 3])
+def test_edge_padding_repeats_the_edges(margin: int) -> None:
+    x = np.random.default_rng(4).normal(size=(2, 3, 5, 2)).astype(np.float32)
+    sides = (margin, margin)
+    np.testing.assert_array_equal(EdgePadding(margin)(x), np.pad(x, ((0, 0), sides, sides, (0, 0)), mode="edge"))
+    with pytest.raises(ValueError, match="margin is 0; it must be 1 or more"):
+        EdgePadding(0)
 
 
 @pytest.mark.parametrize("sides", [(4, 4), (6, 4), (4, 7), (13, 9)])

@@ -10,16 +10,16 @@ import tensorflow as tf
 from PIL import Image
 
 from export_pipeline import models
+from export_pipeline.perception.distances import directions
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.losses import (
     LOSSES,
     STYLE_LAYERS,
     STYLE_LOSSES,
     PerceptualLoss,
-    edge_jump,
-    edge_lines,
-    total_variation,
+    loss_names,
 )
+from export_pipeline.perception.statistics import sorted_projections
 from export_pipeline.recipe import StyleTrainTable
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -74,6 +74,26 @@ def moments_distance(own: np.ndarray, style: np.ndarray) -> float:
     return sum(distance(mine - its, its) ** 2 for mine, its in pairs)
 
 
+def averaged(image: np.ndarray, scale: int) -> np.ndarray:
+    """Means of squares of *scale* pixels a side; the sides that do not fit are shared as TensorFlow's SAME does."""
+    height, width = (-side % scale for side in image.shape[:2])
+    around = ((height // 2, height - height // 2), (width // 2, width - width // 2), (0, 0))
+    padded = np.pad(image, around, constant_values=np.nan)
+    squares = padded.reshape(padded.shape[0] // scale, scale, padded.shape[1] // scale, scale, 3)
+    return np.asarray(np.nanmean(squares, (1, 3)))
+
+
+def color_distance(own: np.ndarray, style: np.ndarray) -> float:
+    found = []
+    for scale in (1, 4, 16):
+        (mean, covariance), (wanted, spread) = (moments_of(averaged(image, scale)) for image in (own, style))
+        variances, axes = np.linalg.eigh(spread)
+        whitening = axes @ np.diag(1 / np.maximum(np.sqrt(variances), 4)) @ axes.T
+        difference = whitening @ (covariance - spread) @ whitening
+        found.append(((difference**2).sum() + ((whitening @ (mean - wanted)) ** 2).sum()) / 3)
+    return float(np.mean(found))
+
+
 STYLE_DISTANCES = {"gram": gram_distance, "moments": moments_distance}
 
 
@@ -100,7 +120,7 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
             "style": np.mean([STYLE_DISTANCES[style_loss](own[index], its) for own, its in pairs]),
             "tv": (np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()) / 255,
             "edge": jump_of(image) + lines_of(image),
-            "color": moments_distance(image, square.astype(np.float64)),
+            "color": color_distance(image, square.astype(np.float64)),
         }
         expected["total"] = sum(weights[f"{name}_weight"] * value for name, value in expected.items())
         assert {name: value[index] for name, value in found.items()} == pytest.approx(expected, rel=1e-4)
@@ -112,7 +132,8 @@ def test_a_picture_with_the_statistics_of_the_style_has_no_style_loss(vgg_arrays
     loss = PerceptualLoss(LossNetwork(vgg_arrays), square, StyleTrainTable(style_size=64, style_loss=style_loss))
     found = loss(images(3)[:1, :32, :32].repeat(2, 1).repeat(2, 2), square[None].astype(np.float32))
     assert found["style"].numpy() == pytest.approx(0, abs=1e-5)
-    assert found["color"].numpy() == pytest.approx(0, abs=1e-9)
+    same = loss(square[None].astype(np.float32), square[None].astype(np.float32))
+    assert same["color"].numpy() == pytest.approx(0, abs=1e-9)
     assert (loss(images(3), images(4))["style"].numpy() > 0.01).all()
 
 
@@ -135,34 +156,24 @@ def test_the_color_loss_pulls_only_where_it_has_a_weight(vgg_arrays: Arrays) -> 
     np.testing.assert_allclose(gradients[1] - gradients[0], 5 * tape.gradient(pixels, output), atol=1e-6)
 
 
+def test_the_color_loss_sees_what_the_eye_sees_of_fine_lines(vgg_arrays: Arrays) -> None:
+    """Stripes of yellow and blue, a pixel wide each, hold the colours of broad ones, and look gray."""
+    broad, fine = (np.zeros((64, 64, 3), np.uint8) for _ in range(2))
+    broad[:] = fine[:] = (60, 80, 160)
+    broad[:32] = fine[::2] = (220, 200, 60)
+    loss = PerceptualLoss(LossNetwork(vgg_arrays), broad, StyleTrainTable(style_size=64))
+    found = [
+        float(loss(one, one)["color"].numpy()[0])
+        for one in (broad[None].astype(np.float32), fine[None].astype(np.float32))
+    ]
+    assert found[0] == pytest.approx(0, abs=1e-9)
+    assert found[1] > 0.1
+
+
 def test_a_photo_has_no_content_distance_to_itself_and_is_no_style(vgg_arrays: Arrays) -> None:
     found = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, StyleTrainTable(style_size=64))(images(3), images(3))
     assert found["content"].numpy() == pytest.approx(0, abs=1e-4)
     assert (found["style"].numpy() > 0.1).all()
-
-
-@pytest.mark.parametrize("quarter", range(4))
-def test_a_strip_along_an_edge_costs(quarter: int) -> None:
-    """A network that finds the edges by their zero padding would paint one there."""
-    plain = np.full((64, 64, 3), 90, np.float32)
-    striped = plain.copy()
-    striped[:8] = (255, 0, 0)
-    turned = np.rot90(striped, quarter)
-    assert edge_jump(plain[None]).numpy() == 0
-    assert edge_jump(turned[None]).numpy() == pytest.approx((165 + 90 + 90) / 3 / 255 / 8, rel=1e-3)
-
-
-@pytest.mark.parametrize("quarter", range(4))
-def test_a_thin_line_along_an_edge_costs_and_texture_hardly_does(quarter: int) -> None:
-    plain = np.full((64, 64, 3), 90, np.float32)
-    framed = plain.copy()
-    framed[5] = 0
-    turned = np.rot90(framed, quarter)
-    assert edge_lines(plain[None]).numpy() == 0
-    # The line of black, to which there are two differences of 16, and its two ends in the profiles of the sides.
-    assert edge_lines(turned[None]).numpy() == pytest.approx(2 * 90 / 16 / 4 / 255, rel=1e-2)
-    textured = np.random.default_rng(1).permutation(turned.ravel()).reshape(turned.shape)
-    assert edge_lines(textured[None]).numpy() < 0.6 * edge_lines(turned[None]).numpy()
 
 
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
@@ -175,24 +186,48 @@ def test_the_gradient_is_finite_where_a_distance_vanishes(vgg_arrays: Arrays, st
     assert np.isfinite(tape.gradient(total, image).numpy()).all()
 
 
-def test_total_variation_of_a_flat_image_is_nothing_and_of_a_checkerboard_most() -> None:
-    assert total_variation(np.full((1, 8, 8, 3), 99, np.float32)).numpy() == 0
-    board = np.indices((8, 8)).sum(0)[None, ..., None] % 2 * np.float32(255) * np.ones(3, np.float32)
-    assert total_variation(board).numpy() == pytest.approx(2)
+def test_losses_that_are_slow_are_there_where_they_have_a_weight(vgg_arrays: Arrays) -> None:
+    table = StyleTrainTable(style_size=64, weave_weight=0.5, wasserstein_weight=2.0)
+    assert loss_names(StyleTrainTable()) == LOSSES
+    assert loss_names(table) == (*LOSSES, "weave", "wasserstein")
+    plain, found = (
+        PerceptualLoss(LossNetwork(vgg_arrays), STYLE, one)(images(3), images(4))
+        for one in (StyleTrainTable(style_size=64), table)
+    )
+    assert tuple(plain) == LOSSES
+    assert tuple(found) == loss_names(table)
+    more = 0.5 * found["weave"] + 2 * found["wasserstein"]
+    np.testing.assert_allclose(found["total"] - plain["total"], more, rtol=1e-4)
 
 
-@pytest.mark.parametrize("loss", [edge_jump, edge_lines, total_variation])
-def test_gradients_are_slopes(loss: Any) -> None:
-    """Of odd sides, by differences along a random direction; these losses are sums of absolute values."""
-    random = np.random.default_rng(3)
-    image, direction = random.uniform(0, 255, (1, 37, 53, 3)), random.normal(size=(1, 37, 53, 3))
-    variable = tf.Variable(image, dtype=tf.float32)
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(loss(variable))
-    slope = float(np.sum(tape.gradient(total, variable).numpy() * direction))
-    ahead, behind = (float(loss((image + step * direction).astype(np.float32))[0]) for step in (0.05, -0.05))
-    assert slope == pytest.approx((ahead - behind) / 0.1, rel=0.02, abs=1e-5)
+def test_along_the_edges_only_the_loss_of_edges_looks(vgg_arrays: Arrays) -> None:
+    network, border = LossNetwork(vgg_arrays), StyleTrainTable(style_size=64, color_weight=1.0, loss_border=6)
+    photo, output = images(3), images(4)
+    found = PerceptualLoss(network, STYLE, border)(photo, output)
+    plain = PerceptualLoss(network, STYLE, border.model_copy(update={"loss_border": 0}))
+    inner, whole = plain(photo[:, 6:-6, 6:-6], output[:, 6:-6, 6:-6]), plain(photo, output)
+    for name in LOSSES[1:]:
+        np.testing.assert_allclose(found[name], (whole if name == "edge" else inner)[name], rtol=1e-4)
 
 
-def test_small_images_have_finite_losses() -> None:
-    assert np.isfinite(edge_jump(np.random.default_rng(0).uniform(0, 255, (1, 20, 24, 3)).astype(np.float32))).all()
+def test_the_wasserstein_loss_sees_tails_that_moments_do_not(vgg_arrays: Arrays) -> None:
+    """Two textures of one mean and one variance: of two values as often, and of rare high ones."""
+    random = np.random.default_rng(7)
+    own, style = (
+        random.permutation(np.repeat(values, counts)).reshape(80, 80, 1).repeat(3, -1)
+        for values, counts in (((98, 158), (3200, 3200)), ((118, 218), (5760, 640)))
+    )
+    table = StyleTrainTable(style_size=80, wasserstein_weight=1.0)
+    loss = PerceptualLoss(LossNetwork(vgg_arrays), style.astype(np.uint8), table)
+    of_own, of_style = (loss(one, one) for one in (own[None].astype(np.float32), style[None].astype(np.float32)))
+    assert of_style["wasserstein"].numpy() == pytest.approx(0, abs=1e-6)
+    assert of_own["wasserstein"].numpy() > 0.02
+
+
+@pytest.mark.parametrize("sides", [(40, 52), (97, 130)])
+def test_projections_are_those_of_positions_at_an_odd_distance(sides: tuple[int, int]) -> None:
+    features = np.random.default_rng(5).normal(size=(2, *sides, 6)).astype(np.float32)
+    stride = 1 if sides == (40, 52) else 3
+    picked = features[:, ::stride, ::stride].reshape(2, -1, 6)
+    expected = np.sort(np.swapaxes(picked @ directions(6)[:, :32], 1, 2), -1)
+    np.testing.assert_allclose(sorted_projections(tf.constant(features)), expected, atol=1e-5)

@@ -17,6 +17,7 @@ BEFORE_IOS13 = frozenset(
     | {"crop", "reorganizeData"}
 )
 IOS12 = 3
+NORM_EPSILON = float(np.float32(1e-5))  # what a norm computes with where it has none
 
 
 def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
@@ -40,6 +41,8 @@ def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
         elif layer.WhichOneof("layer") == "innerProduct":
             _halve(layer.innerProduct, ("weights", "bias"))
         elif layer.WhichOneof("layer") == "batchnorm":
+            if layer.batchnorm.epsilon == NORM_EPSILON:
+                layer.batchnorm.ClearField("epsilon")
             _halve(layer.batchnorm, ("gamma", "beta", "mean", "variance"))
     _rename(spec, outputs)
 

@@ -58,6 +58,17 @@ def _mirrored(program: Program, call: Call, x: Tensor) -> Tensor:
     return program.pad(x, [(0, 0), (margin, margin), (margin, margin), (0, 0)], mode="reflect")
 
 
+@layer("EdgePadding")
+def _continued(program: Program, call: Call, x: Tensor) -> Tensor:
+    margin = int(call.config["margin"])
+    for axis in (1, 2):
+        starts, ends = [0, 0, 0, 0], list(x.shape)
+        starts[axis], ends[axis] = x.shape[axis] - 1, 1
+        first, last = program.cut(x, (0, 0, 0, 0), ends), program.cut(x, starts, x.shape)
+        x = program.concat([*[first] * margin, x, *[last] * margin], axis)
+    return x
+
+
 @layer("ZeroPadding1D", "ZeroPadding2D")
 def _zeros(program: Program, call: Call, x: Tensor) -> Tensor:
     return program.pad(x, [(0, 0), *_sides(call.config["padding"]), (0, 0)])

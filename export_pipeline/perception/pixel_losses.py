@@ -1,0 +1,111 @@
+"""Losses of the pixels of a picture alone: noise, frames along its edges, and the weave that squares of pixels leave.
+
+All take images ``(N, H, W, 3)``, RGB 0..255, and give one value an image, ``(N,)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export_pipeline.perception.weave import HARMONICS, LEAST_POWER, STRIDE, WINDOW, beside, hann
+
+# The frequencies that the weave is found at, and those that it is held against.
+PLACES = sorted({(u % WINDOW, v % WINDOW) for place in HARMONICS for u, v in (place, *beside(*place))})
+EDGE_SHARES = (32, 8)
+EDGE_LINES = 16  # pixels
+
+
+def total_variation(image: Any) -> Any:
+    """Mean absolute difference of neighbouring pixels, over 255, of each image: ``(N,)``."""
+    count, height, width, channels = tf.unstack(tf.shape(image))
+
+    # Whole slices: the gradient of a strided one is many times slower.
+    def part(top: int, left: int, rows: Any, columns: Any) -> Any:
+        return tf.slice(image, (0, top, left, 0), tf.stack((count, rows, columns, channels)))
+
+    down = tf.abs(part(1, 0, height - 1, width) - part(0, 0, height - 1, width))
+    right = tf.abs(part(0, 1, height, width - 1) - part(0, 0, height, width - 1))
+    return (tf.reduce_mean(down, [1, 2, 3]) + tf.reduce_mean(right, [1, 2, 3])) / 255
+
+
+def edge_loss(image: Any) -> Any:
+    """What zero padding leaves along the four edges: the sum of :func:`edge_jump` and :func:`edge_lines`, ``(N,)``."""
+    return edge_jump(image) + edge_lines(image)
+
+
+def edge_lines(image: Any) -> Any:
+    """How much lines along the four edges stand out, over 255: ``(N,)``.
+
+    Rows of pixels at distances 0 .. :data:`EDGE_LINES` from an edge are averaged along it; the loss is the mean
+    absolute difference of neighbouring ones. Brush strokes average out along an edge; a frame, however thin, does not.
+    """
+    found = []
+    for profile in (tf.reduce_mean(image, 2), tf.reduce_mean(image, 1)):
+        found += [
+            tf.abs(part[:, 1:] - part[:, :-1])
+            for part in (profile[:, : EDGE_LINES + 1], profile[:, ::-1][:, : EDGE_LINES + 1])
+        ]
+    return tf.add_n([tf.reduce_mean(part, [1, 2]) for part in found]) / (4 * 255)
+
+
+def edge_jump(image: Any) -> Any:
+    """Mean absolute jump from the strips along the four edges to the strips beside them, over 255: ``(N,)``.
+
+    Zero padding tells a network where the edges are. Left alone it paints a glaring strip there, the same for
+    every photograph, which fixes the mean and the deviation that instance norm would take from the photograph.
+    Strips of a thirty-second and of an eighth of the side are compared, each averaged over its width.
+    """
+    count, height, width, channels = tf.unstack(tf.shape(image))
+    # As two products with matrices of few rows, whose gradients cost as little as they do.
+    rows = tf.reshape(image, (count, height, width * channels))
+    across = tf.matmul(_strips(height), rows)
+    each = tf.einsum("kw,cd->wckd", _strips(width), tf.eye(channels))
+    along = tf.matmul(rows, tf.reshape(each, (width * channels, -1)))
+    return (tf.reduce_mean(tf.abs(across), [1, 2]) + tf.reduce_mean(tf.abs(along), [1, 2])) / (2 * 255)
+
+
+def _strips(side: Any) -> Any:
+    """For both ends of *side* pixels and each of the shares a row that takes one strip's mean from the other's."""
+    places = tf.range(side)
+    found = []
+    for share in EDGE_SHARES:
+        width = tf.maximum(1, side // share)
+        outer, inner = places < width, (places >= width) & (places < 2 * width)
+        row = (tf.cast(outer, tf.float32) - tf.cast(inner, tf.float32)) / tf.cast(width, tf.float32)
+        found += [row, row[::-1]]
+    return tf.stack(found)
+
+
+def weave_loss(image: Any) -> Any:
+    """Natural logarithm of :func:`weave`, of each channel by itself, where it is above 1: ``(N,)``.
+
+    Sides of 16 or more. Windows that do not fit at the far edges are left out.
+    """
+    power = _window_powers(image)
+
+    def at(places: Any) -> Any:
+        return tf.gather(power, [PLACES.index((u % WINDOW, v % WINDOW)) for u, v in places], axis=-1)
+
+    expected = [tf.exp(tf.reduce_mean(tf.math.log(at(beside(*place))), -1)) for place in HARMONICS]
+    own = tf.reduce_sum(at(HARMONICS), -1)
+    return tf.reduce_mean(tf.nn.relu(tf.math.log(own / tf.add_n(expected))), -1)
+
+
+def _window_powers(image: Any) -> Any:
+    """Mean power over the windows of each channel at each of :data:`PLACES`: ``(N, 3, places)``."""
+    shape = tf.shape(image)
+    planes = tf.reshape(tf.transpose(image, (0, 3, 1, 2)), (-1, shape[1], shape[2], 1))
+    parts = [tf.nn.conv2d(planes, kernel, STRIDE, "VALID") for kernel in _waves()]
+    power = tf.reduce_mean(tf.add_n([tf.square(part) for part in parts]), (1, 2)) + LEAST_POWER
+    return tf.reshape(power, (shape[0], shape[3], len(PLACES)))
+
+
+def _waves() -> tuple[Any, Any]:
+    """Real and imaginary parts of the transform of a window that is centred first: ``(16, 16, 1, places)``."""
+    wave = np.exp(-2j * np.pi * np.outer(range(WINDOW), range(WINDOW)) / WINDOW) * hann()[:, None]
+    both = np.stack([np.outer(wave[:, u], wave[:, v]) for u, v in PLACES], -1)[:, :, None]
+    centred = both - both.mean((0, 1))
+    return centred.real.astype(np.float32), centred.imag.astype(np.float32)
