@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict
 
 from export_pipeline.base.console import Console
 from export_pipeline.base.files import write_text
-from export_pipeline.pipeline import opened, work_folder
+from export_pipeline.pipeline import opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.sweep.point import BUILD, RESULT, Listeners, run_point
 from export_pipeline.sweep.stages import begin_with
+from export_pipeline.work.folder import work_folder
 
 WITH_PARENT = "--with-parent"
 DONE = "done"

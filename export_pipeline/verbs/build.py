@@ -74,7 +74,8 @@ def _show(report: Report, pipeline: Pipeline, options: argparse.Namespace) -> No
 def show_outlook(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
     """Show what a build would do and why; nothing is done, and nothing written."""
     from export_pipeline.stage_adapters import checked_task
-    from export_pipeline.work import STAGES, Outlook, StageOutlook, outlook
+    from export_pipeline.work import STAGES
+    from export_pipeline.work.outlook import Outlook, StageOutlook, outlook
 
     if options.fresh:
         rows = (StageOutlook(stage, "do", "--fresh forgets what was done") for stage in STAGES)

@@ -1,20 +1,13 @@
-"""The work folder of a build: what its stages were decided by, what of them may be kept, and what is to be done."""
+"""The work folder of a build: what its stages were decided by, what of them may be kept, and what is to be done.
+
+What every module here uses stands in this one; it loads nothing heavy.
+"""
 
 from __future__ import annotations
 
-from export_pipeline.work.decides import STAGES, decides, made_from
-from export_pipeline.work.folder import remove_work, work_folder
-from export_pipeline.work.ledger import Ledger
-from export_pipeline.work.outlook import Outlook, StageOutlook, outlook
+from typing import Any
 
-__all__ = [
-    "STAGES",
-    "Ledger",
-    "Outlook",
-    "StageOutlook",
-    "decides",
-    "made_from",
-    "outlook",
-    "remove_work",
-    "work_folder",
-]
+STAGES = ("train", "compress", "export", "verify", "report")
+# What decides a stage: values by dotted key of the recipe, or by what is hashed, in words.
+Decides = dict[str, Any]
+HASHED = "the content of "  # before the name of what is not shown, for it is a hash

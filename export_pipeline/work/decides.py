@@ -13,10 +13,8 @@ from export_pipeline.base.files import sha256_of
 from export_pipeline.export import state
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import Task
+from export_pipeline.work import HASHED, Decides
 
-STAGES = ("train", "compress", "export", "verify", "report")
-Decides = dict[str, Any]  # by dotted key, or by what is hashed, in words
-HASHED = "the content of "  # before the name of what is not shown, for it is a hash
 CODE = f"{HASHED}our own code and the libraries"
 _PACKAGE = Path(__file__).parents[1]
 # What only talks to people, and jobs that no bundle comes by.

@@ -7,10 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export_pipeline.base.files import write_text
-from export_pipeline.tasks import Task
-from export_pipeline.work.decides import HASHED, STAGES, Decides, decides
+from export_pipeline.work import HASHED, STAGES, Decides
+
+if TYPE_CHECKING:
+    from export_pipeline.tasks import Task
 
 FILE = "stages.json"
 
@@ -48,6 +51,8 @@ class Ledger:
 @contextlib.contextmanager
 def noted(work: Path, task: Task, stage: str) -> Iterator[None]:
     """Note in the ledger of *work* what decides *stage* of the build of *task*, once the block has ended well."""
+    from export_pipeline.work.decides import decides
+
     ledger, now = Ledger(work), decides(task)[stage]
     ledger.begin(stage, now)
     yield

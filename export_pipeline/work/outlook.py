@@ -11,7 +11,8 @@ from export_pipeline.bundle import CHECKPOINT, Bundle
 from export_pipeline.errors import BundleError, CheckFailed
 from export_pipeline.tasks import Task
 from export_pipeline.train.checkpoint import CheckpointFolder, decided_by
-from export_pipeline.work.decides import STAGES, Decides, decides, made_from
+from export_pipeline.work import STAGES, Decides
+from export_pipeline.work.decides import decides, made_from
 from export_pipeline.work.folder import work_folder
 from export_pipeline.work.ledger import Ledger, changes
 from export_pipeline.work.parity import measured

@@ -177,6 +177,7 @@ def test_by_itself_it_writes_where_the_user_is_and_over_nothing(
     assert main(["quantize", str(source), "--bits", "6"]) == 0
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["vgg-6bit.weights"]
     assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["vgg.npz"]
+    capsys.readouterr()
     assert "vgg-6bit.weights is there already" in refusal([str(source), "--bits", "6"], capsys)
 
 

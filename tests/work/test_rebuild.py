@@ -16,7 +16,7 @@ from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.stage_adapters import checked_task
-from export_pipeline.work import work_folder
+from export_pipeline.work.folder import work_folder
 from export_pipeline.work.parity import KeptParity
 from tests import builds
 
