@@ -18,6 +18,7 @@ RECIPE = """
 name = "tiny"
 [model]
 alpha = 0.3
+margin = 16
 [train]
 warm_start = "{checkpoint}"
 vgg_weights = "{vgg}"
