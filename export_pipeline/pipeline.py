@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
-from export_pipeline.base.progress import NOTHING_LOGGED, Counted
+from export_pipeline.base.progress import NOTHING_LOGGED, Counted, Progress
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
@@ -28,7 +28,6 @@ from export_pipeline.work.folder import SHELF, work_folder
 from export_pipeline.work.ledger import noted
 
 if TYPE_CHECKING:
-    from export_pipeline.base.progress import Progress
     from export_pipeline.compress import BitPlan, Compressed, Tools
     from export_pipeline.report import Record, Release, Report
     from export_pipeline.tasks import Task
@@ -106,11 +105,8 @@ class Pipeline:
 
         with noted(self.work, self.task, "compress"):
             compressed = compress(trained.model, self.recipe, self._tools(trained), last)
-            path = self.work / CHECKPOINT
-            return Network(
-                compressed,
-                export_checkpoint(path, compressed.model, trained, compressed.recipe, compressed.steps),
-            )
+            made = compressed.model, trained, compressed.recipe, compressed.steps
+            return Network(compressed, export_checkpoint(self.work / CHECKPOINT, *made))
 
     def plan(self, trained: Trained, weight_bytes: int) -> BitPlan:
         """The bits of each kernel that err least within *weight_bytes*, whatever the recipe says of bits."""
@@ -155,8 +151,8 @@ class Pipeline:
         """The half of the report that needs no clock: sizes, contents, parity and the budgets on them."""
         from export_pipeline.report import make_record
 
-        float_model, made_of = self._float_model(network), self._made_of(network)
-        return make_record(self.files, exported, parity, float_model, self.recipe, *made_of)
+        about = self._float_model(network), self.recipe, self._provenance(network), network.compressed.record
+        return make_record(self.files, exported, parity, *about)
 
     def report(self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...]) -> Report:
         """Report: sizes, latency, memory and budgets, written beside the files."""
@@ -164,9 +160,8 @@ class Pipeline:
 
         self.say("report: sizes, operations, latency, memory")
         with noted(self.work, self.task, "report"):
-            float_model, made_of = self._float_model(network), self._made_of(network)
-            given = (self.files, exported, parity, float_model, self.task, *made_of)
-            return make_report(*given, progress=self.say, release=self.release)
+            about = self._float_model(network), self.task, self._provenance(network), network.compressed.record
+            return make_report(self.files, exported, parity, *about, progress=self.say, release=self.release)
 
     def bundle(
         self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...], report: Report
@@ -207,9 +202,8 @@ class Pipeline:
         """The bundle at :attr:`out`, if neither it nor what decides it has changed since; with *fresh*, none is."""
         from export_pipeline.work.outlook import finished
 
-        made_from = self.made_from
         # Another release to be held against changes no stage, and what the report says of this one.
-        found = None if fresh or self.release else finished(self.out, made_from)
+        found = None if fresh or self.release else finished(self.out, self.made_from)
         if found is not None:
             self.say(f"up to date: {self.out}")
         return found
@@ -231,9 +225,6 @@ class Pipeline:
         with written_aside(path) as aside:
             network.compressed.model.save(aside)
         return path
-
-    def _made_of(self, network: Network) -> tuple[dict[str, str], Any]:
-        return self._provenance(network), network.compressed.record
 
     def _provenance(self, network: Network) -> dict[str, str]:
         from export_pipeline.train import provenance
@@ -287,18 +278,18 @@ def opened(
         listeners: ``say``, ``on_step`` and ``tensorboard`` of :class:`Pipeline`.
 
     Raises:
-        BundleError, CheckFailed: the last release that it names cannot be read.
-        ImageError, CheckpointError: the style, the photographs or the warm start cannot be read.
-        RecipeError: it names a layer that its network does not have or may lose, takes out more than there is, or
-            names a plan that is not of this network, or fewer bytes than its network can have.
+        BundleError, ImageError, CheckpointError: what it names, such as the style or a release, cannot be read.
+        RecipeError: it names a layer or a plan that its network does not have, or takes out more than there is.
         OutputError: the work folder cannot be made.
         UsageError: another build is at work there, or *out* is something else than a bundle.
     """
-    release = _last_release(recipe)
-    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), release=release, **listeners)
+    if limits := recipe.report.regression:
+        from export_pipeline.report import read_release
+
+        listeners["release"] = read_release(recipe.path(limits.release))
+    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), **listeners)
     require_replaceable(pipeline.out, recipe, meant=True)
-    heard = Counted(pipeline.on_step)
-    pipeline = replace(pipeline, on_step=heard)
+    pipeline = replace(pipeline, on_step=(heard := Counted(pipeline.on_step)))
     with locked(pipeline.work, "build"):
         remove_parts(pipeline.work)
         remove_parts_of(pipeline.out)
@@ -307,12 +298,3 @@ def opened(
         yield pipeline
         if pipeline.tensorboard and not heard.steps:
             pipeline.say(NOTHING_LOGGED.format(pipeline.tensorboard))
-
-
-def _last_release(recipe: Recipe) -> Release | None:
-    """The release that *recipe* has limits against, read."""
-    if recipe.report.regression is None:
-        return None
-    from export_pipeline.report import read_release
-
-    return read_release(recipe.path(recipe.report.regression.release))

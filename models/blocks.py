@@ -115,6 +115,8 @@ def check_added(filters: Mapping[str, int], first: str) -> None:
     """
     added = {name: filters[name] for name in filters if name in (first, "context_conv") or name.endswith("_b_conv")}
     if len(set(added.values())) > 1:
+        if added.get("context_conv") == added[first]:  # which it follows
+            del added["context_conv"]
         listed = ", ".join(f"{name} {count}" for name, count in added.items())
         raise ValueError(f"widths gives {listed} filters, but their outputs are added; give all of them the same")
 

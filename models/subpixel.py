@@ -119,6 +119,8 @@ def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, 
     if blocks:
         names.append("context_conv")
     filters = with_widths(dict.fromkeys(names, count), widths)
+    if blocks and "context_conv" not in widths:
+        filters["context_conv"] = filters["down_conv"]
     check_added(filters, "down_conv")
     return filters
 

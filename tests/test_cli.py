@@ -61,7 +61,7 @@ def test_a_missing_library_is_told_with_the_way_to_get_it(capsys: pytest.Capture
     code, message = told(ModuleNotFoundError("No module named 'x'", name="x"), capsys)
     assert code == 2
     assert "needs x, which is not installed" in message
-    assert "pip install 'export-pipeline[all]'" in message
+    assert "pip install '.[all]'" in message
 
 
 def test_what_the_system_refuses_is_told_with_its_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,13 +25,12 @@ def files_table(report: Report) -> TextTable:
         *("ms (1 thread)", "x float FPS", "peak MB", "status"),
     )
     status = verdict(report).files
-    rows = [*_baseline_rows(report, metrics)]
-    rows += [_file_row(report, row, metrics, status[row.target]) for row in report.record.files]
-    made = {row.target for row in report.record.files}
+    files = (_file_row(report, row, metrics, status[row.target]) for row in report.record.files)
+    rows = [*_baseline_rows(report, metrics), *files]
     rows += [
         (row.target, *("",) * (len(header) - 2), SKIPPED)
         for row in report.record.parity
-        if row.status == "skipped" and row.target not in made
+        if row.status == "skipped" and row.target not in status
     ]
     return TextTable("Files", header, tuple(rows))
 

@@ -70,7 +70,7 @@ def test_a_missing_library_fails_with_the_way_to_get_it(monkeypatch: pytest.Monk
     with pytest.raises(CheckFailed) as caught:
         require_healthy(examine())
     assert caught.value.exit_code == 1
-    for said in ("tensorflow: not installed", "onnx: not installed", "pip install 'export-pipeline[all]'"):
+    for said in ("tensorflow: not installed", "onnx: not installed", "pip install '.[all]'"):
         assert said in str(caught.value)
     assert "coremltools" not in str(caught.value)
 

@@ -222,6 +222,7 @@ def test_any_core_ml_model_is_inspected_and_timed(classifier: Path, two: Path, c
 def test_stylize_says_which_verb_takes_other_networks(
     classifier: Path, photo: Path, tmp_path: Path, capsys: Any
 ) -> None:
+    Image.fromarray(PIXELS).resize((16, 16)).save(photo)
     assert main(["stylize", str(classifier), str(photo), "-o", str(tmp_path / "out.png")]) == 2
     said = capsys.readouterr().err
     assert "is no network from one RGB image" in said
