@@ -26,7 +26,6 @@ RELEASES = (
     "the_scream_subpixel",
     "the_scream_johnson",
     "poppy_field_small",
-    "poppy_field_subpixel",
     "poppy_field_johnson",
 )
 BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES), PARTLY]
