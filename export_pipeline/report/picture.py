@@ -58,8 +58,8 @@ class Tile:
     image: np.ndarray
 
 
-def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH) -> np.ndarray:
-    """A sheet ``(H, W, 3)`` uint8: block below block, each in lines of :data:`IN_LINE` tiles.
+def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH, in_line: int = IN_LINE) -> np.ndarray:
+    """A sheet ``(H, W, 3)`` uint8: block below block, each in lines of *in_line* tiles.
 
     Tiles are as large as the first, at most *tile_width* pixels wide.
     """
@@ -67,7 +67,7 @@ def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH) -> 
     scale = min(1.0, tile_width / first.shape[1])
     width, height = round(first.shape[1] * scale), round(first.shape[0] * scale)
     wide, high = width + GAP, height + CAPTION + GAP
-    lines = [block[start : start + IN_LINE] for block in blocks for start in range(0, len(block), IN_LINE)]
+    lines = [block[start : start + in_line] for block in blocks for start in range(0, len(block), in_line)]
     sheet = Image.new("RGB", (GAP + max(map(len, lines)) * wide, GAP + len(lines) * high), _PAPER)
     pen = ImageDraw.Draw(sheet)
     font = _font([tile.caption for line in lines for tile in line], width)

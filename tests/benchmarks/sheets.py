@@ -27,7 +27,7 @@ HEIGHT, WIDTH = 640, 480
 PUBLISHED = "fritz_starry_night_640x480_a025.tflite"
 OURS = (
     ("small", "int8.mlmodel", "small, 11,868 parameters\nCore ML 8-bit"),
-    ("subpixel", "int8.tflite", "subpixel, 14,104 parameters\nTFLite full integer"),
+    ("subpixel", "int8.tflite", "subpixel, 14,314 parameters\nTFLite full integer"),
     ("johnson", "int8.mlmodel", "johnson, 108,374 parameters\nCore ML 8-bit"),
 )
 
@@ -53,7 +53,7 @@ def sheet(style: str, painting: Path, data: Path, bundles: Path) -> np.ndarray:
         photo = fit(photographs()[name], HEIGHT, WIDTH)
         made = [Tile(caption, stylized(path, photo)) for caption, path in models if path.exists()]
         lines.append([Tile("photo", photo), Tile("style", shown), *made])
-    return laid_out(lines, tile_width=240)
+    return laid_out(lines, tile_width=240, in_line=6)
 
 
 def main() -> None:
