@@ -105,7 +105,7 @@ def _pictures(folder: Path, recipe: ParityRecipe, signature: Signature) -> Sampl
             f"model.pixels is missing: the input {first.name} takes images; say what black and white are to the "
             "network: [0, 255], [0, 1] or [-1, 1]"
         )
-    found, (low, high) = folder_photographs(folder), recipe.model.pixels
+    found, (low, high) = folder_photographs(folder, of_any_size=True), recipe.model.pixels
 
     def load(index: int) -> Sample:
         photo = images.fit(found[index], *first.closed_shape[1:3])

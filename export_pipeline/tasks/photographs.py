@@ -67,19 +67,21 @@ def joined(parts: Sequence[Photographs]) -> Photographs:
 
 
 @cache
-def folder_photographs(folder: Path) -> Photographs:
+def folder_photographs(folder: Path, of_any_size: bool = False) -> Photographs:
     """The images in *folder*, in name order; unreadable ones are skipped with a warning that names them.
 
-    Each image is read once to find out, and only once in a process: the folder is not looked at again.
+    Each image is read once to find out, and only once in a process: the folder is not looked at again. Those smaller
+    than a photograph may be cannot be read, but *of_any_size*: networks of other tasks may take such.
 
     Raises:
         ImageError: no folder, no image in it, or none that can be read.
     """
     paths = list_images(folder)
     good, bad, largest = [], [], 0
+    read = load_image if of_any_size else load_photograph
     for path in paths:
         try:
-            largest = max(largest, load_photograph(path).nbytes)
+            largest = max(largest, read(path).nbytes)
             good.append(path)
         except ImageError as error:
             bad.append(error)

@@ -123,7 +123,9 @@ def test_compressed_forms_ask_for_the_system_that_knows_them(exported: Any, targ
         _, _, folder, records = exported(network)
         path = folder / records[target].file
         model = path / "Data/com.apple.CoreML/model.mlmodel" if path.is_dir() else path
-        assert Model_pb2.Model.FromString(model.read_bytes()).specificationVersion == version
+        # What continues a subpixel network beyond its edges is cut out of its own values: layers of iOS 13.
+        needed = 4 if network == "subpixel_margin" and version == 3 else version
+        assert Model_pb2.Model.FromString(model.read_bytes()).specificationVersion == needed
 
 
 def test_a_program_has_no_transposes_and_one_operation_for_a_norm(exported: Any) -> None:
