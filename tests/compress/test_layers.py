@@ -26,7 +26,14 @@ def test_each_layer_is_pruned_as_far_as_the_recipe_says(name: str, norm: str) ->
     pruned = compress(model, wanted, tools(), last="prune").model
     expected = {
         **dict.fromkeys(("down_conv", "down0_conv", "down1_conv", "down2_conv"), 0.25),
-        **{"block0_a_conv": 0.8, "block0_b_conv": 0.6, "up0_conv": 0.4, "up1_conv": 0.0, "out_conv": 0.0},
+        **{
+            "block0_a_conv": 0.8,
+            "block0_b_conv": 0.6,
+            "context_conv": 0.4,
+            "up0_conv": 0.4,
+            "up1_conv": 0.0,
+            "out_conv": 0.0,
+        },
     }
     for layer, share in sparsity(pruned).items():
         size = before[layer].size

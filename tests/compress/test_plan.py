@@ -80,7 +80,7 @@ def test_a_plan_fits_and_errs_no_more_than_equal_bits_of_its_size(name: str, nor
     for choice in plan.choices:
         assert choice.bytes == packed_bytes(before[choice.name].size, choice.bits)
         assert choice.error == choice.errors[choice.bits - 1]
-        assert choice.errors[7] < choice.errors[0]
+        assert choice.errors[7] < choice.errors[0] or not before[choice.name].any()  # untrained, the context is zero
 
 
 def test_a_plan_is_the_same_each_time_and_its_errors_are_those_of_the_clustered_network() -> None:
