@@ -28,6 +28,7 @@ alpha = 0.3
 margin = 16
 [train]
 warm_start = "{checkpoint}"
+style = "builtin"
 vgg_weights = "{vgg}"
 steps = 0
 crop = 32
