@@ -20,7 +20,8 @@ name = "tiny"
 alpha = 0.3
 margin = 16
 [train]
-warm_start = "{checkpoint}"
+warm_start = "{bundle}/checkpoint.safetensors"
+style = "{bundle}/golden/float.png"
 vgg_weights = "{vgg}"
 hold_out = 2
 steps = 8
@@ -57,7 +58,7 @@ images = 1
 def recipe(folder: Path, vgg: Path, targets: tuple[str, ...], more: str = "") -> Path:
     """Write a recipe that starts from the committed network and ends within a minute."""
     path = folder / "tiny.toml"
-    text = RECIPE.format(checkpoint=COMMITTED / "checkpoint.safetensors", vgg=vgg, targets=list(targets), more=more)
+    text = RECIPE.format(bundle=COMMITTED, vgg=vgg, targets=list(targets), more=more)
     path.write_text(text.replace("'", '"'))
     return path
 
