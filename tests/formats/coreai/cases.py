@@ -54,6 +54,7 @@ def _sizes() -> Mapping[str, Case]:
         "matched_cut": lambda x: own.MatchSize()([x, k.Cropping2D(((1, 0), (2, 1)))(x)]),
         "matched": lambda x: own.MatchSize(resize=True)([x, k.Cropping2D(1)(x)]),
         "mirrored": own.MirrorPadding(3),
+        "continued": own.EdgePadding(2),
         "zeros": k.ZeroPadding2D(((1, 2), (0, 3))),
         "to_pixels": own.DepthToSpace(2),
         "to_channels": own.SpaceToDepth(4),
