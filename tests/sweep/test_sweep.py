@@ -113,7 +113,8 @@ def test_a_point_is_a_pure_function_of_its_recipe(resumed: Ended, tmp_path: Path
     out, *_ = resumed
     inside = points_of(out)[0]
     job = json.loads((out / inside.folder / "job.json").read_text())
-    assert run_point(json.dumps(job["recipe"]), tmp_path / "alone") == inside.result
+    with pytest.warns(UserWarning, match="train.style is builtin, which is not the image"):
+        assert run_point(json.dumps(job["recipe"]), tmp_path / "alone") == inside.result
 
 
 def test_points_that_cannot_be_run_are_rows_with_their_reason_and_exit_code_1(
