@@ -31,7 +31,7 @@ def benchmark(
 
     For each number of threads one fresh process opens all files, warms each up, and runs them in turns:
     what disturbs the machine disturbs all of them alike. Only the run itself is timed, on noise in the
-    file's own layout and type.
+    file's own layout and type; a short one follows another of the same file, as frames of a video do.
 
     Args:
         paths: model files.

@@ -9,7 +9,7 @@ from typing import Any
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import static
 from export_pipeline.formats.format import Conversion, Kernel
-from export_pipeline.formats.tflite import flatbuffer, trained
+from export_pipeline.formats.tflite import flatbuffer, scalings, trained
 from export_pipeline.formats.tflite.converter import converter
 from export_pipeline.records.signature import Port, Signature
 from export_pipeline.targets import Target
@@ -58,6 +58,8 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
         signature = flatbuffer.quantized_as_stored(content, signature)
     if conversion.rounded is not None:
         trained.check(content, conversion.rounded.ranges)
+    if target.calibrated:
+        scalings.fold(content)
     flatbuffer.strip(content, signature)
     flatbuffer.add_metadata(content, {**conversion.metadata, **signature.metadata()})
     path.write_bytes(flatbuffer.write(content))
