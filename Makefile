@@ -17,7 +17,7 @@ LOSS_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
+.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -87,6 +87,9 @@ widthstudy: $(STAMP)  ## measure both networks at widths 0.25 to 1 (WIDTH_ARGS="
 
 unetstudy: $(STAMP)  ## measure the U-Net with 10 to 80 % zeros, in half precision and in 8 bits, into artifacts/unet_study; goes on where it was (UNET_ARGS="--steps 100")
 	$(BIN)/python -m tests.benchmarks.unet_study $(UNET_ARGS)
+
+separablestudy: $(STAMP)  ## train a style network with full and with separable blocks, and compare, into artifacts/separable_study; goes on where it was
+	$(BIN)/python -m tests.benchmarks.separable_study
 
 distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, into artifacts/loss_network; goes on where it was (DISTILLED_ARGS="--no-large")
 	$(BIN)/python -m tests.benchmarks.distilled_study $(DISTILLED_ARGS)
