@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.formats.coreml.crops import crop_channels_first
 from export_pipeline.formats.coreml.file import network_kernels
 from export_pipeline.formats.protobuf import short_names
 
 # Layers that were there before iOS 13, in the meaning that they still have.
 BEFORE_IOS13 = frozenset(
     {"convolution", "batchnorm", "activation", "unary", "add", "multiply", "upsample", "resizeBilinear", "padding"}
-    | {"crop", "reorganizeData"}
+    | {"crop", "reorganizeData", "pooling"}
 )
+BROADCAST = "addBroadcastable"  # what the converter writes for a sum
 IOS12 = 3
 NORM_EPSILON = float(np.float32(1e-5))  # what a norm computes with where it has none
 
@@ -28,7 +28,6 @@ def shrink(spec: Any, outputs: Mapping[str, str]) -> None:
     names now.
     """
     network = spec.neuralNetwork
-    crop_channels_first(spec)
     _lower_version(spec)
     for layer in network.layers:
         if layer.WhichOneof("layer") == "convolution":
@@ -70,22 +69,23 @@ def _lower_version(spec: Any) -> None:
     """Ask for iOS 12 instead of 13 when no layer needs more.
 
     The converter asks for 13 because of the n-dimensional array shapes that came with it. With an image
-    in, an image out and the layers of :data:`BEFORE_IOS13` the older meaning is the same.
+    in, an image out and the layers of :data:`BEFORE_IOS13` the older meaning is the same. A sum is, too: of equal
+    shapes, or with one value for each channel, which the older layer knows.
     """
     network = spec.neuralNetwork
     features = (*spec.description.input, *spec.description.output)
     if any(feature.type.WhichOneof("Type") != "imageType" for feature in features):
         return
+    if not {layer.WhichOneof("layer") for layer in network.layers} <= BEFORE_IOS13 | {BROADCAST}:
+        return
+    network.ClearField("arrayInputShapeMapping")
+    network.ClearField("imageInputShapeMapping")
     for layer in network.layers:
-        if layer.WhichOneof("layer") == "addBroadcastable":  # both shapes are equal in these networks
+        layer.ClearField("inputTensor")
+        layer.ClearField("outputTensor")
+        if layer.WhichOneof("layer") == BROADCAST:
             layer.add.SetInParent()
-    if {layer.WhichOneof("layer") for layer in network.layers} <= BEFORE_IOS13:
-        network.ClearField("arrayInputShapeMapping")
-        network.ClearField("imageInputShapeMapping")
-        for layer in network.layers:
-            layer.ClearField("inputTensor")
-            layer.ClearField("outputTensor")
-        spec.specificationVersion = IOS12
+    spec.specificationVersion = IOS12
 
 
 def _drop_defaults(convolution: Any) -> None:

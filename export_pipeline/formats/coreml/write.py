@@ -97,7 +97,7 @@ def _convert(conversion: Conversion, options: dict[str, Any]) -> tuple[Any, dict
         # coremltools turns an NHWC image into Core ML's NCHW one and removes the transposes that meet.
         inputs=[_type(port, name=port.name, shape=port.shape) for port in signature.inputs],
         outputs=[_type(port, name=name) for name, port in outputs.items()],
-        pass_pipeline=_exact_passes(target) if target.exact else ct.PassPipeline.DEFAULT,
+        pass_pipeline=_passes(target),
         **options,
     )
     return converted, {name: port.name for name, port in outputs.items()}
@@ -112,11 +112,17 @@ def _type(port: Port, **named: Any) -> Any:
     return ct.TensorType(dtype=np.dtype(port.dtype).type, **named)
 
 
-def _exact_passes(target: Target) -> Any:
-    """The passes that leave the kernels the values of the network."""
+def _passes(target: Target) -> Any:
+    """The passes of the converter, and ours; those of an exact target leave the kernels the values of the network."""
     import coremltools as ct
 
+    from export_pipeline.formats.coreml import edges
+
     passes = ct.PassPipeline.DEFAULT
+    # Where norms are single operations by then, and before the transposes go that come with it.
+    passes.insert_pass(passes.passes.index("common::fuse_stack_split"), edges.PASS)
+    if not target.exact:
+        return passes
     # A norm folded into a kernel would multiply its values by a factor for each channel.
     passes.remove_passes({"common::fuse_conv_batchnorm", "common::fuse_conv_scale"})
     if target.format == "mlpackage":
