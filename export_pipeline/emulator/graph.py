@@ -9,6 +9,7 @@ to float32, computes a whole chain of operations, and rounds once at the end, wh
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import EmulatorError
+from . import kernels
 from .tensors import HostStep, Options, Shape, Tensor, carrier, ints
 
 __all__ = ["Graph", "HostStep", "Options", "Shape", "Tensor", "carrier", "ints", "value_info"]
@@ -58,7 +60,8 @@ class Graph:
         self._opsets = [helper.make_opsetid("", OPSET)]
 
     def _name(self, stem: str) -> str:
-        return f"{stem}_{len(self.tensors)}"
+        taken, numbers = set(self.results.values()), itertools.count(len(self.tensors))
+        return next(name for n in numbers if (name := f"{stem}_{n}") not in self.tensors and name not in taken)
 
     def _register(self, name: str, dtype: Any, shape: Shape | None) -> Tensor:
         tensor = Tensor(name, np.dtype(dtype), shape)
@@ -73,12 +76,13 @@ class Graph:
 
     def output(self, name: str, tensor: Tensor) -> None:
         """Make *tensor* available under *name* as a graph output."""
-        self.results[name] = name if tensor.dtype in _DTYPES else tensor.name
         if tensor.dtype not in _DTYPES:
+            self.results[name] = tensor.name
             return  # a label or a dictionary, which a host step makes
-        # An output needs a name of its own: it may equal an input's, or one tensor may be two outputs.
-        self.nodes.append(helper.make_node("Identity", [tensor.name], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, _DTYPES[tensor.dtype], _dims(name, tensor.shape)))
+        # A tensor of its own: one may be two outputs. It goes by another name where an input has its own, or a tensor.
+        own = self.results[name] = self._name(name) if name in self.tensors else name
+        self.nodes.append(helper.make_node("Identity", [tensor.name], [own]))
+        self._outputs.append(helper.make_tensor_value_info(own, _DTYPES[tensor.dtype], _dims(own, tensor.shape)))
 
     def constant(self, value: Any, dtype: Any = None) -> Tensor:
         """A constant, floats in their carrier unless *dtype* says otherwise; equal small ones are stored once."""
@@ -97,7 +101,12 @@ class Graph:
 
     def node(self, op_type: str, *inputs: Any, **attributes: Any) -> Tensor:
         """Append a node with one output. Numbers become constants of the first tensor's type; None means absent."""
-        return self.nodes_out(op_type, 1, *inputs, **attributes)[0]
+        first, wider = kernels.FIRST_OF_TYPE.get(op_type, 0), kernels.WIDER.get(op_type, {})
+        dtype = getattr(inputs[first], "dtype", None) if wider else None
+        if dtype not in wider:
+            return self.nodes_out(op_type, 1, *inputs, **attributes)[0]
+        typed = [self.cast(one, wider[dtype]) if _is(one, dtype) else one for one in inputs[first:]]
+        return self.cast(self.nodes_out(op_type, 1, *inputs[:first], *typed, **attributes)[0], dtype)
 
     def nodes_out(self, op_type: str, count: int, *inputs: Any, **attributes: Any) -> list[Tensor]:
         """Append a node with *count* outputs."""
@@ -109,7 +118,7 @@ class Graph:
         while tensors and tensors[-1] is None:
             tensors.pop()
         names = [tensor.name if tensor else "" for tensor in tensors]
-        outputs = [f"{self._name(op_type)}_{i}" for i in range(count)]
+        outputs = [self._name(f"{op_type}_{i}") for i in range(count)]
         node = helper.make_node(op_type, names, outputs, **attributes)
         types = self._infer(node, [tensor for tensor in tensors if tensor])
         foldable = all(tensor and tensor.name in self.constants and _is_tiny(tensor) for tensor in tensors)
@@ -224,6 +233,10 @@ def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
 def _dims(name: str, shape: Shape | None) -> list[int | str] | None:
     """A shape as ONNX writes it, with a name for each dimension that is not known."""
     return None if shape is None else [d if d is not None else f"{name}_{i}" for i, d in enumerate(shape)]
+
+
+def _is(value: Any, dtype: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype == dtype
 
 
 def _is_tiny(tensor: Tensor) -> bool:

@@ -14,6 +14,7 @@ from .features import states as declared_states
 from .graph import Graph, Tensor, carrier
 from .guard import guarded
 from .lower_network import lower_network
+from .moves import reshape
 from .program import Source, load_pymil, program_function, walk_operations
 from .registry import operations, refuse_unknown
 
@@ -108,7 +109,9 @@ def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph:
     block = ProgramBlock(list(function.operations), gives, Weights(graph.options))
     block.lower(graph, env)
     for var in function.outputs:
-        graph.output(var.name, graph.cast(block.result(var, graph, env), declared_dtype(var)))
+        result = graph.cast(block.result(var, graph, env), declared_dtype(var))
+        # Core ML has no array without axes: a scalar is given as a vector of one element.
+        graph.output(var.name, reshape(graph, result, [1]) if result.shape == () else result)
     for name, var in states.items():
         graph.output(STATE + name, graph.cast(env[var], declared_dtype(var)))
 

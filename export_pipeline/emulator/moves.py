@@ -16,6 +16,18 @@ def reshape(graph: Graph, x: Tensor, shape: Sequence[int]) -> Tensor:
     return graph.node("Reshape", x, ints(list(shape)))
 
 
+def pad_last(
+    graph: Graph, x: Tensor, amounts: np.ndarray, fill: Tensor | None = None, mode: str = "constant"
+) -> Tensor:
+    """*x* with *amounts*, a row of two for each of the last axes, added before and after them.
+
+    Every axis is named, although ONNX lets some be: ONNX Runtime moves transposes through a padding of some axes and
+    leaves their numbers as they were, and a convolution behind takes over only a padding of all.
+    """
+    every = np.concatenate([np.zeros((x.rank - len(amounts), 2), np.int64), amounts])
+    return graph.node("Pad", x, ints(every.T), fill, mode=mode)
+
+
 def interleave(graph: Graph, values: Sequence[Tensor], axis: int) -> Tensor:
     """Join equal shapes along *axis*, taking one element of each in turn."""
     axis %= values[0].rank

@@ -45,25 +45,32 @@ def linear(graph: Graph, x: Tensor, axis: int, points: np.ndarray) -> Tensor:
     return graph.node("Add", start, graph.node("Mul", step, weight))
 
 
-def nearest(graph: Graph, x: Tensor, axis: int, count: int) -> Tensor:
-    """*x* with *count* elements along *axis*, element i being ``x[floor(i * size / count)]``."""
+def nearest(graph: Graph, x: Tensor, axis: int, count: int, *, centred: bool) -> Tensor:
+    """*x* with *count* elements along *axis*: of equal cells, the one in which each lies.
+
+    Element i of the result lies where its cell begins, at ``i * size / count``, or if *centred* where its centre is, at
+    ``(i + 1/2) * size / count``. Apple's tests want the former of an upsampling (0.67 of 3 elements: the first two) and
+    the latter, that of ``tf.image.resize``, of every operation that is told a size.
+    """
     size = x.sizes[axis]
     if count == size:
         return x
-    return graph.node("Gather", x, np.arange(count, dtype=np.int64) * size // count, axis=axis)
+    steps = np.arange(count, dtype=np.int64)
+    chosen = (2 * steps + 1) * size // (2 * count) if centred else steps * size // count
+    return graph.node("Gather", x, chosen, axis=axis)
 
 
-def nearest_2d(graph: Graph, x: Tensor, height: int, width: int) -> Tensor:
-    """Nearest-neighbour resize of the last two axes."""
+def nearest_2d(graph: Graph, x: Tensor, height: int, width: int, *, centred: bool) -> Tensor:
+    """Nearest-neighbour resize of the last two axes, as :func:`nearest`."""
     rows, columns = x.sizes[-2:]
     graph.options.room([*x.sizes[:-2], height, width])
     if height % rows == 0 and width % columns == 0 and x.rank == 4:
-        # Whole factors: repetition, for which ONNX Runtime has a fast kernel.
+        # Whole factors: repetition by either rule, for which ONNX Runtime has a fast kernel.
         scales = np.array([1, 1, height // rows, width // columns], np.float32)
         return graph.node(
             "Resize", x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
         )
-    return nearest(graph, nearest(graph, x, -2, height), -1, width)
+    return nearest(graph, nearest(graph, x, -2, height, centred=centred), -1, width, centred=centred)
 
 
 def linear_2d(graph: Graph, x: Tensor, height: int, width: int, mode: str) -> Tensor:

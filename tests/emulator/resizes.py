@@ -32,7 +32,7 @@ RESIZES = [
          lambda x: x.repeat(3, 2)[..., [0, 1]], (X[:, :, :1, :3],)),
     Case("resize_nearest_neighbor",
          lambda x: mb.resize_nearest_neighbor(x=x, target_size_height=5, target_size_width=9),
-         lambda x: x[:, :, [0, 1, 2, 4, 5]][..., [0, 0, 1, 2, 2, 3, 4, 4, 5]], (X,)),
+         lambda x: x[:, :, [0, 2, 3, 4, 6]][..., [0, 1, 1, 2, 3, 3, 4, 5, 5]], (X,)),
     Case("upsample_bilinear, corners",
          lambda x: mb.upsample_bilinear(x=x, scale_factor_height=2, scale_factor_width=2, align_corners=True),
          lambda x: ref.sample(x, _line(14, 0, 6, 7), _line(12, 0, 5, 6)), (X,)),
@@ -50,5 +50,8 @@ RESIZES = [
     Case("resize, nearest and kept",
          lambda x: mb.resize(x=x, shape=[14, 0], resized_dims=np.uint32(2), interpolation_mode="NEAREST_NEIGHBOR"),
          lambda x: x.repeat(2, 2), (X,), "iOS17"),
+    Case("resize, nearest and smaller",
+         lambda x: mb.resize(x=x, shape=[5, 9], resized_dims=np.uint32(2), interpolation_mode="NEAREST_NEIGHBOR"),
+         lambda x: x[:, :, [0, 2, 3, 4, 6]][..., [0, 1, 1, 2, 3, 3, 4, 5, 5]], (X,), "iOS17"),
     Case("crop", lambda x: mb.crop(x=x, crop_height=[1, 2], crop_width=[0, 3]), lambda x: x[:, :, 1:5, :3], (X,)),
 ]  # fmt: skip

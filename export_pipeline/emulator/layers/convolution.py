@@ -36,7 +36,7 @@ def convolution(call: LayerCall) -> Tensor:
     strides, dilations = call.pair("stride", 1), call.pair("dilationFactor", 1)
     bias = call.weights("bias", [p.outputChannels]) if p.hasBias else None
     if p.isDeconvolution:
-        return like_input(call, _deconvolution(call, x, kernel, strides, groups, bias))
+        return like_input(call, _deconvolution(call, x, kernel, strides, dilations, groups, bias))
     if len(call.inputs) > 1:
         weight: Tensor | np.ndarray = call.inputs[1]
     else:
@@ -53,9 +53,17 @@ def convolution(call: LayerCall) -> Tensor:
 
 
 def _deconvolution(
-    call: LayerCall, x: Tensor, kernel: list[int], strides: list[int], groups: int, bias: np.ndarray | None
+    call: LayerCall,
+    x: Tensor,
+    kernel: list[int],
+    strides: list[int],
+    dilations: list[int],
+    groups: int,
+    bias: np.ndarray | None,
 ) -> Tensor:
+    """With its dilation, which the format's text says is ignored, and Apple's own tests say is not."""
     p = call.params
+    reach = effective(kernel, dilations)
     weight = call.weights("weights", [p.kernelChannels, p.outputChannels // groups, *kernel], channel_axis=1)
     same = p.WhichOneof("ConvolutionPaddingType") == "same"
     asked = None if same or len(p.outputShape) else _edges(p.valid.paddingAmounts)
@@ -65,11 +73,12 @@ def _deconvolution(
         sizes = [size * stride for size, stride in zip(x.sizes[2:], strides, strict=True)]
     else:
         edges = _edges(p.valid.paddingAmounts)
-        sizes = [(n - 1) * s + k - sum(e) for n, s, k, e in zip(x.sizes[2:], strides, kernel, edges, strict=True)]
-    pads, extra = transposed_pads(x.sizes[2:], sizes, kernel, strides, asked)
+        sizes = [(n - 1) * s + k - sum(e) for n, s, k, e in zip(x.sizes[2:], strides, reach, edges, strict=True)]
+    pads, extra = transposed_pads(x.sizes[2:], sizes, reach, strides, asked)
     return call.graph.node(
         "ConvTranspose", x, weight, bias,
-        kernel_shape=kernel, strides=strides, pads=onnx_pads(pads), output_padding=extra, group=groups,
+        kernel_shape=kernel, strides=strides, dilations=dilations,
+        pads=onnx_pads(pads), output_padding=extra, group=groups,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph import Tensor, ints
 from ..lower_network import LayerCall
-from ..moves import interleave, masked_slice, reshape
+from ..moves import interleave, masked_slice, pad_last, reshape
 from ..registry import layer
 from ..sampling import linear_2d, nearest_2d
 from .convolution import as_images, like_input
@@ -25,7 +25,7 @@ def upsample(call: LayerCall) -> Tensor:
     height, width = (int(np.floor(n * f + 1e-6)) for n, f in zip(call.x.sizes[-2:], factors, strict=True))
     if p.mode == 1:
         return linear_2d(call.graph, call.x, height, width, _UPSAMPLING[p.linearUpsampleMode])
-    return like_input(call, nearest_2d(call.graph, as_images(call, call.x), height, width))
+    return like_input(call, nearest_2d(call.graph, as_images(call, call.x), height, width, centred=False))
 
 
 @layer("resizeBilinear")
@@ -42,8 +42,8 @@ def padding(call: LayerCall) -> Tensor:
     edges = [(int(e.startEdgeSize), int(e.endEdgeSize)) for e in p.paddingAmounts.borderAmounts]
     kind = p.WhichOneof("PaddingType") or "constant"
     mode = {"constant": "constant", "reflection": "reflect", "replication": "edge"}[kind]
-    fill = float(p.constant.value) if mode == "constant" else None
-    return call.graph.node("Pad", call.x, ints(np.array(edges).T), fill, ints([-2, -1]), mode=mode)
+    fill = call.graph.constant(float(p.constant.value)) if mode == "constant" else None
+    return pad_last(call.graph, call.x, np.array(edges), fill, mode)
 
 
 @layer("constantPad")
@@ -52,12 +52,11 @@ def constant_pad(call: LayerCall) -> Tensor:
     p = call.params
     given = call.ints(1) if len(call.inputs) > 1 else list(p.padAmounts)
     amounts = np.array(given, np.int64).reshape(-1, 2)
-    axes = ints(range(call.x.rank - len(amounts), call.x.rank))
     if p.padToGivenOutputSizeMode:
         # Of each pair one is the wanted size, and its place tells the side.
-        present = np.array([[call.x.sizes[axis]] for axis in axes])
+        present = np.array(call.x.sizes[call.x.rank - len(amounts) :])[:, None]
         amounts = np.where(amounts > 0, np.maximum(amounts - present, 0), 0)
-    return call.graph.node("Pad", call.x, ints(amounts.T), float(p.value), axes)
+    return pad_last(call.graph, call.x, amounts, call.graph.constant(float(p.value)))
 
 
 @layer("crop")

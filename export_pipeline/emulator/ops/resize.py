@@ -7,7 +7,7 @@ import numpy as np
 from ..calls import Call
 from ..graph import Tensor, ints
 from ..registry import lower
-from ..sampling import grid, linear, linear_2d, nearest_2d
+from ..sampling import grid, linear, linear_2d, nearest, nearest_2d
 
 
 def _scaled(call: Call, x: Tensor) -> tuple[int, int]:
@@ -21,14 +21,14 @@ def _scaled(call: Call, x: Tensor) -> tuple[int, int]:
 def upsample_nearest_neighbor(call: Call) -> Tensor:
     """Nearest neighbour by factors."""
     x = call.tensor("x")
-    return nearest_2d(call.graph, x, *_scaled(call, x))
+    return nearest_2d(call.graph, x, *_scaled(call, x), centred=False)
 
 
 @lower("resize_nearest_neighbor", exact=True)
 def resize_nearest_neighbor(call: Call) -> Tensor:
     """Nearest neighbour to a size."""
     height, width = int(call.value("target_size_height")), int(call.value("target_size_width"))
-    return nearest_2d(call.graph, call.tensor("x"), height, width)
+    return nearest_2d(call.graph, call.tensor("x"), height, width, centred=True)
 
 
 @lower("upsample_bilinear")
@@ -54,10 +54,14 @@ def resize(call: Call) -> Tensor:
     x, mode = call.tensor("x"), str(call.value("sampling_mode"))
     is_linear = str(call.value("interpolation_mode")) == "LINEAR"
     count = int(call.value("resized_dims"))
-    for axis, size in zip(range(-count, 0), np.asarray(call.value("shape"))[-count:], strict=True):
-        points = grid(x.sizes[axis], int(size) or x.sizes[axis], mode)
-        # The nearest pixel is the one before where two are equally near.
-        x = linear(call.graph, x, axis, points if is_linear else np.ceil(points - 0.5))
+    for axis, given in zip(range(-count, 0), np.asarray(call.value("shape"))[-count:], strict=True):
+        size = int(given) or x.sizes[axis]
+        if is_linear:
+            x = linear(call.graph, x, axis, grid(x.sizes[axis], size, mode))
+        elif mode in ("DEFAULT", "UNALIGN_CORNERS"):
+            x = nearest(call.graph, x, axis, size, centred=True)
+        else:  # The nearest pixel is the one before where two are equally near.
+            x = linear(call.graph, x, axis, np.ceil(grid(x.sizes[axis], size, mode) - 0.5))
     return x
 
 

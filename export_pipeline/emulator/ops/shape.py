@@ -6,7 +6,7 @@ import numpy as np
 
 from ..calls import Call
 from ..graph import Tensor, ints
-from ..moves import blocks_to_depth, depth_to_blocks, interleave, masked_slice, reshape
+from ..moves import blocks_to_depth, depth_to_blocks, interleave, masked_slice, pad_last, reshape
 from ..registry import lower
 
 
@@ -62,7 +62,9 @@ def concat(call: Call) -> Tensor:
     values, axis = call.tensors("values"), int(call.value("axis"))
     if bool(call.value("interleave", False)):
         return interleave(call.graph, values, axis)
-    return call.graph.node("Concat", *values, axis=axis)
+    # Scalars, such as sizes that depend on data, are joined as vectors of one element.
+    vectors = [call.graph.node("Unsqueeze", value, ints([0])) if value.shape == () else value for value in values]
+    return call.graph.node("Concat", *vectors, axis=axis)
 
 
 @lower("stack", exact=True)
@@ -88,9 +90,7 @@ def pad(call: Call) -> Tensor:
     amounts = np.asarray(call.value("pad")).reshape(-1, 2)
     mode = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}[str(call.value("mode"))]
     fill = call.graph.constant(call.value("constant_val"), x.dtype) if mode == "constant" else None
-    # Every axis, although ONNX lets some be named: a convolution behind takes over only such a padding.
-    every = np.concatenate([np.zeros((x.rank - len(amounts), 2), np.int64), amounts])
-    return call.graph.node("Pad", x, ints(every.T), fill, mode=mode)
+    return pad_last(call.graph, x, amounts, fill, mode)
 
 
 @lower("tile", exact=True)
@@ -166,7 +166,7 @@ def space_to_batch(call: Call) -> Tensor:
     """Pad, then move the position inside each block to the front of the batch."""
     x, graph = call.tensor("x"), call.graph
     amounts = np.asarray(call.value("paddings"))
-    x = graph.node("Pad", x, ints(amounts.T), None, ints([2, 3]))
+    x = pad_last(graph, x, amounts)
     (n, c, h, w), (bh, bw) = x.sizes, (int(b) for b in call.value("block_shape"))
     parts = reshape(graph, x, [n, c, h // bh, bh, w // bw, bw])
     moved = graph.node("Transpose", parts, perm=[3, 5, 0, 1, 2, 4])
