@@ -6,6 +6,7 @@ Inside the project an image is an array ``(height, width, 3)``, RGB, uint8 0..25
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from export_pipeline.base.files import check_writable, written_aside
 from export_pipeline.errors import ImageError, ModelError, OutputError
 
 READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+HEIF_SUFFIXES = (".heic", ".heif", ".hif", ".avif")  # what phones write, and Pillow needs more for
 LEAST_SIDE = 16  # of a photograph or a style, pixels
 WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -31,8 +33,12 @@ _DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, T
 def load_image(path: Path | str) -> np.ndarray:
     """Read an image file as ``(H, W, 3)`` RGB uint8.
 
-    The EXIF orientation is applied. Grayscale and palette become RGB; embedded colour profiles are not
-    applied. Of a JPEG with further pictures behind the first (MPO, as phones write it) the first is read.
+    The EXIF orientation is applied. Grayscale and palette become RGB, and the colours of an embedded profile, such as
+    the Display P3 of phones, those of sRGB. Of a JPEG with further pictures behind the first (MPO, as phones write it)
+    the first is read.
+
+    Warns:
+        The profile cannot be read: the values are taken as they are.
 
     Raises:
         ImageError: the file is missing, not an image, damaged, animated, CMYK, deeper than 8 bits a
@@ -51,7 +57,36 @@ def load_image(path: Path | str) -> np.ndarray:
             raise ImageError(f"{path} is CMYK, made for print. Convert it to RGB; {_ALLOWED}")
         if opened.has_transparency_data and np.asarray(opened.convert("RGBA"))[..., 3].min() < 255:
             raise ImageError(f"{path} is transparent in places. Lay it on a background; {_ALLOWED}")
-        return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
+        turned = ImageOps.exif_transpose(opened)
+        image, problem = _in_srgb(turned, opened.info.get("icc_profile"))
+    if problem:
+        warnings.warn(
+            f"the colour profile in {path} cannot be read ({problem}); its values are taken as sRGB", stacklevel=2
+        )
+    return np.array(image)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    """*image* in RGB with the colours of sRGB, and why its *profile* could not be followed, if so."""
+    if image.mode not in ("RGB", "L"):
+        image = image.convert("RGB")
+    if not profile:
+        return image.convert("RGB"), ""
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(own):  # converted, some values would be off by one
+            return image.convert("RGB"), ""
+        converted = ImageCms.profileToProfile(
+            image,
+            own,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        return image.convert("RGB"), str(error)
+    return converted or image.convert("RGB"), ""
 
 
 def save_image(path: Path | str, image: np.ndarray) -> None:
@@ -187,6 +222,8 @@ def _readable(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")  # Pillow warns about odd metadata and large pictures; both are read
             yield
     except UnidentifiedImageError as error:
+        if path.suffix.lower() in HEIF_SUFFIXES:
+            raise ImageError(f"{path} is HEIC or HEIF, which is not read here. Save it as JPEG; {_ALLOWED}") from error
         raise ImageError(f"{path} is not an image that can be read; {_ALLOWED}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} has too many pixels ({error}). Scale it down first.") from error

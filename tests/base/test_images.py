@@ -205,3 +205,58 @@ def test_floats_are_rounded_clipped_and_must_be_finite() -> None:
     assert to_uint8(np.array([-3.0, 0.5, 1.5, 254.6, 300.0])).tolist() == [0, 0, 2, 255, 255]
     with pytest.raises(ModelError, match="not finite"):
         to_uint8(np.array([np.nan]))
+
+
+def color_profile(*columns: tuple[float, float, float], name: str) -> bytes:
+    """An ICC profile (version 2, matrix and curves) whose primaries have these XYZ, relative to D50; gamma is 2.2."""
+
+    def fixed(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+    about = name.encode() + b"\0"
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(about)) + about + bytes(78),
+        b"cprt": b"text\0\0\0\0none\0",
+        b"wtpt": fixed(0.9642, 1, 0.8249),
+        **{letter + b"XYZ": fixed(*column) for letter, column in zip((b"r", b"g", b"b"), columns, strict=True)},
+        **{letter + b"TRC": b"curv\0\0\0\0" + struct.pack(">IH", 1, 563) for letter in (b"r", b"g", b"b")},
+    }
+    table, data, start = b"", b"", 128 + 4 + 12 * len(tags)
+    for tag, content in tags.items():
+        table += tag + struct.pack(">II", start + len(data), len(content))
+        data += content + bytes(-len(content) % 4)
+    head = struct.pack(">I4s4s4s4s4s", start + len(data), b"", b"\x02\x10\0\0", b"mntr", b"RGB ", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
+    return head + struct.pack(">I", len(tags)) + table + data
+
+
+RED, GREEN, BLUE = (0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_the_colors_of_a_profile_become_those_of_srgb(tmp_path: Path, suffix: str) -> None:
+    swapped = color_profile(GREEN, RED, BLUE, name="red is green")
+    options = {} if suffix in ("png", "tif") else {"quality": 100}
+    path = saved(tmp_path / f"a.{suffix}", Image.new("RGB", (16, 16), (210, 60, 120)), icc_profile=swapped, **options)
+    assert np.abs(load_image(path).astype(int) - (60, 210, 120)).max() <= 6  # its curve is near that of sRGB
+
+
+def test_an_image_in_srgb_keeps_its_values(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(gradient()).save(path, icc_profile=color_profile(RED, GREEN, BLUE, name="sRGB IEC61966-2.1"))
+    np.testing.assert_array_equal(load_image(path), gradient())
+
+
+def test_a_damaged_profile_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(gradient()).save(path, icc_profile=b"no profile")
+    with pytest.warns(UserWarning, match=r"colour profile in .*a.png cannot be read .*taken as sRGB"):
+        np.testing.assert_array_equal(load_image(path), gradient())
+
+
+@pytest.mark.parametrize("suffix", ["heic", "HEIF", "avif"])
+def test_formats_of_phones_are_refused_by_their_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(ImageError, match="HEIC or HEIF, which is not read here"):
+        load_image(path)
