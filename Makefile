@@ -14,10 +14,11 @@ LOAD_ARGS ?=
 WIDTH_ARGS ?=
 UNET_ARGS ?=
 LOSS_ARGS ?=
+KILL_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy sheets apps test-ios
+.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -93,6 +94,9 @@ separablestudy: $(STAMP)  ## train a style network with full and with separable 
 
 distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, into artifacts/loss_network; goes on where it was (DISTILLED_ARGS="--no-large")
 	$(BIN)/python -m tests.benchmarks.distilled_study $(DISTILLED_ARGS)
+
+killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on, and compare the bytes (KILL_ARGS="--kills 10")
+	$(BIN)/python -m tests.benchmarks.kill_study $(KILL_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
 	$(BIN)/python -m tests.benchmarks.loss_study $(LOSS_ARGS)

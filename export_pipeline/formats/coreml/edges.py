@@ -50,7 +50,7 @@ def _crop(block: Any) -> None:
         if cut is None or not operation.outputs[0].child_ops or not _was_channels_first(operation.x):
             continue
         batch, rows, columns, channels = cut
-        if batch == channels == WHOLE != (rows, columns):
+        if batch == channels == WHOLE and (rows, columns) != (WHOLE, WHOLE):
             first = mb.transpose(x=operation.x, perm=CHANNELS_FIRST, before_op=operation)
             inside = mb.crop(x=first, crop_height=list(rows), crop_width=list(columns), before_op=operation)
             _back(block, inside, operation)
