@@ -25,9 +25,12 @@ LOSSES = ("total", "content", "style", "tv", "edge", "color")
 OPTIONAL = ("weave", "wasserstein")  # slow ones, computed only where they have a weight
 
 
+STABILITY = "stability"  # takes a second look at the network, on a disturbed photograph
+
+
 def loss_names(table: StyleTrainTable) -> tuple[str, ...]:
-    """:data:`LOSSES`, and those of :data:`OPTIONAL` that *table* gives a weight."""
-    return (*LOSSES, *(name for name in OPTIONAL if getattr(table, f"{name}_weight")))
+    """:data:`LOSSES`, and those of :data:`OPTIONAL` and :data:`STABILITY` that *table* gives a weight."""
+    return (*LOSSES, *(name for name in (*OPTIONAL, STABILITY) if getattr(table, f"{name}_weight")))
 
 
 def _gram_statistics(network: LossNetwork, layer: str, features: Any) -> tuple[Any, ...]:

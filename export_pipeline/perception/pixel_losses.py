@@ -16,6 +16,7 @@ from export_pipeline.perception.weave import HARMONICS, LEAST_POWER, STRIDE, WIN
 PLACES = sorted({(u % WINDOW, v % WINDOW) for place in HARMONICS for u, v in (place, *beside(*place))})
 EDGE_SHARES = (32, 8)
 EDGE_LINES = 16  # pixels
+NOISE = 4.0  # levels, standard deviation: that of a good camera at dusk
 
 
 def total_variation(image: Any) -> Any:
@@ -77,6 +78,26 @@ def _strips(side: Any) -> Any:
         row = (tf.cast(outer, tf.float32) - tf.cast(inner, tf.float32)) / tf.cast(width, tf.float32)
         found += [row, row[::-1]]
     return tf.stack(found)
+
+
+def disturbed(images: Any) -> Any:
+    """*images*, ``(N, H, W, 3)`` 0..255, with noise of :data:`NOISE` levels; the same images always have the same."""
+    images = tf.cast(images, tf.float32)
+    seed = tf.cast(tf.stack([tf.reduce_sum(images[:, 0, :8]), tf.reduce_sum(images[:, -1, :8])]), tf.int32)
+    return images + NOISE * tf.random.stateless_normal(tf.shape(images), seed)
+
+
+def stability_loss(output: Any, other: Any, images: Any, noisy: Any) -> Any:
+    """How many times as much *output* of *images* and *other* of *noisy* differ as those do: ``(N,)``, of deviations.
+
+    A network that stretches what it is given makes a pattern of the noise in flat parts of a photograph: one that
+    flickers from frame to frame, and that rounding to 8 bits changes. Zheng et al., "Improving the Robustness of Deep
+    Neural Networks via Stability Training", 2016, with a ratio in place of their weighted distance.
+    """
+    axes = (1, 2, 3)
+    came_out = tf.reduce_mean(tf.square(output - other), axes)
+    # The square root has no finite slope at zero.
+    return tf.sqrt((came_out + 1e-6) / tf.reduce_mean(tf.square(images - noisy), axes))
 
 
 def weave_loss(image: Any) -> Any:

@@ -198,6 +198,9 @@ class StyleTrainTable(TrainTable):
         ge=0,
         description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails",
     )
+    stability_weight: float = Field(
+        0.0, ge=0, description="weight of the stability loss: how many times noise of the photograph comes out again"
+    )
     loss_border: int = Field(
         0,
         ge=0,

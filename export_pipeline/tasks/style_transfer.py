@@ -17,7 +17,8 @@ from export_pipeline.base.files import names_sha256, sha256_of
 from export_pipeline.errors import RecipeError
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
-from export_pipeline.perception.losses import PerceptualLoss, loss_names
+from export_pipeline.perception.losses import STABILITY, PerceptualLoss, loss_names
+from export_pipeline.perception.pixel_losses import disturbed, stability_loss
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
@@ -187,6 +188,7 @@ class _Perceptual(Objective):
             raise RecipeError(task.no_style)
         self.terms = loss_names(task.recipe.train)
         self._losses = PerceptualLoss(network, task.style, task.recipe.train)
+        self._stability_weight = task.recipe.train.stability_weight
         self.fingerprint = {
             "style_sha256": images.pixels_sha256(task.style),
             "photographs_sha256": names_sha256(task.training.names),
@@ -195,6 +197,17 @@ class _Perceptual(Objective):
 
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         return self._losses(batch[IMAGE], outputs[STYLIZED])
+
+    def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+        """With the stability loss, where it has a weight: what the network makes of the photographs with noise."""
+        outputs = call(batch)
+        losses = self(batch, outputs)
+        if not self._stability_weight:
+            return losses
+        noisy = disturbed(batch[IMAGE])
+        other = call({**batch, IMAGE: noisy})
+        stability = stability_loss(outputs[STYLIZED], other[STYLIZED], batch[IMAGE], noisy)
+        return {**losses, STABILITY: stability, "total": losses["total"] + self._stability_weight * stability}
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,10 @@ class Objective(abc.ABC):
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         """Each loss ``(N,)`` by its name, of tensors ``(N, ...)`` by the names of inputs, truths and outputs."""
 
+    def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+        """As the call, for the network that *call* computes the outputs of a batch with: more than once, if need be."""
+        return self(batch, call(batch))
+
 
 class SampleEvaluator(abc.ABC):
     """Measures outputs for one sample, and knows what of it need be worked out only once."""

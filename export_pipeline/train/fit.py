@@ -224,7 +224,7 @@ def train_step(model: keras.Model, run: Run, objective: Objective, moving: Movin
 
     def gradients_of(batch: Mapping[str, Any]) -> tuple[list[Any], Any]:
         with tf.GradientTape() as tape, space_to_depth_convolutions(model):
-            losses = objective(batch, call(batch))
+            losses = objective.of_network(batch, call)
             total = tf.nn.compute_average_loss(losses["total"], global_batch_size=batch_size)
         gradients = tape.gradient(total, model.trainable_variables)
         return gradients, tf.stack([tf.reduce_sum(losses[name]) / batch_size for name in objective.terms])

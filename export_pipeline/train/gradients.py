@@ -24,7 +24,7 @@ def squared_gradients(model: Any, task: Task, variables: Sequence[Any]) -> list[
     # Not as a graph: TensorFlow fuses batch norm with tanh there, and then cannot run it.
     def gradients(batch: Any) -> Any:
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(objective(batch, call(batch))["total"])
+            total = tf.reduce_sum(objective.of_network(batch, call)["total"])
         return tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     sums = [np.zeros(variable.shape, np.float64) for variable in variables]

@@ -190,6 +190,7 @@ def test_losses_that_are_slow_are_there_where_they_have_a_weight(vgg_arrays: Arr
     table = StyleTrainTable(style_size=64, weave_weight=0.5, wasserstein_weight=2.0)
     assert loss_names(StyleTrainTable()) == LOSSES
     assert loss_names(table) == (*LOSSES, "weave", "wasserstein")
+    assert loss_names(StyleTrainTable(stability_weight=0.1)) == (*LOSSES, "stability")
     plain, found = (
         PerceptualLoss(LossNetwork(vgg_arrays), STYLE, one)(images(3), images(4))
         for one in (StyleTrainTable(style_size=64), table)
