@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from export_pipeline.base.cores import cores
 from export_pipeline.formats import SUFFIXES, format_of
 from export_pipeline.targets import TARGETS
 
-pytest_plugins = ["tests.small_training"]
+pytest_plugins = ["tests.small_training", "tests.measured_here", "tests.shared"]
 
 # Builds may choose the threads of TensorFlow's operations before it starts. Which test of a process comes first must
 # not decide it for the others; processes that tests start inherit this.
@@ -29,11 +30,23 @@ hypothesis.settings.load_profile("project")
 # Longest first: where several processes share the files, none is left with a long one at the end.
 LONGEST = (
     "tests/test_pipeline.py",
-    "tests/readme/test_bundle.py",
-    "tests/conformance/test_conformance.py",
-    "tests/train/test_fit.py",
     "tests/sweep/test_sweep.py",
     "tests/export/test_contract.py",
+    "tests/tasks/test_parity_build.py",
+    "tests/models/test_networks.py",
+    "tests/conformance/test_conformance.py",
+    "tests/emulator/test_operations.py",
+    "tests/readme/test_bundle.py",
+    "tests/tasks/test_segmentation_build.py",
+    "tests/train/test_fit.py",
+    "tests/export/test_forms.py",
+    "tests/readme/test_results.py",
+    "tests/readme/test_verbs.py",
+    "tests/train/test_micro_batches.py",
+    "tests/report/test_report.py",
+    "tests/gatys/test_gatys.py",
+    "tests/formats/coreai/test_operations.py",
+    "tests/perception/test_judge.py",
 )
 
 
@@ -54,6 +67,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="record the golden files anew instead of comparing")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_garbage_to_look_through() -> None:
+    """What lives on is no garbage: TensorFlow's objects are a million, and ``ct.convert`` collects each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -25,14 +25,16 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
 def tree(module: str) -> ast.Module:
     """The syntax tree of one of :func:`modules`."""
     return ast.parse(modules()[module].read_text(encoding="utf-8"))
 
 
-def imports(module: str) -> set[str]:
+@functools.cache
+def imports(module: str) -> frozenset[str]:
     """Dotted names that *module* imports anywhere: at its top, inside functions, or for type checkers only."""
-    return {name for node in ast.walk(tree(module)) for name in _names(module, node)}
+    return frozenset(name for node in ast.walk(tree(module)) for name in _names(module, node))
 
 
 def _names(module: str, node: ast.AST) -> Iterator[str]:

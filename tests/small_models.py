@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +16,7 @@ from export_pipeline.records.signature import image_to_image
 from export_pipeline.targets import TARGETS
 from export_pipeline.tasks.photographs import Photographs
 from export_pipeline.tasks.style_transfer import StyleTransfer
+from tests.shared import shared
 
 HEIGHT, WIDTH = 64, 48
 # What a recipe must ask for that has targets for pruned and clustered networks.
@@ -65,25 +64,45 @@ def task(count: int = 2, recipe: Recipe = RECIPE) -> StyleTransfer:
     return StyleTransfer(recipe, photographs(1)[0], named, named)
 
 
-@cache
-def exported() -> Exported:
-    """Every target of the tiny network; its weights are seeded, and each kernel has four values, mostly zero."""
+def _network() -> Any:
+    """Its weights are seeded, and each kernel has four values, mostly zero."""
     import tf_keras as keras
 
     from export_pipeline import models
-    from export_pipeline.export import export, pictures
 
     keras.utils.set_random_seed(0)
     network = models.NETWORKS["small"](alpha=0.1, blocks=0)
     generator = np.random.default_rng(0)
     network.set_weights([_varied(array, generator) for array in network.get_weights()])
-    folder = Path(tempfile.mkdtemp(prefix="tiny-models-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return network
+
+
+def exported_to(folder: Path, target: str) -> Path:
+    """One target of the tiny network, made in *folder*: for who needs no other."""
+    from export_pipeline.export import export, pictures
+
+    recipe = Recipe.parse({**RECIPE.model_dump(), "export": {"height": HEIGHT, "width": WIDTH, "targets": (target,)}})
     signature = image_to_image(HEIGHT, WIDTH, "image", "stylized")
+    (made,) = export(_network(), recipe, signature, folder, pictures(signature, photographs()))
+    return folder / made.file
+
+
+@cache
+def exported() -> Exported:
+    """Every target of the tiny network."""
+    network, folder = _network(), shared("tiny-models", _export_all)
+    records = json.loads((folder / "models.json").read_text())
+    models = tuple(ExportedModel.model_validate_json(json.dumps(record)) for record in records)
+    return Exported(folder / "files", models, network, folder / "float.keras")
+
+
+def _export_all(folder: Path) -> None:
+    from export_pipeline.export import export, pictures
+
+    network, signature = _network(), image_to_image(HEIGHT, WIDTH, "image", "stylized")
     made = export(network, RECIPE, signature, folder / "files", pictures(signature, photographs()))
-    float_model = folder / "float.keras"
-    network.save(float_model)
-    return Exported(folder / "files", made, network, float_model)
+    network.save(folder / "float.keras")
+    (folder / "models.json").write_text(json.dumps([model.model_dump(mode="json") for model in made]))
 
 
 def _varied(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:

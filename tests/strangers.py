@@ -13,19 +13,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.shared import shared
+
 ROOT = Path(__file__).parent.parent
 
 
 @cache
 def keras3() -> Path:
     """A folder with what :mod:`tests.keras3_networks` saves."""
-    folder = _folder("keras3-")
+    return shared("keras3", _save_keras3)
+
+
+def _save_keras3(folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     environment.pop("TF_USE_LEGACY_KERAS", None)
     program = [sys.executable, "-m", "tests.keras3_networks", str(folder)]
     done = subprocess.run(program, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    return folder
 
 
 @cache
@@ -38,7 +42,9 @@ def keras2(name: str, end: str) -> Path:
 
 @cache
 def _keras2_folder() -> Path:
-    return _folder("keras2-")
+    folder = Path(tempfile.mkdtemp(prefix="keras2-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
@@ -86,9 +92,3 @@ def _convolution(filters: int, strides: int = 1) -> Any:
 
 
 BUILDERS: dict[str, Callable[[], Any]] = {"unet": unet, "lstm": lstm, "nested": nested}
-
-
-def _folder(prefix: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

@@ -18,14 +18,14 @@ from export_pipeline.pipeline import work_folder
 from tests import builds
 
 TARGETS = ("mlmodel-int8", "tflite-dynamic")
+pytestmark = pytest.mark.usefixtures("measured_here")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, vgg_file: Path) -> Path:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, vgg_file: Path, measured_here: None) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = builds.start("build", builds.recipe(folder, vgg_file, TARGETS), "-o", folder / "bundle")
-    _, complaints = process.communicate()
-    assert process.returncode == 0, complaints
+    done = builds.run("build", builds.recipe(folder, vgg_file, TARGETS), "-o", folder / "bundle")
+    assert done.returncode == 0, done.stderr
     return folder / "bundle"
 
 

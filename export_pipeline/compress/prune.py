@@ -84,7 +84,7 @@ def masking(pruned: keras.Model) -> Callable[[int], None]:
     """
     wrappers = _wrappers(pruned)
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(step: Any) -> None:
         for layer in wrappers:
             layer.pruning_step.assign(step)

@@ -12,6 +12,7 @@ matrices. Q is fitted by least squares before the training and, without Gram mat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -203,8 +204,9 @@ class Distillation:
     def __init__(self, teacher: Weights, students: Sequence[Student]) -> None:
         self.students = tuple(students)
         constants = {layer: tuple(tf.constant(array) for array in teacher[layer]) for layer in needed_layers(STAGES)}
-        self.teach = tf.function(lambda images: activations(images, constants, STAGES), reduce_retracing=True)
-        self.step = tf.function(self._step, reduce_retracing=True)
+        compiled = partial(tf.function, reduce_retracing=True, autograph=False)  # nothing branches on a tensor
+        self.teach = compiled(lambda images: activations(images, constants, STAGES))
+        self.step = compiled(self._step)
 
     @property
     def state(self) -> list[Any]:

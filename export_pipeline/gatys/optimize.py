@@ -166,7 +166,7 @@ def _evaluation(loss: PerceptualLoss, canvas: Canvas) -> Callable[[np.ndarray], 
     shape = (1, *canvas.photo.shape)
     wanted = loss.content(tf.constant(canvas.photo[None], tf.float32) + tf.zeros(3))
 
-    @tf.function
+    @tf.function(autograph=False)
     def evaluated(values: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(values)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,9 @@ class StyleJudge:
     ) -> None:
         check_image(style)
         network = vgg19(weights, STYLE_LAYERS)
-        self._features = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
-        self._moments = tf.function(lambda images: [moments(layer) for layer in network(images)], reduce_retracing=True)
+        compiled = partial(tf.function, reduce_retracing=True, autograph=False)  # nothing branches on a tensor
+        self._features = compiled(lambda images: network(images, training=False))
+        self._moments = compiled(lambda images: [moments(layer) for layer in network(images)])
         square = np.asarray(Image.fromarray(style).resize((style_side, style_side), Image.Resampling.LANCZOS))
         self._style = self._seen(square)
         self._style_patches = self._patch_covariances(square)

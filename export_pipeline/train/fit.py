@@ -235,7 +235,8 @@ def train_step(model: keras.Model, run: Run, objective: Objective, moving: Movin
         moving.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return tf.add_n([values for _, values in found])
 
-    @tf.function(reduce_retracing=True)
+    # Nothing branches on a tensor: AutoGraph would rewrite the source of every function, for seconds and nothing.
+    @tf.function(reduce_retracing=True, autograph=False)
     def step(batch: Any) -> Any:
         values = run.strategy.run(replica_step, args=(batch,))
         for average, variable in zip(moving.averages, model.trainable_variables, strict=bool(moving.averages)):

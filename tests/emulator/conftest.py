@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,6 @@ import pytest
 
 from export_pipeline.emulator.coremltools_quietly import quiet
 from tests.emulator.mil import ct, mb
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_conversions() -> None:
-    # ct.convert collects garbage each time, which takes longer than all else once tensorflow's objects are there.
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +11,13 @@ import pytest
 
 from export_pipeline import models
 from export_pipeline.models.layers import InstanceNormalization
-from tests.networks import networks_of
+from tests.models.material import ALL, GIVES, NARROW, STYLE, gives, narrow, narrow_scrambled, of_type, photo, scrambled
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
-NARROW = 1 / 8  # a few filters in the narrowest layers: quick to build and to run
 # The convolution before the residual blocks, whose output is added to theirs.
 JOINED = {"johnson": "down2_conv", "small": "down2_conv", "subpixel": "down_conv"}
-# Channels and greatest value of what the networks of each task give.
-OUTPUTS = {"style_transfer": (3, 255.0), "segmentation": (1, 1.0)}
-GIVES = {name: gives for task, gives in OUTPUTS.items() for name in networks_of(task)}
-
-
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-
-
-def each(names: Iterable[str]) -> pytest.MarkDecorator:
-    """Each network with blocks of each kind."""
-    pairs = [(name, kind) for name in names for kind in models.BLOCKS_KINDS]
-    builds = [partial(models.NETWORKS[name], blocks_kind=kind) for name, kind in pairs]
-    return pytest.mark.parametrize("build", builds, ids=["-".join(pair) for pair in pairs])
-
-
-ALL = each(models.NETWORKS)
-STYLE = each(networks_of("style_transfer"))
-
-
-def gives(model: Any) -> tuple[int, float]:
-    """Channels and greatest value of what *model* gives."""
-    return GIVES[model.name]
-
-
-def photo(height: int, width: int, batch: int = 1) -> np.ndarray:
-    return np.random.default_rng(height * 1000 + width).uniform(0, 255, (batch, height, width, 3)).astype(np.float32)
-
-
-def scrambled(model: Any) -> Any:
-    """*model* with weights that no initializer gives, norms included, and outputs that are far from constant."""
-    random = np.random.default_rng(5)
-
-    def values(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if len(shape) > 1:
-            return random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[: 2 if "depthwise" in name else 3]))
-        positive = "gamma" in name or "variance" in name
-        return random.uniform(0.3, 1, shape) if positive else random.normal(0, 0.3, shape)
-
-    model.set_weights([values(w.name, tuple(w.shape)).astype(np.float32) for w in model.weights])
-    if of_type(model, keras.layers.DepthwiseConv2D):  # so many ReLUs would leave nothing of an image
-        with_statistics(model)
-    shown = model(photo(24, 20), training=False).numpy() / gives(model)[1]
-    assert shown.std() > 0.02
-    assert np.abs(shown - shown[:, ::-1]).mean() > 0.008
-    return model
-
-
-def with_statistics(model: Any) -> None:
-    """Give the batch norms of *model* the statistics of a photograph."""
-    norms = of_type(model, keras.layers.BatchNormalization)
-    for layer, momentum in [(layer, layer.momentum) for layer in norms]:
-        layer.momentum = 0.0
-        model(photo(24, 20), training=True)
-        layer.momentum = momentum
-
-
-def of_type(model: Any, kind: type | tuple[type, ...]) -> list[Any]:
-    return [layer for layer in model.layers if isinstance(layer, kind)]
 
 
 def test_every_network_is_of_a_task() -> None:
@@ -85,7 +26,7 @@ def test_every_network_is_of_a_task() -> None:
 
 @ALL
 def test_any_image_keeps_its_size_and_the_output_its_range(build: Callable[..., Any]) -> None:
-    check_sizes_and_range(scrambled(build(alpha=NARROW)))
+    check_sizes_and_range(narrow_scrambled(build))
 
 
 @STYLE
@@ -106,7 +47,7 @@ def check_sizes_and_range(model: Any) -> None:
 
 @STYLE
 def test_the_output_uses_the_whole_range(build: Callable[..., Any]) -> None:
-    output = build(alpha=NARROW)(photo(64, 64)).numpy()
+    output = narrow(build)(photo(64, 64)).numpy()
     assert output.min() < 64
     assert output.max() > 192
 
@@ -124,7 +65,7 @@ def test_so_it_does_at_a_fixed_share_of_the_size(build: Callable[..., Any]) -> N
 
 def check_fixed_size(build: Callable[..., Any], size: tuple[int, int], **arguments: Any) -> None:
     height, width = size
-    free = scrambled(build(alpha=NARROW, **arguments))
+    free = scrambled(build(alpha=NARROW, **arguments)) if arguments else narrow_scrambled(build)
     fixed = build(alpha=NARROW, height=height, width=width, **arguments)
     fixed.set_weights(free.get_weights())
     assert fixed.output_shape == (None, height, width, gives(fixed)[0])
@@ -133,7 +74,7 @@ def check_fixed_size(build: Callable[..., Any], size: tuple[int, int], **argumen
 
 @ALL
 def test_each_image_of_a_batch_is_on_its_own(build: Callable[..., Any]) -> None:
-    model, images = scrambled(build(alpha=NARROW)), photo(20, 24, 3)
+    model, images = narrow_scrambled(build), photo(20, 24, 3)
     whole = model(images).numpy()
     for index in range(3):
         np.testing.assert_allclose(whole[index], model(images[index : index + 1])[0], atol=2e-3)
@@ -143,7 +84,7 @@ def test_each_image_of_a_batch_is_on_its_own(build: Callable[..., Any]) -> None:
 def test_alpha_scales_the_filters_of_every_layer(build: Callable[..., Any]) -> None:
     full, half = (of_type(build(alpha=alpha), keras.layers.Conv2D) for alpha in (1, 0.5))
     assert [layer.filters for layer in half[:-1]] == [layer.filters // 2 for layer in full[:-1]]
-    made = build(alpha=NARROW)
+    made = narrow(build)
     last = 4 * 4 * 3 if made.name == "subpixel" else gives(made)[0]
     assert half[-1].filters == full[-1].filters == last
 
@@ -178,13 +119,13 @@ def test_rho_computes_on_a_smaller_image(build: Callable[..., Any]) -> None:
     model = build(alpha=NARROW, rho=0.5, height=64, width=96)
     assert model.get_layer("entry").output_shape == (None, 32, 48, 3)
     assert model.output_shape == (None, 64, 96, 3)
-    assert model.count_params() == build(alpha=NARROW).count_params()
+    assert model.count_params() == narrow(build).count_params()
 
 
 @STYLE
 @pytest.mark.parametrize("rho", [1, 0.5])
 def test_a_margin_is_mirrored_computed_on_and_cut_off(build: Callable[..., Any], rho: float) -> None:
-    plain, image = scrambled(build(alpha=NARROW)), photo(24, 32)
+    plain, image = narrow_scrambled(build), photo(24, 32)
     model = build(alpha=NARROW, margin=8, rho=rho)
     model.set_weights(plain.get_weights())
     if rho == 1 and plain.name != "subpixel":
@@ -255,7 +196,7 @@ def check_refused(build: Callable[..., Any], arguments: dict[str, Any]) -> None:
 @STYLE
 def test_single_convolutions_have_the_filters_of_widths(build: Callable[..., Any]) -> None:
     plain = {layer.name: layer.filters for layer in of_type(build(alpha=0.25, blocks=2), keras.layers.Conv2D)}
-    names = [JOINED[build(alpha=NARROW).name], "block0_b_conv", "block1_b_conv", "block0_a_conv", "block1_a_conv"]
+    names = [JOINED[narrow(build).name], "block0_b_conv", "block1_b_conv", "block0_a_conv", "block1_a_conv"]
     widths = dict(zip(names, (7, 7, 7, 2, 1), strict=True))
     widths |= {name: 5 for name in ("down0_conv", "up1_conv") if name in plain}
     model = build(alpha=0.25, blocks=2, widths=widths)
@@ -266,7 +207,7 @@ def test_single_convolutions_have_the_filters_of_widths(build: Callable[..., Any
 
 @ALL
 def test_the_widths_of_alpha_change_nothing(build: Callable[..., Any]) -> None:
-    model = build(alpha=NARROW)
+    model = narrow(build)
     widths = {layer.name: layer.filters for layer in of_type(model, keras.layers.Conv2D)[:-1]}
     assert build(alpha=NARROW, widths=widths).to_json() == build(alpha=NARROW, widths={}).to_json() == model.to_json()
 

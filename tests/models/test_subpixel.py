@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export_pipeline import models
-from tests.models.test_networks import NARROW, photo, scrambled
+from tests.models.material import NARROW, photo, scrambled
 
 
 @pytest.mark.parametrize("points", [1, 2])

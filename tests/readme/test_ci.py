@@ -11,7 +11,7 @@ from tests.readme.blocks import Block, of_part, run_block, write_small_recipe
 
 
 @pytest.mark.parametrize("block", of_part("ci"), ids=str)
-def test_commands_run(block: Block, checkout: Path, vgg_cached: None) -> None:
+def test_commands_run(block: Block, checkout: Path, vgg_cached: None, measured_here: None) -> None:
     # Without the budgets of the files that are then not made.
     write_small_recipe(checkout, targets='["tflite-dynamic"]')
     recipe = checkout / "export_only"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import re
 import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -45,8 +47,8 @@ BUDGETS = {"onnx-fp32": {"bytes": 10**6, "fps_ratio": 0.001, "peak_memory_bytes"
 def reported() -> tuple[Path, Report]:
     """The report on three of the tiny files, measured once."""
     made = exported()
-    folder = made.folder.parent / "report"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="report-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     models = tuple(model for model in made.models if model.target in TARGETS)
     for model in models:
         shutil.copy(made.folder / model.file, folder / model.file)

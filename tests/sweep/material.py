@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from export_pipeline.recipe import StyleTransferRecipe
 from export_pipeline.report import LatencyResult, Machine, MemoryResult, Size
+from export_pipeline.sweep.jobs import Job, run_job
 from export_pipeline.sweep.measure import Measurement, Rows
 from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult, SweptPoint
+from export_pipeline.sweep.processes import Failure
 
 MACHINE = Machine(processor="a processor", cores=2, system="a system", python="3", libraries={})
 TARGET = "mlmodel-palettized"
@@ -58,3 +62,10 @@ def measurement(points: Timed) -> Measurement:
     memory = [MemoryResult(file=file, runtime="r", peak_bytes=10**8, imported_bytes=10**7) for file in names]
     yardsticks = {one.label: ".work/point-8/float.keras" for one, _ in points}
     return Measurement(Rows(latency=tuple(latency), memory=tuple(memory)), yardsticks, {})
+
+
+def jobs_here(jobs: Sequence[Job], parallel: int, say: Callable[[str], None]) -> dict[Path, Failure]:
+    """In place of ``run_jobs``: the jobs one by one in this process, where processes are not what is tested."""
+    for job in jobs:
+        run_job(job)
+    return {}

@@ -70,7 +70,7 @@ def file_of(name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_strangers_network_becomes_a_bundle_that_is_verified(name: str, tmp_path: Path) -> None:
+def test_a_strangers_network_becomes_a_bundle_that_is_verified(name: str, tmp_path: Path, measured_here: None) -> None:
     lines = [line.strip() for line in RECIPES[name].splitlines()]
     head = [f'name = "{name}"', 'task = "parity"', "[model]", f'file = "{file_of(name)}"']
     (tmp_path / "own.toml").write_text("\n".join([*head, *lines]))

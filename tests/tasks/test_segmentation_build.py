@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export_pipeline import sweep as sweeping
 from export_pipeline.bundle import Bundle, read_golden
 from tests import builds
+from tests.sweep.material import jobs_here
 
 TARGETS = ("tflite-dynamic", "mlpackage-int8", "onnx-fp32")
 RECIPE = """
@@ -50,7 +52,7 @@ bytes = 60000
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(tmp_path_factory: pytest.TempPathFactory, measured_here: None) -> Path:
     folder = tmp_path_factory.mktemp("coins")
     (folder / "coins.toml").write_text(RECIPE)
     done = builds.run("build", folder / "coins.toml", "-o", folder / "bundle")
@@ -115,14 +117,17 @@ def test_a_changed_mask_is_noticed(bundle: Path, tmp_path: Path) -> None:
     assert "golden/outputs.npz has changed" in done.stderr
 
 
-def test_a_sweep_compares_points_by_the_metrics_of_the_task(bundle: Path, tmp_path: Path) -> None:
+def test_a_sweep_compares_points_by_the_metrics_of_the_task(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "run_jobs", jobs_here)
     recipe = tmp_path / "coins.toml"
     text = RECIPE.split("[model]")[0] + "[train]" + RECIPE.split("[train]")[1].split("[compress]")[0]
     warm = f'steps = 0\nwarm_start = "{bundle / "checkpoint.safetensors"}"'
     export = '[export]\nheight = 64\nwidth = 64\ntargets = ["onnx-fp32"]\n[verify]\nimages = 2\n'
     recipe.write_text(text.replace("steps = 60", warm) + export)
     out = tmp_path / "sweep"
-    done = builds.run("sweep", recipe, "--set", "compress.bits=8,2", "-o", out, "--jobs", "2")
+    done = builds.run("sweep", recipe, "--set", "compress.bits=8,2", "-o", out, "--jobs", "1")
     assert done.returncode == 0, done.stderr
     points = json.loads((out / "sweep.json").read_text())["points"]
     fine, coarse = (point["result"]["files"][0] for point in points)

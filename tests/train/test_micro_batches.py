@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -125,23 +126,44 @@ print(json.dumps([found, totals]))
 """
 
 
-@pytest.mark.parametrize(("batch_size", "parts"), [(2, [1, 1]), (3, [2, 1])])
-def test_a_batch_in_micro_batches_trains_as_a_whole_one(
-    batch_size: int, parts: list[int], make_recipe: Callable[..., Recipe], tmp_path: Path
-) -> None:
-    """The losses, and Adam's moments, which the gradients of all steps add up to."""
-    # At small steps, because large ones blow up what micro-batches round otherwise.
-    recipe = make_recipe(train={"batch_size": batch_size, "steps": 4, "learning_rate": 2e-3})
-    whole: list[float] = []
-    train(recipe, tmp_path / "whole" / "train", lambda told: whole.append(told.losses["total"]))
-    (tmp_path / "r.toml").write_text(toml(recipe))
-    with python(IN_MICRO_BATCHES, tmp_path / "r.toml", tmp_path / "parts" / "train") as process:
+# At small steps, because large ones blow up what micro-batches round otherwise.
+SMALL_STEPS = {"steps": 4, "checkpoint_every": 2, "learning_rate": 2e-3}
+
+
+def train_in_parts(recipe: Recipe, folder: Path) -> str:
+    """Train in a process of its own with *folder*, that of the checkpoints; what it printed."""
+    (folder.parent / "r.toml").write_text(toml(recipe))
+    with python(IN_MICRO_BATCHES, folder.parent / "r.toml", folder) as process:
         printed, complaints = process.communicate()
     assert process.returncode == 0, complaints
+    return printed
+
+
+@pytest.fixture(scope="module")
+def in_parts(make_recipe: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """``in_parts(batch size)``: recipe, folder of the checkpoints and what was printed of a training, made once."""
+
+    @cache
+    def trained_once(batch_size: int) -> tuple[Recipe, Path, str]:
+        recipe = make_recipe(train={"batch_size": batch_size, **SMALL_STEPS})
+        folder = tmp_path_factory.mktemp("parts") / "train"
+        return recipe, folder, train_in_parts(recipe, folder)
+
+    return trained_once
+
+
+@pytest.mark.parametrize(("batch_size", "parts"), [(2, [1, 1]), (3, [2, 1])])
+def test_a_batch_in_micro_batches_trains_as_a_whole_one(
+    batch_size: int, parts: list[int], in_parts: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The losses, and Adam's moments, which the gradients of all steps add up to."""
+    recipe, folder, printed = in_parts(batch_size)
+    whole: list[float] = []
+    train(recipe, tmp_path / "train", lambda told: whole.append(told.losses["total"]))
     sizes, totals = json.loads(printed)
     assert sizes == [parts]
     assert totals == pytest.approx(whole, rel=1e-3)
-    one, other = (load_file(tmp_path / folder / "train" / "step-00000004.safetensors") for folder in ("whole", "parts"))
+    one, other = (load_file(path / "step-00000004.safetensors") for path in (tmp_path / "train", folder))
     moments = [name for name in one if name.startswith("optimizer.") and one[name].size > 1]
     assert moments
     for name in moments:
@@ -150,18 +172,13 @@ def test_a_batch_in_micro_batches_trains_as_a_whole_one(
 
 
 def test_a_run_in_micro_batches_that_was_interrupted_ends_with_the_same_bytes(
-    make_recipe: Callable[..., Recipe], tmp_path: Path
+    in_parts: Callable[..., Any], tmp_path: Path
 ) -> None:
-    recipe = make_recipe(train={"batch_size": 2, "steps": 6, "checkpoint_every": 3})
-    (tmp_path / "r.toml").write_text(toml(recipe))
-
-    def run(folder: str) -> bytes:
-        with python(IN_MICRO_BATCHES, tmp_path / "r.toml", tmp_path / folder / "train") as process:
-            _, complaints = process.communicate()
-        assert process.returncode == 0, complaints
-        return (tmp_path / folder / "train" / "step-00000006.safetensors").read_bytes()
-
-    whole = run("whole")
-    (tmp_path / "resumed/train").mkdir(parents=True)
-    shutil.copy(tmp_path / "whole/train/step-00000003.safetensors", tmp_path / "resumed/train")
-    assert run("resumed") == whole
+    recipe, whole, _ = in_parts(2)
+    resumed = tmp_path / "train"
+    resumed.mkdir()
+    shutil.copy(whole / "step-00000002.safetensors", resumed)
+    sizes, totals = json.loads(train_in_parts(recipe, resumed))
+    assert (sizes, len(totals)) == ([[1, 1]], 2)
+    last = "step-00000004.safetensors"
+    assert (resumed / last).read_bytes() == (whole / last).read_bytes()

@@ -39,7 +39,7 @@ images = 1
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, measured_here: None) -> Path:
     """A folder with a recipe, its bundle and its work folder, to be copied."""
     folder = tmp_path_factory.mktemp("built")
     (folder / "tiny.toml").write_text(TAKEN_OVER)

@@ -1,0 +1,36 @@
+"""Measurements of reports in the process of the test, where they are not what it is about.
+
+A report measures in fresh processes, which load TensorFlow for seconds each. That they do is shown by the tests of
+``report``, of the verb ``benchmark`` and of the README's way to a bundle. A build that is about something else has the
+same measurements made by the same code here: real runs of real files, on as many threads as this process has.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from export_pipeline.report import worker
+
+
+def run(command: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    """In place of :func:`subprocess.run`: do the job that *command* names, as the worker does."""
+    *_, module, text = command
+    assert module == worker.__name__
+    # TensorFlow has started here, and keeps its threads.
+    job = {**json.loads(text), "threads": None}
+    answer = {"latency": worker.latency, "memory": worker.memory}[job["task"]](job)
+    return subprocess.CompletedProcess(list(command), 0, json.dumps(answer) + "\n", "")
+
+
+@pytest.fixture(scope="module")
+def measured_here() -> Iterator[None]:
+    """Reports of the module's tests measure in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "subprocess", SimpleNamespace(run=run))
+        yield
