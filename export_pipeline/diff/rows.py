@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from export_pipeline.diff.model import Diff, NumberChange, WordChange
 from export_pipeline.diff.numbers import TIMED_APART
 from export_pipeline.report import BudgetResult
-from export_pipeline.report.rows import number
 from export_pipeline.report.tables import TextTable
+from export_pipeline.report.words import number
 
 VERDICTS = {
     "passed": "PASSED: within every limit",

@@ -11,6 +11,7 @@ from export_pipeline.formats.interface import Interface
 from export_pipeline.formats.runtime import Runtime
 from export_pipeline.formats.values import resize_to
 from export_pipeline.records.contents import Contents
+from export_pipeline.records.diagnosis import Diagnosis
 
 # The package of each format and the suffixes of its files; each is imported when a file of it is met.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -34,6 +35,7 @@ __all__ = [
     "WrittenFormat",
     "check_there",
     "contents_of",
+    "diagnosis_of",
     "format_of",
     "interface_of",
     "open_model",
@@ -108,6 +110,21 @@ def contents_of(path: Path | str, height: int | None = None, width: int | None =
     kind = format_of(path)
     check_there(Path(path))
     return kind.contents(Path(path), height, width)
+
+
+def diagnosis_of(path: Path | str, contents: Contents) -> Diagnosis:
+    """How a model file will fare on an accelerator, and whether it is what its name says, read from the file itself.
+
+    Args:
+        path: a file with one of :data:`SUFFIXES`.
+        contents: what :func:`contents_of` told of it.
+
+    Raises:
+        ModelError, EmulatorError: as :func:`contents_of`.
+    """
+    kind = format_of(path)
+    check_there(Path(path))
+    return kind.diagnosis(Path(path), contents)
 
 
 def check_there(path: Path) -> None:

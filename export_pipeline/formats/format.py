@@ -13,6 +13,7 @@ import numpy as np
 from export_pipeline.formats.interface import Interface
 from export_pipeline.formats.runtime import Runtime
 from export_pipeline.records.contents import Contents
+from export_pipeline.records.diagnosis import Diagnosis
 from export_pipeline.records.signature import Signature
 from export_pipeline.targets import Target
 
@@ -59,6 +60,12 @@ class Format(abc.ABC):
     def interface(self, path: Path) -> Interface:
         """What a file tells about how to call it."""
         return self.runtime(path).interface
+
+    def diagnosis(self, path: Path, contents: Contents) -> Diagnosis:
+        """How a file, whose *contents* are known, will fare on an accelerator, and whether it is what it is called."""
+        from export_pipeline.formats import diagnosis
+
+        return diagnosis.of_weights(path, contents)
 
     def listing(self, path: Path) -> Listing | None:
         """The whole program of a file, operation by operation; ``None`` where the format has no reader for it."""

@@ -13,7 +13,7 @@ from export_pipeline.base.faults import faults
 from export_pipeline.base.files import write_text
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.errors import CheckFailed, ModelError, OutputError, Undecided
-from export_pipeline.formats import contents_of, format_of
+from export_pipeline.formats import contents_of, diagnosis_of, format_of
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents
@@ -44,7 +44,7 @@ from export_pipeline.report.regression import file_regressions, machine_regressi
 from export_pipeline.report.release import Release, read_release
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
 from export_pipeline.report.sbom import SBOM_FILE, sbom
-from export_pipeline.report.verdict import Verdict, verdict
+from export_pipeline.report.verdict import Verdict, failures, verdict
 from export_pipeline.tasks import Task
 
 RECORD_FILE = "report.json"
@@ -174,7 +174,9 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def check(report: Report, where: Path | str | None = None) -> None:
-    """Demand that no parity row has failed and every budget row has passed; *where* is the place of the report.
+    """Demand that no parity row has failed, every file is what it is called, and every budget row has passed.
+
+    *where* is the place of the report.
 
     A file that could not be made or run here, for its library is not there, is a skipped row and no failure. A budget
     that could not be measured is as bad as one that is missed: it was asked for.
@@ -185,6 +187,7 @@ def check(report: Report, where: Path | str | None = None) -> None:
     """
     place = f" The report is in {where}." if where is not None else ""
     wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status == "failed"]
+    wrong += [f"{row.target} storage: {why}" for row in report.record.files for why in failures(row)]
     check_budgets(report.budgets, wrong, place)
 
 
@@ -232,6 +235,7 @@ def make_record(
 
 def _file_record(folder: Path, model: ExportedModel) -> FileRecord:
     path = folder / model.file
+    contents = contents_of(path)
     return FileRecord.model_validate(
         {
             "target": model.target,
@@ -239,7 +243,8 @@ def _file_record(folder: Path, model: ExportedModel) -> FileRecord:
             "format": path.suffix.removeprefix("."),
             "signature": model.signature,
             "size": size_of(path),
-            "contents": contents_of(path),
+            "contents": contents,
+            "diagnosis": diagnosis_of(path, contents),
             "notes": model.notes,
         }
     )

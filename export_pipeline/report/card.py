@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 
 from export_pipeline.report.model import Record
-from export_pipeline.report.rows import number
 from export_pipeline.report.tables import TextTable, markdown_table
+from export_pipeline.report.words import number
 from export_pipeline.targets import TARGETS
 
 CARD_FILE = "MODEL_CARD.md"

@@ -14,8 +14,8 @@ from export_pipeline.base.printable import printable
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.coding.weight_files import read_arrays
 from export_pipeline.records.contents import Noun
-from export_pipeline.report.rows import percent
 from export_pipeline.report.tables import TextTable, text_table
+from export_pipeline.report.words import percent
 
 SUFFIX = ".safetensors"
 _OWN = "checkpoint"  # the key of the metadata of ours

@@ -8,7 +8,7 @@ import numpy as np
 
 from export_pipeline import coding
 from export_pipeline.base.size import size_of
-from export_pipeline.formats import contents_of, format_of, interface_of
+from export_pipeline.formats import contents_of, diagnosis_of, format_of, interface_of
 from export_pipeline.report import checkpoint
 from export_pipeline.report.checkpoint import CheckpointInspection
 from export_pipeline.report.model import ContainerInspection, Inspection, StoredTensor
@@ -64,7 +64,7 @@ def inspect_model(path: Path) -> Inspection:
         ModelError: the file is missing, truncated, foreign or of an unknown suffix.
         EmulatorError: a Core ML file cannot be read, or its program uses operations that are not known.
     """
-    interface = interface_of(path)
+    interface, contents = interface_of(path), contents_of(path)
     return Inspection(
         file=path.name,
         format=path.suffix.removeprefix("."),
@@ -73,6 +73,7 @@ def inspect_model(path: Path) -> Inspection:
         inputs=interface.inputs,
         outputs=interface.outputs,
         size=size_of(path),
-        contents=contents_of(path),
+        contents=contents,
+        diagnosis=diagnosis_of(path, contents),
         program=format_of(path).listing(path),
     )

@@ -15,6 +15,7 @@ from export_pipeline.emulator.listings.nouns import Listing
 from export_pipeline.recipe import RecordedRecipe
 from export_pipeline.records.compression import Compression
 from export_pipeline.records.contents import Contents, Noun
+from export_pipeline.records.diagnosis import Diagnosis
 from export_pipeline.records.exported import with_types
 from export_pipeline.records.parity import ParityResult, Status
 from export_pipeline.records.signature import Port, Signature
@@ -30,6 +31,7 @@ class FileRecord(Noun):
     signature: Signature
     size: Size
     contents: Contents
+    diagnosis: Diagnosis | None = Field(None, description="none in records of earlier versions")
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="before")
@@ -199,6 +201,7 @@ class Inspection(Noun):
     outputs: tuple[Port, ...]
     size: Size
     contents: Contents
+    diagnosis: Diagnosis
     program: Listing | None = Field(default=None, description="of a Core ML file, operation by operation")
 
 

@@ -13,7 +13,9 @@ _WIDEST = 32  # of a column that others are lined up with
 
 def program_text(program: Listing, brief: bool = False) -> str:
     """What ``inspect`` prints of a program; *brief* leaves out the operations themselves."""
-    parts = [text_table(_by_operation(program)), _neural_engine(program)]
+    parts = [text_table(_by_operation(program))]
+    if not program.neural_engine:  # what there is stands with the file's other diagnoses
+        parts.append("Neural Engine: nothing here that Apple documents as kept off it; Core ML decides on the device")
     if not brief:
         parts += ["\n".join(map(printable, _body(body, ""))) for body in program.bodies]
     return "\n\n".join(parts)
@@ -30,12 +32,6 @@ def _by_operation(program: Listing) -> TextTable:
         for kind, counts in program.precision_by_operation.items()
     )
     return TextTable("Operations", ("operation", "count", "precision of results", "weight bytes"), rows)
-
-
-def _neural_engine(program: Listing) -> str:
-    if not program.neural_engine:
-        return "Neural Engine: nothing here that Apple documents as kept off it; Core ML decides on the device"
-    return "\n".join(["Neural Engine: what Apple documents", *(f"- {note}" for note in program.neural_engine)])
 
 
 def _body(body: Body, indent: str) -> Iterator[str]:

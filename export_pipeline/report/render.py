@@ -8,23 +8,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from export_pipeline.base.printable import printable
+from export_pipeline.base.printable import printable, printable_lines
 from export_pipeline.records.signature import Port
+from export_pipeline.report.diagnosis_rows import diagnosis_notes, diagnosis_text
 from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, Report
 from export_pipeline.report.program_text import program_text
-from export_pipeline.report.rows import (
-    SKIPPED,
-    all_tables,
-    budgets_table,
-    counts,
-    files_table,
-    latency_table,
-    number,
-    percent,
-    stored_as,
-)
+from export_pipeline.report.rows import all_tables, budgets_table, files_table, latency_table
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
 from export_pipeline.report.verdict import Verdict, verdict
+from export_pipeline.report.words import SKIPPED, counts, number, percent, stored_as
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
@@ -45,6 +37,7 @@ def notes(report: Report) -> list[str]:
     ]
     lines += [f"{m.title}: {m.meaning}; {m.better} is better." for m in report.record.recipe.metrics]
     lines += [f"{row.target}: {note}" for row in report.record.files for note in row.notes]
+    lines += diagnosis_notes(report.record.files)
     lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
     lines += [f"{SKIPPED} {row.target}: {row.reason}" for row in report.record.parity if row.status == "skipped"]
     lines += [
@@ -146,7 +139,7 @@ def _model(seen: Inspection, head: str, brief: bool) -> str:
         for w in c.weights
     )
     table = TextTable("Weights", ("name", "shape", "stored as", "bits", "zeros"), rows)
-    parts = ["\n".join(map(printable, lines)), text_table(table)]
+    parts = ["\n".join(map(printable, lines)), text_table(table), printable_lines(diagnosis_text(seen.diagnosis))]
     if seen.program is not None:
         parts.append(program_text(seen.program, brief))
     return "\n\n".join(parts)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from export_pipeline.records.compression import Round
 from export_pipeline.records.metric import Metric
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.report.compression_rows import compression_table, ranges_table, rounds_table, sparsity_table
 from export_pipeline.report.device_rows import devices_table
+from export_pipeline.report.diagnosis_rows import diagnosis_table
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
 from export_pipeline.report.tables import TextTable
 from export_pipeline.report.verdict import verdict
-
-SKIPPED = "SKIPPED"
+from export_pipeline.report.words import SKIPPED, counts, number, percent
 
 
 def files_table(report: Report) -> TextTable:
@@ -193,69 +192,6 @@ def work_table(report: Report) -> TextTable:
     return TextTable("Work by layer", ("layer", "kind", "multiply-accumulates", "share"), tuple(rows))
 
 
-def compression_table(report: Report) -> TextTable:
-    """What the compress stage did to each kernel; no rows where it did nothing."""
-    layers = report.record.compression.layers if report.record.compression else ()
-    touched = any(layer.sparsity or layer.bits is not None for layer in layers)
-    header = ("layer", "kernel", "zeros", "bits", "values", "relative error")
-    return TextTable(
-        "Compression",
-        header,
-        tuple(
-            (
-                layer.name,
-                "x".join(map(str, layer.shape)),
-                percent(layer.sparsity),
-                "float" if layer.bits is None else str(layer.bits),
-                f"{layer.values:,}",
-                "none" if layer.relative_error is None else f"{layer.relative_error:.4f}",
-            )
-            for layer in layers
-            if touched
-        ),
-    )
-
-
-def rounds_table(report: Report) -> TextTable:
-    """What structured pruning took out, round by round."""
-    metrics = report.record.recipe.metrics
-    titles = (metric.title for metric in metrics)
-    header = ("round", "taken out", "filters", "parameters", *titles, "status", "why")
-    rounds = report.record.compression.rounds if report.record.compression else ()
-    return TextTable("Structured pruning", header, tuple(_round_row(row, metrics) for row in rounds))
-
-
-def _round_row(row: Round, metrics: Sequence[Metric]) -> tuple[str, ...]:
-    block = [f"block {row.block}"] if row.block is not None else []
-    return (
-        row.part,
-        ", ".join([*block, *(f"{count} {name}" for name, count in row.taken.items())]),
-        f"{row.filters:,}",
-        f"{row.parameters:,}",
-        *(number(row.metric(metric.name), metric.digits + 1) for metric in metrics),
-        row.status,
-        row.reason,
-    )
-
-
-def ranges_table(report: Report) -> TextTable:
-    """The range of what each layer gives, where quantization-aware training found it."""
-    ranges = report.record.compression.ranges if report.record.compression else {}
-    rows = ((name, f"{low:.5g}", f"{high:.5g}") for name, (low, high) in ranges.items())
-    return TextTable("Trained ranges", ("layer", "low", "high"), tuple(rows))
-
-
-def sparsity_table(report: Report) -> TextTable:
-    """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
-    rows = [
-        (file.target, w.name, "x".join(map(str, w.shape)), stored_as(w.stored), percent(w.nonzero_share))
-        for file in report.record.files
-        for w in file.contents.weights
-        if w.convolution
-    ]
-    return TextTable("Convolution kernels", ("target", "kernel", "shape", "stored as", "nonzero"), tuple(rows))
-
-
 def all_tables(report: Report) -> tuple[TextTable, ...]:
     """Every table of the pages, in order."""
     latency = latency_table(report.benchmark.latency)
@@ -267,34 +203,10 @@ def all_tables(report: Report) -> tuple[TextTable, ...]:
         devices_table(report.devices),
         memory_table(report),
         contents_table(report),
+        diagnosis_table(report),
         work_table(report),
         rounds_table(report),
         compression_table(report),
         ranges_table(report),
         sparsity_table(report),
     )
-
-
-def stored_as(stored: str) -> str:
-    """The type of a stored tensor in words: ``lut-4bit-sparse`` is ``4-bit palettized, sparse``."""
-    palettized = re.sub(r"^lut-(\d)bit", r"\1-bit palettized", stored)
-    return palettized.replace("-sparse", ", sparse")
-
-
-def number(value: float | None, digits: int | None = None) -> str:
-    """A number for people; :data:`SKIPPED` where nothing was measured."""
-    if value is None:
-        return SKIPPED
-    if digits is not None:
-        return f"{value:,.{digits}f}"
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
-
-
-def percent(value: float | None) -> str:
-    """A share as a percentage."""
-    return "none" if value is None else f"{value:.1%}"
-
-
-def counts(found: dict[str, int]) -> str:
-    """``conv 16, relu 9``: the most frequent first."""
-    return ", ".join(f"{name} {count}" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0])))

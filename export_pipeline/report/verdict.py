@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from export_pipeline.report.model import Report
+from export_pipeline.report.model import FileRecord, Report
 
 # From the worst on: the first that a check of a file has is the file's.
 ORDER = ("failed", "skipped", "noisy", "passed")
@@ -86,6 +86,11 @@ def verdict(report: Report) -> Verdict:
     )
 
 
+def failures(file: FileRecord) -> tuple[str, ...]:
+    """In what *file* is not what its name says; nothing is known of files in records of earlier versions."""
+    return file.diagnosis.failures if file.diagnosis is not None else ()
+
+
 def _checks(report: Report) -> Iterator[Check]:
     verified = {row.target for row in report.record.parity}
     made = {file.target for file in report.record.files}
@@ -96,6 +101,10 @@ def _checks(report: Report) -> Iterator[Check]:
         if parity.target not in made:
             continue
         yield Check(parity.target, "parity", parity.status, parity.reason)
+    for file in report.record.files:
+        if file.diagnosis is not None:
+            wrong = failures(file)
+            yield Check(file.target, "storage", "failed" if wrong else "passed", "; ".join(wrong))
     for row in report.budgets:
         yield Check(row.target, row.what, row.status, row.reason)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from export_pipeline.report.model import LatencyResult
-from export_pipeline.report.rows import number, percent
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
+from export_pipeline.report.words import number, percent
 from export_pipeline.sweep.grid import shown
 from export_pipeline.sweep.model import FileResult, Sweep, SweptPoint
 

@@ -21,8 +21,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Show each file; the JSON of one file is an object, of several a list."""
-    from export_pipeline.report import inspect, inspection_text
+    """Show each file; the JSON of one file is an object, of several a list.
+
+    Raises:
+        CheckFailed: a file is not what its name says; all are shown before.
+    """
+    from export_pipeline.errors import CheckFailed
+    from export_pipeline.report import Inspection, inspect, inspection_text
     from export_pipeline.report.checkpoint import CheckpointInspection, checkpoint_text
 
     found = [inspect(path) for path in options.models]
@@ -32,6 +37,9 @@ def run(options: argparse.Namespace) -> None:
         for item in found
     )
     show(data if len(data) > 1 else data[0], options.json, lambda: "\n\n".join(texts))
+    wrong = [why for item in found if isinstance(item, Inspection) for why in item.diagnosis.failures]
+    if wrong:
+        raise CheckFailed(f"{'; '.join(wrong)}. Give it another name, or convert it again.")
 
 
 VERB = Verb("inspect", "show what lies in model files and containers of weights", add, run)

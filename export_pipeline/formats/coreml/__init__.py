@@ -13,6 +13,7 @@ from export_pipeline.formats.coreml.ports import file_signature
 from export_pipeline.formats.format import Conversion, Kernel, WrittenFormat
 from export_pipeline.formats.interface import Interface
 from export_pipeline.records.contents import Contents
+from export_pipeline.records.diagnosis import Diagnosis
 from export_pipeline.records.signature import Signature
 from export_pipeline.targets import Target
 
@@ -38,6 +39,11 @@ class CoreML(WrittenFormat):
 
     def contents(self, path: Path, height: int | None, width: int | None) -> Contents:  # noqa: D102
         return contents.read(path)
+
+    def diagnosis(self, path: Path, contents: Contents) -> Diagnosis:  # noqa: D102
+        from export_pipeline.formats.coreml import diagnosis
+
+        return diagnosis.read(path, contents)
 
     def listing(self, path: Path) -> Listing | None:  # noqa: D102
         from export_pipeline.emulator import listing

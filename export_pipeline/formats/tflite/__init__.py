@@ -8,6 +8,7 @@ from typing import final
 from export_pipeline.formats.format import Conversion, Kernel, WrittenFormat
 from export_pipeline.formats.tflite import runtime
 from export_pipeline.records.contents import Contents
+from export_pipeline.records.diagnosis import Diagnosis
 from export_pipeline.records.signature import Signature
 from export_pipeline.targets import Target
 
@@ -27,6 +28,11 @@ class TFLite(WrittenFormat):
         from export_pipeline.formats.tflite import contents
 
         return contents.read(path)
+
+    def diagnosis(self, path: Path, contents: Contents) -> Diagnosis:  # noqa: D102
+        from export_pipeline.formats.tflite import diagnosis
+
+        return diagnosis.read(path, contents)
 
     def signature(self, network: Signature, target: Target) -> Signature:  # noqa: D102
         from export_pipeline.formats.tflite.write import file_signature

@@ -34,18 +34,14 @@ _KERNELS = {
 
 def read(path: Path) -> Contents:
     """Read the flatbuffer, which LiteRT has verified before."""
-    from ai_edge_litert import schema_py_generated as schema
-
     LiteRTRuntime(path, threads=1)
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    types = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+    model, names, types = load(path)
     operations: Counter[str] = Counter()
     precisions: Counter[str] = Counter()
     rows: list[Weight] = []
     work = 0
     for graph in model.subgraphs:
-        kinds = [_kind(model.operatorCodes[op.opcodeIndex], names) for op in graph.operators]
+        kinds = [kind_of(model.operatorCodes[op.opcodeIndex], names) for op in graph.operators]
         operations.update(kinds)
         precisions.update(types[graph.tensors[op.outputs[0]].type].lower() for op in graph.operators)
         kernels = _kernels(graph, kinds)
@@ -54,7 +50,18 @@ def read(path: Path) -> Contents:
     return summary(rows, operations, precisions, work)
 
 
-def _kind(code: Any, names: dict[int, str]) -> str:
+def load(path: Path) -> tuple[Any, dict[int, str], dict[int, str]]:
+    """The schema's object of a file that LiteRT opens, and names of operations and of types by number."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    types = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+    return model, names, types
+
+
+def kind_of(code: Any, names: dict[int, str]) -> str:
+    """What an operation is called, by its *code*."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)  # the second is the first of old files
     return code.customCode.decode() if code.customCode else names[number]
 
