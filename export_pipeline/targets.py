@@ -70,6 +70,15 @@ class Target:
         """Whether the kernels must be those of the network bit for bit, in fp16."""
         return self.weights in ("palettized", "sparse", "joint")
 
+    @property
+    def half_sums(self) -> bool:
+        """Whether hardware may add up in half precision what a file computes.
+
+        ML Programs and TFLite files for GPUs leave that open. Core AI files say that sums of norms are float32, and
+        neural networks say nothing of precision.
+        """
+        return self.format == "mlpackage" or (self.format == "tflite" and self.weights == "fp16")
+
     def file_name(self, name: str) -> str:
         """Its file in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``."""
         form, precision = self.name.split("-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 
@@ -10,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from export_pipeline.diff.model import Diff
-from export_pipeline.diff.pictures import BRIGHTER, Sheet, Shown
+from export_pipeline.diff.pictures import Sheet, Shown
 from export_pipeline.diff.rows import (
     chief_numbers,
     latency_table,
@@ -21,60 +20,33 @@ from export_pipeline.diff.rows import (
     words_tables,
     wrong_lines,
 )
-from export_pipeline.report.tables import TextTable
+from export_pipeline.report import html as web
+from export_pipeline.report.picture import BRIGHTER
 
 MOST_SIDE = 480  # pixels; larger pictures are scaled down
 QUALITY = 90
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 70rem; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; } th, td { border: 1px solid #ccc; padding: .2rem .5rem; text-align: left; }
-th { background: #f4f4f4; } .scroll { overflow-x: auto; }
-.verdict { padding: .6rem 1rem; border-left: .4rem solid #999; }
-.failed { background: #fdd; border-color: #c00; } .noisy, .skipped { background: #ffd; border-color: #cb0; }
-.passed { border-color: #080; } .worse { color: #b00; } .better { color: #070; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .5rem; }
-figure { margin: 0; } figure img { width: 100%; } figcaption { font-size: .85rem; } summary { cursor: pointer; }
-"""
+_CHANGES = (
+    ("better, worse", "which way a number went that has a better side"),
+    ("difference", "where old and new differ: the brighter, the more"),
+)
 
 
 def page(found: Diff, sheet: Sheet | None = None) -> str:
     """The page: it needs no other file."""
-    title = html.escape(f"{found.old.path} -> {found.new.path}")
     parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{title}</title><style>{_STYLE}</style><h1>{html.escape(found.new.name)}</h1><p>{title}</p>",
-        f'<p class="verdict {found.verdict}">{html.escape(verdict_line(found))}</p>',
-        "<ul>",
-        *(f"<li>{html.escape(line)}</li>" for line in wrong_lines(found)),
-        f"</ul><p>{html.escape(summary(found))}</p>",
+        web.heading(found.new.name, 1),
+        web.paragraph(f"{found.old.path} -> {found.new.path}"),
+        web.verdict(found.verdict, verdict_line(found), wrong_lines(found)),
+        web.paragraph(summary(found)),
     ]
-    parts += [_table(chief_numbers(found))] if chief_numbers(found).rows else []
-    parts += [f"<p>{html.escape(note)}</p>" for note in found.notes]
+    parts += [web.table(chief_numbers(found))] if chief_numbers(found).rows else []
+    parts += [web.paragraph(note) for note in found.notes]
     if sheet is not None:
         parts += _pictures(sheet)
-    parts += [_table(table) for table in (latency_table(found), pictures_table(found)) if table.rows]
-    parts += [_folded(table) for table in (numbers_table(found), *words_tables(found)) if table.rows]
-    return "\n".join([*parts, "</html>"]) + "\n"
-
-
-def _table(table: TextTable) -> str:
-    return f'<h2>{html.escape(table.title)}</h2><div class="scroll">{_rows(table)}</div>'
-
-
-def _folded(table: TextTable) -> str:
-    head = f"{html.escape(table.title)} ({len(table.rows)})"
-    return f'<details><summary>{head}</summary><div class="scroll">{_rows(table)}</div></details>'
-
-
-def _rows(table: TextTable) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
-    body = []
-    for row in table.rows:
-        kind = next((cell.lower() for cell in row if cell in ("FAILED", "SKIPPED", "NOISY", "worse", "better")), "")
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-        body.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
-    return f"<table><tr>{head}</tr>{''.join(body)}</table>"
+    parts += [web.table(table) for table in (latency_table(found), pictures_table(found)) if table.rows]
+    parts += [web.folded(table) for table in (numbers_table(found), *words_tables(found)) if table.rows]
+    parts.append(web.legend([*web.STATUSES, *_CHANGES]))
+    return web.document(f"{found.old.path} -> {found.new.path}", parts)
 
 
 def _pictures(sheet: Sheet) -> list[str]:
@@ -101,6 +73,5 @@ def _figure(name: str, image: np.ndarray) -> str:
     drawn.thumbnail((MOST_SIDE, MOST_SIDE), Image.Resampling.LANCZOS)
     with io.BytesIO() as stream:
         drawn.save(stream, "JPEG", quality=QUALITY)
-        data = base64.b64encode(stream.getvalue()).decode()
-    text = html.escape(name)
-    return f'<figure><img alt="{text}" src="data:image/jpeg;base64,{data}"><figcaption>{text}</figcaption></figure>'
+        drawing = web.image(name, stream.getvalue(), "jpeg")
+    return f"<figure>{drawing}<figcaption>{html.escape(name)}</figcaption></figure>"

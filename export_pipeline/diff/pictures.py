@@ -14,8 +14,8 @@ from export_pipeline.diff.words import hashes_of
 from export_pipeline.errors import EmulatorError, ImageError, ModelError
 from export_pipeline.formats import open_model
 from export_pipeline.report import Release
+from export_pipeline.report.picture import BRIGHTER
 
-BRIGHTER = 8  # times as bright as it is, a difference can be seen
 MOST_DB = 200.0  # of equal pictures
 
 

@@ -12,6 +12,7 @@ from export_pipeline.base.files import remove_parts_of, size, written_aside
 from export_pipeline.base.images import fit
 from export_pipeline.errors import ExportError, near
 from export_pipeline.export import guard, state
+from export_pipeline.export.half_range import in_half_range
 from export_pipeline.export.quiet import converter
 from export_pipeline.formats import Conversion, WrittenFormat, format_of, static
 from export_pipeline.formats.format import Rounded
@@ -73,6 +74,7 @@ def export(
     _check(targets, signature, samples, calibrates=rounded is None)
     fitted = [_fitted(sample, signature) for sample in samples]
     fixed = static.at_size(model, signature)
+    halved, scaled = in_half_range(fixed, signature) if any(one.half_sums for one in targets) else (fixed, ())
     done = []
     for target in targets:
         if reason := _format(Path(target.file_name(recipe.name))).missing():
@@ -80,12 +82,14 @@ def export(
             continue
         used, trained = (fitted, rounded) if target.calibrated else ([], None)
         version, about = checkpoint_sha256[:12], recipe.about.metadata()
-        conversion = Conversion(fixed, signature, target, used, title, version, trained, about)
+        network = halved if target.half_sums else fixed
+        conversion = Conversion(network, signature, target, used, title, version, trained, about)
         key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
         found = state.finished(folder, target.name, key) if resume else None
         if found is None:
             say(f"{target.name}: converting")
             found = _export_one(conversion, folder / target.file_name(recipe.name), checkpoint_sha256)
+            found = found.model_copy(update={"notes": (*found.notes, *(scaled if target.half_sums else ()))})
             state.record(folder, found, key)
         say(f"{target.name}: {found.file}, {size(folder / found.file):,} bytes")
         done.append(found)

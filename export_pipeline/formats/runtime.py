@@ -14,6 +14,7 @@ from export_pipeline.base.casting import misfit
 from export_pipeline.base.images import check_image
 from export_pipeline.errors import ImageError, ModelError, PipelineError, UsageError
 from export_pipeline.formats.interface import Interface
+from export_pipeline.formats.stress import Stressed
 from export_pipeline.formats.values import from_port, noise, to_port
 from export_pipeline.records.signature import Port, Signature
 
@@ -97,6 +98,17 @@ class Runtime(abc.ABC):
         ports = {port.name: port for port in self.inputs}
         outputs = self._run_as_shipped({name: self._fitting(ports[name], value) for name, value in inputs.items()})
         return {port.name: from_port(outputs[port.name], port) for port in self.outputs if port.kind != "value"}
+
+    def stress(self, inputs: Mapping[str, Any]) -> Stressed | None:
+        """Run once as hardware would that adds up in half precision; ``None`` where that is not modelled.
+
+        Args:
+            inputs: as of :meth:`infer`.
+
+        Raises:
+            ImageError, ModelError, EmulatorError: as :meth:`infer`.
+        """
+        return None
 
     def stylize(self, image: np.ndarray) -> np.ndarray:
         """An image ``(H, W, 3)`` RGB uint8 in, one of the same size, float32 0..255, out.

@@ -246,6 +246,11 @@ class StyleVerifyTable(VerifyTable):
     judge: Literal["always", "cached"] = Field(
         "always", description="distances by VGG-19: always, or only where its weights need no download"
     )
+    show: Literal["held-out", "built-in"] = Field(
+        "held-out",
+        description="photographs in the report's picture, which is part of the bundle: the first that are verified on, "
+        "or built-in ones, which are free to show",
+    )
 
 
 class StyleTransferRecipe(Recipe):

@@ -16,6 +16,11 @@ class VerifyTable(Table):
         default_factory=dict, description="least PSNR by target, dB, instead of the project's own tolerance"
     )
 
+    stress: bool = Field(
+        True,
+        description="run files for hardware that may add up in half precision with such sums; one that overflows fails",
+    )
+
     @field_validator("min_psnr")
     @classmethod
     def _targets(cls, value: dict[str, float]) -> dict[str, float]:

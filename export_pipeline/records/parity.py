@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from export_pipeline.records.metric import Measured
+from export_pipeline.records.stress import StressResult
 
 Status = Literal["passed", "failed", "skipped"]
 FLOAT, BASELINE = "float_", "baseline_"  # before a metric's name: of the float network, and of no network at all
@@ -42,6 +43,7 @@ class ParityResult(Measured):
     reason: str = ""
     quality: Literal["measured", "skipped"]
     quality_reason: str = ""
+    stress: StressResult | None = Field(None, description="with half-precision sums; none where there are none")
 
     def float_metric(self, name: str) -> float | None:
         """A metric of the float network's outputs."""

@@ -174,7 +174,7 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def check(report: Report, where: Path | str | None = None) -> None:
-    """Demand that no parity row has failed, every file is what it is called, and every budget row has passed.
+    """Demand that no parity or stress row has failed, every file is what it is called, and every budget has passed.
 
     *where* is the place of the report.
 
@@ -187,6 +187,8 @@ def check(report: Report, where: Path | str | None = None) -> None:
     """
     place = f" The report is in {where}." if where is not None else ""
     wrong = [f"{row.target} parity: {row.reason}" for row in report.record.parity if row.status == "failed"]
+    stressed = ((row.target, row.stress) for row in report.record.parity)
+    wrong += [f"{name} stress: {one.reason}" for name, one in stressed if one and one.status == "failed"]
     wrong += [f"{row.target} storage: {why}" for row in report.record.files for why in failures(row)]
     check_budgets(report.budgets, wrong, place)
 

@@ -23,6 +23,8 @@ RULES: dict[str, Rule] = {
 }
 ON_FILES = ("bytes", "deflated_bytes", "ssim")
 ON_MACHINE = ("fps_ratio", "peak_memory_bytes")
+# Checks that no recipe asks for: what was pruned brings them along.
+ADDED = ("nonzero_share",)
 
 
 @dataclass(frozen=True)

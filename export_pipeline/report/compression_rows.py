@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from export_pipeline.records.compression import Round
 from export_pipeline.records.metric import Metric
+from export_pipeline.report.kernels import layer_names
 from export_pipeline.report.model import Report
 from export_pipeline.report.tables import TextTable
 from export_pipeline.report.words import number, percent, stored_as
@@ -64,11 +65,20 @@ def ranges_table(report: Report) -> TextTable:
 
 
 def sparsity_table(report: Report) -> TextTable:
-    """Nonzero share of every convolution kernel: rows are the float network's layers, in order of the file."""
-    rows = [
-        (file.target, w.name, "x".join(map(str, w.shape)), stored_as(w.stored), percent(w.nonzero_share))
-        for file in report.record.files
-        for w in file.contents.weights
-        if w.convolution
-    ]
-    return TextTable("Convolution kernels", ("target", "kernel", "shape", "stored as", "nonzero"), tuple(rows))
+    """Nonzero share of every convolution kernel, by file, in the order in which it computes."""
+    network = report.record.float_network
+    rows = []
+    for file in report.record.files:
+        names = layer_names(network, file.contents)
+        rows += [
+            (
+                file.target,
+                names.get(w.name, w.name),
+                "x".join(map(str, w.shape)),
+                stored_as(w.stored),
+                percent(w.nonzero_share),
+            )
+            for w in file.contents.weights
+            if w.convolution
+        ]
+    return TextTable("Convolution kernels", ("target", "layer", "shape", "stored as", "nonzero"), tuple(rows))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from export_pipeline.formats.diagnosis import LONG_SUM
 from export_pipeline.records.diagnosis import Diagnosis
+from export_pipeline.records.stress import StressResult
 from export_pipeline.report.model import FileRecord, Report
 from export_pipeline.report.tables import TextTable
 
@@ -23,6 +24,25 @@ def diagnosis_table(report: Report) -> TextTable:
     )
     rows = tuple(_row(file, file.diagnosis) for file in report.record.files if file.diagnosis is not None)
     return TextTable("Accelerators", header, rows)
+
+
+def stress_table(report: Report) -> TextTable:
+    """One row for each file that hardware may add up in half precision, and was run so."""
+    header = ("target", "operations in half precision", "overflow", "largest value", "PSNR dB", "stress", "why")
+    rows = tuple((row.target, *_stress_row(row.stress)) for row in report.record.parity if row.stress is not None)
+    return TextTable("Half-precision sums", header, rows)
+
+
+def _stress_row(found: StressResult) -> tuple[str, ...]:
+    ran = found.status != "skipped"
+    return (
+        str(found.operations) if ran else "",
+        str(found.overflows) if ran else "",
+        "" if found.largest is None else f"{found.largest:.4g}",
+        "" if found.psnr is None else f"{found.psnr:.1f}",
+        found.status.upper(),
+        found.reason,
+    )
 
 
 def _row(file: FileRecord, found: Diagnosis) -> tuple[str, ...]:

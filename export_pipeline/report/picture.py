@@ -1,8 +1,11 @@
-"""The picture of a report: input, reference, the float network's output and each file's output, side by side."""
+"""The picture of a report: input, reference and the float network's output, then each file's output, side by side.
+
+Below the outputs of the files stands where each differs from the float network's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,10 @@ from export_pipeline.tasks import Task
 from export_pipeline.tasks.task import Sample
 
 MOST_SAMPLES = 3
+BRIGHTER = 8  # times as bright as it is, a difference can be seen
 IN_LINE = 5  # images side by side, as many as a page shows without scrolling
 TILE_WIDTH = 200  # pixels at most; larger images are scaled down
+DOES_NOT_RUN = "does not run"
 GAP = 8
 CAPTION = 40
 FONT_SIZE = 14
@@ -28,7 +33,7 @@ _INK, _PAPER, _MISSING = (20, 20, 20), (255, 255, 255), (225, 225, 225)
 
 
 def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], float_model: Path, task: Task) -> None:
-    """Write the picture to *path*: a block for each of the task's shown samples, an image for each file.
+    """Write the picture to *path*: of each of the task's samples its input and what it is held against, then the files.
 
     A file that cannot be run leaves its place gray, and the caption says so. Nothing is written for a task whose
     inputs and outputs cannot be shown.
@@ -37,17 +42,34 @@ def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], fl
         ModelError: the float network cannot be run.
         OutputError: *path* cannot be written.
     """
-    samples = task.shown()[:MOST_SAMPLES]
+    samples = task.pictured()[:MOST_SAMPLES]
     inputs = [task.picture(sample.inputs) for sample in samples]
-    columns = [_column("float network", float_model, task, samples)]
-    columns += [_file_column(folder, model, task, samples) for model in exported]
+    network = _column("float network", float_model, task, samples)
+    columns = [_file_column(folder, model, task, samples) for model in exported]
     blocks = []
     for index, shown in enumerate(inputs):
-        tiles = [Tile(caption, images[index]) for caption, images in columns]
-        if shown is None or any(tile.image is None for tile in tiles):
+        drawn, tiles = network[1][index], [Tile(caption, images[index]) for caption, images in columns]
+        if shown is None or drawn is None or any(tile.image is None for tile in tiles):
             return
-        blocks.append([Tile("input", shown), *_reference(task, samples[index], shown), *tiles])
+        head = [Tile("input", shown), *_reference(task, samples[index], shown), Tile(network[0], drawn)]
+        blocks += [head, *_with_differences(tiles, drawn)]
     save_image(path, laid_out(blocks))
+
+
+def _with_differences(tiles: Sequence[Tile], network: np.ndarray) -> Iterator[list[Tile]]:
+    """Lines of *tiles*, and after each the line of where they differ from what the float *network* gives."""
+    for start in range(0, len(tiles), IN_LINE):
+        line = list(tiles[start : start + IN_LINE])
+        yield line
+        yield [_difference(tile, network) for tile in line]
+
+
+def _difference(tile: Tile, network: np.ndarray) -> Tile:
+    if DOES_NOT_RUN in tile.caption:
+        return Tile("no difference\nto be shown", tile.image)
+    apart = np.abs(tile.image.astype(np.int16) - network.astype(np.int16))
+    bright = np.minimum(apart * BRIGHTER, 255).astype(np.uint8)
+    return Tile(f"difference, {BRIGHTER} times\nas bright; {apart.max()} at most", bright)
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ def _file_column(folder: Path, model: ExportedModel, task: Task, samples: Sequen
         return _column(f"{model.target}\n{size(path):,} bytes", path, task, samples)
     except (ModelError, EmulatorError):
         shown = [task.picture(sample.inputs) for sample in samples]
-        return f"{model.target}\ndoes not run", [None if image is None else missing(image) for image in shown]
+        return f"{model.target}\n{DOES_NOT_RUN}", [None if image is None else missing(image) for image in shown]
 
 
 def missing(image: np.ndarray) -> np.ndarray:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from export_pipeline.base.printable import printable, printable_lines
 from export_pipeline.records.signature import Port
+from export_pipeline.report import html as web
 from export_pipeline.report.diagnosis_rows import diagnosis_notes, diagnosis_text
 from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, Report
 from export_pipeline.report.program_text import program_text
-from export_pipeline.report.rows import all_tables, budgets_table, files_table, latency_table
+from export_pipeline.report.rows import added_table, all_tables, budgets_table, files_table, latency_table
+from export_pipeline.report.sizes import larger_notes
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
-from export_pipeline.report.verdict import Verdict, verdict
+from export_pipeline.report.verdict import verdict
 from export_pipeline.report.words import SKIPPED, counts, number, percent, stored_as
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; } th, td { border: 1px solid #ccc; padding: .25rem .6rem; }
-th { background: #f4f4f4; text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
-.failed { background: #fdd; } .skipped, .noisy { background: #ffd; } img { max-width: 100%; } div { overflow-x: auto; }
-.verdict { padding: .5rem .8rem; border-left: .3rem solid #2a2; } .verdict.failed { border-color: #c22; }
-"""
+_PICTURE = "input, float network, exported files and their differences"
+# Tables of a row for each layer or kernel, which are unfolded by who wants them.
+_LONG = ("Work by layer", "Compression", "Trained ranges", "Convolution kernels", "Structured pruning")
+
+
+def legend(report: Report) -> list[tuple[str, str]]:
+    """What the columns mean, a line each."""
+    entries = [
+        ("x float FPS", "frames per second as a multiple of the float Keras network's, one thread each, same run")
+    ]
+    entries += [(m.title, f"{m.meaning}; {m.better} is better") for m in report.record.recipe.metrics]
+    return entries
 
 
 def notes(report: Report) -> list[str]:
@@ -33,10 +38,9 @@ def notes(report: Report) -> list[str]:
     lines = [
         f"Speed and memory are of this machine, not of a phone: {machine.processor}, {machine.cores} cores, "
         f"{machine.system}, Python {machine.python}. Files were timed in turns, in one process.",
-        "x float FPS: frames per second as a multiple of the float Keras network's, one thread each, same run.",
     ]
-    lines += [f"{m.title}: {m.meaning}; {m.better} is better." for m in report.record.recipe.metrics]
-    lines += [f"{row.target}: {note}" for row in report.record.files for note in row.notes]
+    lines += _once((row.target, note) for row in report.record.files for note in row.notes)
+    lines += larger_notes(report.record)
     lines += diagnosis_notes(report.record.files)
     lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
     lines += [f"{SKIPPED} {row.target}: {row.reason}" for row in report.record.parity if row.status == "skipped"]
@@ -58,45 +62,36 @@ def markdown(report: Report, picture: str | None = None) -> str:
     found = verdict(report)
     parts = [f"# Report of {report.record.name}", f"**{found.headline}**"]
     parts += ["\n".join(f"- {line}" for line in found.lines)] if found.lines else []
-    parts += [f"![input, float network, exported files]({picture})"] if picture else []
+    parts += [f"![{_PICTURE}]({picture})"] if picture else []
     parts += [f"## {table.title}\n\n{markdown_table(table)}" for table in all_tables(report) if table.rows]
+    parts += ["## Legend\n\n" + "\n".join(f"- {word}: {text}." for word, text in legend(report))]
     parts += ["## Notes\n\n" + "\n".join(f"- {line}" for line in notes(report))]
     return "\n\n".join(parts) + "\n"
 
 
 def page(report: Report, picture: Path | None = None) -> str:
     """The page ``report.html``, with the picture inside: one file that needs no other."""
-    title = html.escape(f"Report of {report.record.name}")
-    parts = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>']
-    parts += [f"<h1>{title}</h1>", _html_verdict(verdict(report))]
-    if picture is not None:
-        data = base64.b64encode(picture.read_bytes()).decode()
-        parts += [f'<p><img alt="input, float network, exported files" src="data:image/jpeg;base64,{data}"></p>']
-    parts += [f"<h2>{html.escape(t.title)}</h2><div>{_html_table(t)}</div>" for t in all_tables(report) if t.rows]
-    parts += ["<h2>Notes</h2><ul>", *(f"<li>{html.escape(line)}</li>" for line in notes(report)), "</ul></html>"]
-    return "\n".join(parts) + "\n"
+    title, found = f"Report of {report.record.name}", verdict(report)
+    parts = [web.heading(title, 1), web.verdict(found.status, found.headline, found.lines)]
+    parts += [web.picture(_PICTURE, picture)] if picture is not None else []
+    tables = [table for table in all_tables(report) if table.rows]
+    parts += [web.folded(table) if table.title in _LONG else web.table(table) for table in tables]
+    parts += [web.legend([*web.STATUSES, *legend(report)]), web.heading("Notes"), web.listed(notes(report))]
+    return web.document(title, parts)
 
 
-def _html_verdict(found: Verdict) -> str:
-    lines = "".join(f"<li>{html.escape(line)}</li>" for line in found.lines)
-    listed = f"<ul>{lines}</ul>" if lines else ""
-    return f'<div class="verdict {found.status}"><strong>{html.escape(found.headline)}</strong>{listed}</div>'
-
-
-def _html_table(table: TextTable) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
-    rows = []
-    for row in table.rows:
-        kind = next((name for name in ("failed", "skipped", "noisy") if name.upper() in row), "")
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in row)
-        rows.append(f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>")
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+def _once(lines: Iterable[tuple[str, str]]) -> list[str]:
+    """Each note once, behind the targets that it is of."""
+    targets: dict[str, list[str]] = {}
+    for target, note in lines:
+        targets.setdefault(note, []).append(target)
+    return [f"{', '.join(of)}: {note}" for note, of in targets.items()]
 
 
 def terminal(report: Report) -> str:
     """What a build ends with: the verdict, the files, and the budgets where there are any."""
     found = verdict(report)
-    tables = [files_table(report), budgets_table(report.budgets)]
+    tables = [files_table(report), budgets_table(report.budgets), added_table(report.budgets)]
     head = "\n".join([found.headline, *(f"  {line}" for line in found.lines)])
     return "\n\n".join([head, *(text_table(table) for table in tables if table.rows)])
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from export_pipeline.records.metric import Metric
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.report.budgets import ADDED
 from export_pipeline.report.compression_rows import compression_table, ranges_table, rounds_table, sparsity_table
 from export_pipeline.report.device_rows import devices_table
-from export_pipeline.report.diagnosis_rows import diagnosis_table
+from export_pipeline.report.diagnosis_rows import diagnosis_table, stress_table
 from export_pipeline.report.model import BudgetResult, FileRecord, LatencyResult, Report
+from export_pipeline.report.sizes import larger
 from export_pipeline.report.tables import TextTable
 from export_pipeline.report.verdict import verdict
 from export_pipeline.report.words import SKIPPED, counts, number, percent
@@ -48,7 +50,7 @@ def _file_row(report: Report, file: FileRecord, metrics: Sequence[Metric], statu
     latency, memory = report.benchmark.latency_of(file.file), report.benchmark.memory_of(file.file)
     return (
         file.target,
-        f"{file.size.bytes:,}",
+        f"{file.size.bytes:,}{larger(report.record, file)}",
         f"{file.size.deflated_bytes:,}",
         number(parity.psnr if parity else None, 1),
         number(parity.ssim if parity else None, 4),
@@ -65,7 +67,7 @@ _OF_SOME_OUTPUTS = (("SSIM", "ssim", 5), ("relative error", "relative_error", 5)
 
 
 def parity_table(report: Report) -> TextTable:
-    """One row for each file: every parity number, its limit and the limit's reason.
+    """One row for each file: every parity number, its limit and the limit's reason; before them the float network's.
 
     SSIM is of pictures and the relative error of other outputs; a column that would be empty is left out.
     """
@@ -73,10 +75,15 @@ def parity_table(report: Report) -> TextTable:
     further = [one for one in _OF_SOME_OUTPUTS if any(getattr(row, one[1]) is not None for row in rows)]
     header = (
         *("target", "images", "PSNR dB", "mean", "limit", "max abs", *(title for title, *_ in further)),
-        *(title for metric in metrics for title in (metric.title, "of float")),
+        *(metric.title for metric in metrics),
         *("parity", "why"),
     )
-    return TextTable("Parity and quality", header, tuple(_parity_row(row, metrics, further) for row in rows))
+    own = next((row for row in rows if row.quality == "measured"), None)
+    values = [own.float_metric(metric.name) if own else None for metric in metrics]
+    numbers = (number(value, metric.digits + 1) for value, metric in zip(values, metrics, strict=True))
+    network = [("float network", *[""] * (5 + len(further)), *numbers, "", "")] if own and metrics else []
+    files = (_parity_row(row, metrics, further) for row in rows)
+    return TextTable("Parity and quality", header, (*network, *files))
 
 
 def _parity_row(
@@ -92,22 +99,26 @@ def _parity_row(
         number(row.min_psnr, 0),
         number(row.max_abs, 2),
         *(number(getattr(row, name), digits) for _, name, digits in further),
-        *(
-            number(value, metric.digits + 1)
-            for metric in metrics
-            for value in (row.metric(metric.name), row.float_metric(metric.name))
-        ),
+        *(number(row.metric(metric.name), metric.digits + 1) for metric in metrics),
         row.status.upper(),
         "; ".join(filter(None, why)),
     )
 
 
 def budgets_table(rows: Sequence[BudgetResult]) -> TextTable:
-    """One row for each budget."""
-    header = ("target", "what", "limit", "measured", "status", "why")
+    """One row for each budget, and for each limit against the last release."""
+    return _limits_table("Budgets", [row for row in rows if row.what not in ADDED])
+
+
+def added_table(rows: Sequence[BudgetResult]) -> TextTable:
+    """One row for each check that pruning brings with it: no file may have fewer zeros than the network."""
+    return _limits_table("Zeros of the pruned network, kept in every file", [row for row in rows if row.what in ADDED])
+
+
+def _limits_table(title: str, rows: Sequence[BudgetResult]) -> TextTable:
     return TextTable(
-        "Budgets",
-        header,
+        title,
+        ("target", "what", "limit", "measured", "status", "why"),
         tuple(
             (
                 row.target,
@@ -198,7 +209,9 @@ def all_tables(report: Report) -> tuple[TextTable, ...]:
     return (
         files_table(report),
         budgets_table(report.budgets),
+        added_table(report.budgets),
         parity_table(report),
+        stress_table(report),
         latency,
         devices_table(report.devices),
         memory_table(report),

@@ -101,6 +101,8 @@ def _checks(report: Report) -> Iterator[Check]:
         if parity.target not in made:
             continue
         yield Check(parity.target, "parity", parity.status, parity.reason)
+        if parity.stress is not None and parity.stress.status != "skipped":  # left out by the recipe's own word
+            yield Check(parity.target, "stress", parity.stress.status, parity.stress.reason)
     for file in report.record.files:
         if file.diagnosis is not None:
             wrong = failures(file)

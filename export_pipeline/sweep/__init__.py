@@ -28,8 +28,9 @@ from export_pipeline.sweep.stages import Stage, point_key, shared, stages_of
 __all__ = ["TOLERANCE", "PointResult", "Sweep", "check", "parse_setting", "run_point", "sweep", "terminal"]
 
 RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET = "sweep.json", "benchmark.json", "sweep.md", "sheet.jpg"
+WEB_PAGE = "sweep.html"
 WORK = ".work"
-RESULTS = {RECORD_FILE, BENCHMARK_FILE, PAGE, SHEET}
+RESULTS = {RECORD_FILE, BENCHMARK_FILE, PAGE, WEB_PAGE, SHEET}
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def _finished(
     """Measure what needs an idle machine, choose, draw, and write it all down."""
     from export_pipeline.report.machine import machine
     from export_pipeline.sweep.measure import Meter
+    from export_pipeline.sweep.page import page
     from export_pipeline.sweep.picks import candidates, picks, reference
     from export_pipeline.sweep.plots import draw_plots
     from export_pipeline.sweep.render import markdown
@@ -216,4 +218,5 @@ def _finished(
     write_text(out / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
     write_text(out / BENCHMARK_FILE, benchmark.model_dump_json(indent=1) + "\n")
     write_text(out / PAGE, markdown(made, pictures))
+    write_text(out / WEB_PAGE, page(made, out, pictures))
     return made

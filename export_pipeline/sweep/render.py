@@ -16,29 +16,36 @@ TITLE = "# Sweep of "
 
 def markdown(sweep: Sweep, pictures: Sequence[str]) -> str:
     """The page; *pictures* are files beside it."""
-    record, benchmark = sweep.record, sweep.benchmark
-    machine = benchmark.machine
-    axes = "; ".join(f"`{path}` = {', '.join(map(shown, values))}" for path, values in record.settings.items())
-    versions = ", ".join(f"{name} {version}" for name, version in record.libraries.items())
+    benchmark = sweep.benchmark
     parts = [
-        f"{TITLE}{record.name}",
-        f"{len(record.points)} points: {axes}.",
-        f"Speed and memory are of {machine.processor}, {machine.cores} cores, {machine.system}, Python "
-        f"{machine.python}: they compare files with each other and are not a phone's. Made and run with {versions}.",
+        f"{TITLE}{sweep.record.name}",
+        *about(sweep, "`"),
         "## Picks",
-        markdown_table(_picks_table(sweep)),
+        markdown_table(picks_table(sweep)),
         "\n".join(f"- **{pick.name}**: {pick.rule}." for pick in benchmark.picks),
         "## Files",
         "`PSNR dB` and `SSIM` compare a file with the float network as trained, before it was compressed; `export dB` "
         "with the compressed network, which is the parity check. The metrics are means over the validation samples.",
-        markdown_table(_files_table(sweep)),
+        markdown_table(files_table(sweep)),
         "## Float networks",
-        markdown_table(_networks_table(sweep)),
+        markdown_table(networks_table(sweep)),
     ]
-    if wrong := _wrong(sweep):
+    if wrong := wrong_lines(sweep):
         parts += ["## What failed", "\n".join(f"- {line}" for line in wrong)]
     parts += [f"![{picture}]({picture})" for picture in pictures]
     return "\n\n".join(parts) + "\n"
+
+
+def about(sweep: Sweep, quote: str = "") -> tuple[str, str]:
+    """What was swept, its keys in *quote*, and on what it was measured."""
+    record, machine = sweep.record, sweep.benchmark.machine
+    axes = (f"{quote}{path}{quote} = {', '.join(map(shown, values))}" for path, values in record.settings.items())
+    versions = ", ".join(f"{name} {version}" for name, version in record.libraries.items())
+    return (
+        f"{len(record.points)} points: {'; '.join(axes)}.",
+        f"Speed and memory are of {machine.processor}, {machine.cores} cores, {machine.system}, Python "
+        f"{machine.python}: they compare files with each other and are not a phone's. Made and run with {versions}.",
+    )
 
 
 def terminal(sweep: Sweep) -> str:
@@ -47,10 +54,10 @@ def terminal(sweep: Sweep) -> str:
         f"{pick.name}: {f'{pick.point}, {pick.target}: ' if pick.point else ''}{pick.reason}"
         for pick in sweep.benchmark.picks
     ]
-    return "\n".join([text_table(_files_table(sweep)), "", *picks])
+    return "\n".join([text_table(files_table(sweep)), "", *picks])
 
 
-def _wrong(sweep: Sweep) -> list[str]:
+def wrong_lines(sweep: Sweep) -> list[str]:
     """What failed or was not measured, a line each."""
     points, benchmark = sweep.record.points, sweep.benchmark
     lines = [
@@ -65,12 +72,14 @@ def _wrong(sweep: Sweep) -> list[str]:
     return lines + [f"{file} was not measured: {reason}" for file, reason in benchmark.skipped.items()]
 
 
-def _picks_table(sweep: Sweep) -> TextTable:
+def picks_table(sweep: Sweep) -> TextTable:
+    """One row for each pick."""
     rows = tuple((pick.name, pick.point or "none", pick.target or "", pick.reason) for pick in sweep.benchmark.picks)
     return TextTable("Picks", ("pick", "point", "target", "why"), rows)
 
 
-def _files_table(sweep: Sweep) -> TextTable:
+def files_table(sweep: Sweep) -> TextTable:
+    """One row for each file of each point."""
     metrics = sweep.metrics
     header = (
         *sweep.record.settings,
@@ -131,7 +140,8 @@ def _status(file: FileResult, missed: Sequence[str]) -> str:
     return "noisy" if missed else file.status
 
 
-def _networks_table(sweep: Sweep) -> TextTable:
+def networks_table(sweep: Sweep) -> TextTable:
+    """One row for each float network."""
     rows = {}
     for point in sweep.record.points:
         if network := point.result.float_network:

@@ -124,6 +124,10 @@ class StyleTransfer(Task):
         names = sorted(found)[-hold_out:][::-1] if held else list(SHOWN)
         return [Sample({IMAGE: self._fitted(found[name])}) for name in names[: len(SHOWN)]]
 
+    def pictured(self) -> list[Sample]:
+        """Held-out photographs, unless the recipe would rather have those that are free to show."""
+        return self.shown() if self.recipe.verify.show == "built-in" else self.validation()[: len(SHOWN)]
+
     def training_sources(self) -> dict[str, Any]:
         """Of the style, the photographs, the warm start and VGG-19's weights."""
         recipe, train = self.recipe, self.recipe.train

@@ -201,6 +201,10 @@ class Task(abc.ABC):
     def shown(self) -> list[Sample]:
         """A few samples at the exported size that may be shown and shipped; the first is the golden one."""
 
+    def pictured(self) -> list[Sample]:
+        """A few samples at the exported size for the picture of the report, which goes into the bundle."""
+        return self.shown()
+
     # Where it all comes from
 
     @abc.abstractmethod

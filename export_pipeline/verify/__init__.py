@@ -16,6 +16,7 @@ from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
 from export_pipeline.targets import TARGETS, Tolerance
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
 from export_pipeline.verify.metrics import incomparable, kept, parity
+from export_pipeline.verify.stress import stressed
 from export_pipeline.verify.tolerances import tolerance, verdict
 
 __all__ = ["ParityResult", "verify"]
@@ -136,7 +137,9 @@ class _Check:
             quality = _quality(outputs, references)
             if result["status"] == "passed" and (reason := _useless(quality, task.metrics)):
                 result = {"status": "failed", "reason": reason}
-        return self._result(images=len(samples), **numbers, **quality, **result)
+        first = samples[0]
+        stress = stressed(self.path, self.model.target, task, first.sample, first.outputs)
+        return self._result(images=len(samples), stress=stress, **numbers, **quality, **result)
 
     def _failed(self, images: int, reason: str) -> ParityResult:
         return self._result(images=images, status="failed", reason=reason, quality="skipped", quality_reason=reason)

@@ -13,8 +13,9 @@ from PIL import Image
 from export_pipeline.base.images import save_image
 from export_pipeline.cli import main
 from export_pipeline.diff.model import PictureChange
-from export_pipeline.diff.pictures import BRIGHTER, Shown, picture_sheet
+from export_pipeline.diff.pictures import Shown, picture_sheet
 from export_pipeline.report import read_release
+from export_pipeline.report.picture import BRIGHTER
 from tests.builds import COMMITTED
 from tests.diff.material import sealed
 

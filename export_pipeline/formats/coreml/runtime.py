@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -12,6 +13,8 @@ import numpy as np
 from export_pipeline.errors import UsageError
 from export_pipeline.formats.interface import Interface, described
 from export_pipeline.formats.runtime import Runtime, checked_inputs, reading, running
+from export_pipeline.formats.stress import Lost, Stressed
+from export_pipeline.formats.values import from_port
 from export_pipeline.records.signature import Port
 
 _WHAT = "a Core ML model (.mlpackage or .mlmodel)"
@@ -84,6 +87,22 @@ class CoreMLRuntime(Runtime):
         given = {name: value if name in images else self._array(name, value) for name, value in inputs.items()}
         outputs: dict[str, Any] = running(self, lambda: self._model.predict(given))
         return outputs
+
+    def stress(self, inputs: Mapping[str, Any]) -> Stressed | None:  # noqa: D102  as Runtime says
+        from export_pipeline.emulator import CoreMLModel
+
+        checked_inputs(self, inputs)
+        ports = {port.name: port for port in self.inputs}
+        arrays = {name: self._fitting(ports[name], value) for name, value in inputs.items()}
+        model = CoreMLModel(self.path, threads=self.threads, function=self._function)
+        report = running(self, lambda: model.stress(arrays))
+        if report.overflows:  # what is lost hides what comes behind it
+            report = replace(running(self, lambda: model.stress(arrays, heal=True)), outputs=report.outputs)
+        lost = {one.tensor: Lost(one.operation, one.tensor, one.largest) for one in report.overflows}
+        outputs = {
+            port.name: from_port(report.outputs[port.name], port) for port in self.outputs if port.kind != "value"
+        }
+        return Stressed(report.halves, tuple(lost.values()), outputs)
 
     def _run_as_shipped(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         given = self._with_pictures(arrays)

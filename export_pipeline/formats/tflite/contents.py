@@ -44,8 +44,7 @@ def read(path: Path) -> Contents:
         kinds = [kind_of(model.operatorCodes[op.opcodeIndex], names) for op in graph.operators]
         operations.update(kinds)
         precisions.update(types[graph.tensors[op.outputs[0]].type].lower() for op in graph.operators)
-        kernels = _kernels(graph, kinds)
-        rows += _weights(model, graph, kernels, types)
+        rows += _weights(model, graph, kinds, types)
         work += sum(_work(graph, op, kind) for op, kind in zip(graph.operators, kinds, strict=True))
     return summary(rows, operations, precisions, work)
 
@@ -66,26 +65,38 @@ def kind_of(code: Any, names: dict[int, str]) -> str:
     return code.customCode.decode() if code.customCode else names[number]
 
 
+def _unpacked(graph: Any, kinds: list[str]) -> dict[int, int]:
+    """What is unpacked from which tensor, by DEQUANTIZE and the like."""
+    pairs = zip(graph.operators, kinds, strict=True)
+    return {op.outputs[0]: op.inputs[0] for op, kind in pairs if kind in ("DEQUANTIZE", "DENSIFY")}
+
+
 def _kernels(graph: Any, kinds: list[str]) -> set[int]:
-    """Tensors that are kernels of convolutions, or are unpacked to one by DEQUANTIZE."""
-    unpacked = {
-        op.outputs[0]: op.inputs[0]
-        for op, kind in zip(graph.operators, kinds, strict=True)
-        if kind in ("DEQUANTIZE", "DENSIFY")
-    }
-    found = set()
-    for op, kind in zip(graph.operators, kinds, strict=True):
-        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
-            tensor = op.inputs[1]
-            while tensor in unpacked:
-                tensor = unpacked[tensor]
-            found.add(tensor)
-    return found
+    """Tensors that are kernels of convolutions, or are unpacked to one."""
+    unpacked = _unpacked(graph, kinds)
+    convolutions = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+    pairs = zip(graph.operators, kinds, strict=True)
+    return {_stored(unpacked, op.inputs[1]) for op, kind in pairs if kind in convolutions}
 
 
-def _weights(model: Any, graph: Any, kernels: set[int], types: dict[int, str]) -> Iterator[Weight]:
-    used = {index for op in graph.operators for index in op.inputs if index >= 0}
-    for index in sorted(used):
+def _stored(unpacked: dict[int, int], index: int) -> int:
+    while index in unpacked:
+        index = unpacked[index]
+    return index
+
+
+def _in_order(graph: Any, kinds: list[str]) -> list[int]:
+    """Every tensor that an operation takes, in the order in which they compute; unpacking is no computing."""
+    unpacked = _unpacked(graph, kinds)
+    pairs = zip(graph.operators, kinds, strict=True)
+    taken = (index for op, kind in pairs if kind not in ("DEQUANTIZE", "DENSIFY") for index in op.inputs if index >= 0)
+    rest = (index for op in graph.operators for index in op.inputs if index >= 0)
+    return list(dict.fromkeys([*(_stored(unpacked, index) for index in taken), *rest]))
+
+
+def _weights(model: Any, graph: Any, kinds: list[str], types: dict[int, str]) -> Iterator[Weight]:
+    kernels = _kernels(graph, kinds)
+    for index in _in_order(graph, kinds):
         tensor = graph.tensors[index]
         data, kind = model.buffers[tensor.buffer].data, types[tensor.type]
         scaled = tensor.quantization is not None and tensor.quantization.scale is not None
@@ -94,10 +105,10 @@ def _weights(model: Any, graph: Any, kernels: set[int], types: dict[int, str]) -
         if tensor.shape is None or not len(tensor.shape):
             continue
         name = tensor.name.decode() if tensor.name else f"tensor {index}"  # names may be stripped
-        yield weight(name, _values(tensor, data, kind), kind.lower(), _STORED[kind][0], index in kernels)
+        yield weight(name, values_of(tensor, data, kind), kind.lower(), _STORED[kind][0], index in kernels)
 
 
-def _values(tensor: Any, data: Any, kind: str) -> np.ndarray:
+def values_of(tensor: Any, data: Any, kind: str) -> np.ndarray:
     """The values that a constant stands for: dequantized, and dense."""
     raw = np.frombuffer(np.asarray(data, np.uint8).tobytes(), _STORED[kind][1])
     if kind == "INT4":

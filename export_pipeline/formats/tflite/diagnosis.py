@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from export_pipeline.formats import diagnosis
 from export_pipeline.formats.tflite import gpu
-from export_pipeline.formats.tflite.contents import kind_of, load
-from export_pipeline.formats.tflite.gpu import Node
+from export_pipeline.formats.tflite.graph import Node, opened
 from export_pipeline.records.contents import Contents
 from export_pipeline.records.diagnosis import Diagnosis, Refusal
 
@@ -25,9 +23,7 @@ _REPEATS = ("TILE", "BROADCAST_TO")
 
 def read(path: Path, contents: Contents) -> Diagnosis:
     """Diagnose the first graph of a file, whose *contents* are known."""
-    model, names, types = load(path)
-    graph = model.subgraphs[0]
-    nodes = [_node(model, graph, op, names, types) for op in graph.operators]
+    _, graph, nodes = opened(path)
     reasons = {place: why for place, node in enumerate(nodes) if (why := gpu.refusal(node))}
     given = {index for node in nodes for index in node.given}
     ready = frozenset(range(len(graph.tensors))) - given
@@ -45,30 +41,6 @@ def read(path: Path, contents: Contents) -> Diagnosis:
         notes=tuple(_notes(nodes)),
         failures=(*diagnosis.float_kernels(path, contents), *_float_arithmetic(path, nodes)),
     )
-
-
-def _node(model: Any, graph: Any, op: Any, names: dict[int, str], types: dict[int, str]) -> Node:
-    taken = tuple(int(index) for index in op.inputs if index >= 0)
-    given = tuple(int(index) for index in op.outputs)
-    tensors = {index: graph.tensors[index] for index in (*taken, *given)}
-    buffers = {index: model.buffers[graph.tensors[index].buffer].data for index in taken}
-    return Node(
-        kind=kind_of(model.operatorCodes[op.opcodeIndex], names),
-        taken=taken,
-        given=given,
-        constants=frozenset(index for index, data in buffers.items() if data is not None and len(data)),
-        shapes={index: tuple(map(int, () if t.shape is None else t.shape)) for index, t in tensors.items()},
-        types={index: types[t.type] for index, t in tensors.items()},
-        options=op.builtinOptions,
-        activation=_activation(op.builtinOptions),
-    )
-
-
-def _activation(options: Any) -> str:
-    from ai_edge_litert import schema_py_generated as schema
-
-    value = getattr(options, "fusedActivationFunction", 0)
-    return next(name for name, number in vars(schema.ActivationFunctionType).items() if number == value)
 
 
 def _refusals(nodes: Sequence[Node], reasons: dict[int, str]) -> tuple[Refusal, ...]:

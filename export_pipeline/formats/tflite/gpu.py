@@ -12,9 +12,9 @@ The parts are found as ``tensorflow/lite/graph_info.cc`` (``PartitionGraphIntoIn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+
+from export_pipeline.formats.tflite.graph import Node
 
 MOST_AXES = 4
 _UNSUPPORTED = "not supported"
@@ -86,33 +86,6 @@ _FREE = (
     "LSTM",
     "ADD_N",
 )
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operation of a graph.
-
-    ``taken`` and ``given`` are numbers of tensors; ``constants`` are those of ``taken`` that the file holds, ``shapes``
-    and ``types`` are by number. ``options`` are the schema's object, or ``None``. ``activation`` is the fused one.
-    """
-
-    kind: str
-    taken: tuple[int, ...]
-    given: tuple[int, ...]
-    constants: frozenset[int]
-    shapes: Mapping[int, tuple[int, ...]]
-    types: Mapping[int, str]
-    options: Any
-    activation: str
-
-    @property
-    def computed(self) -> int:
-        """How many of its inputs are computed."""
-        return sum(index not in self.constants for index in self.taken)
-
-    def option(self, name: str, default: Any = 0) -> Any:
-        """One of its options."""
-        return getattr(self.options, name, default)
 
 
 def refusal(node: Node) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from export_pipeline.base.quiet import muted
 from export_pipeline.errors import ModelError
 from export_pipeline.formats.interface import described
 from export_pipeline.formats.runtime import Runtime, checked_inputs, reading, running
+from export_pipeline.formats.stress import Stressed
 from export_pipeline.records.signature import Port
 
 _WHAT = "a TFLite model"
@@ -66,6 +68,13 @@ class LiteRTRuntime(Runtime):
 
         running(self, call)
         return {port.name: self._interpreter.get_tensor(self._index[port.name]) for port in self.outputs}
+
+    def stress(self, inputs: Mapping[str, Any]) -> Stressed | None:  # noqa: D102  as Runtime says
+        from export_pipeline.formats.tflite import stress
+
+        checked_inputs(self, inputs)
+        arrays = {port.name: self._fitting(port, inputs[port.name]) for port in self.inputs}
+        return cast("Stressed", running(self, lambda: stress.stress(self.path, list(arrays.values()))))
 
 
 def tflite_metadata(content: bytes) -> dict[str, str]:

@@ -1,0 +1,68 @@
+"""The first graph of a TFLite file as operations with their tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export_pipeline.formats.tflite.contents import kind_of, load
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a graph.
+
+    ``taken`` and ``given`` are numbers of tensors; ``constants`` are those of ``taken`` that the file holds, ``shapes``
+    and ``types`` are by number. ``options`` are the schema's object, or ``None``. ``activation`` is the fused one.
+    """
+
+    kind: str
+    taken: tuple[int, ...]
+    given: tuple[int, ...]
+    constants: frozenset[int]
+    shapes: Mapping[int, tuple[int, ...]]
+    types: Mapping[int, str]
+    options: Any
+    activation: str
+
+    @property
+    def computed(self) -> int:
+        """How many of its inputs are computed."""
+        return sum(index not in self.constants for index in self.taken)
+
+    def option(self, name: str, default: Any = 0) -> Any:
+        """One of its options."""
+        return getattr(self.options, name, default)
+
+
+def opened(path: Path) -> tuple[Any, Any, list[Node]]:
+    """The schema's object of a file that LiteRT opens, its first graph, and the operations of that in their order."""
+    model, names, types = load(path)
+    graph = model.subgraphs[0]
+    return model, graph, [_node(model, graph, op, names, types) for op in graph.operators]
+
+
+def _node(model: Any, graph: Any, op: Any, names: dict[int, str], types: dict[int, str]) -> Node:
+    taken = tuple(int(index) for index in op.inputs if index >= 0)
+    given = tuple(int(index) for index in op.outputs)
+    tensors = {index: graph.tensors[index] for index in (*taken, *given)}
+    buffers = {index: model.buffers[graph.tensors[index].buffer].data for index in taken}
+    return Node(
+        kind=kind_of(model.operatorCodes[op.opcodeIndex], names),
+        taken=taken,
+        given=given,
+        constants=frozenset(index for index, data in buffers.items() if data is not None and len(data)),
+        shapes={index: tuple(map(int, () if t.shape is None else t.shape)) for index, t in tensors.items()},
+        types={index: types[t.type] for index, t in tensors.items()},
+        options=op.builtinOptions,
+        activation=_activation(op.builtinOptions),
+    )
+
+
+def _activation(options: Any) -> str:
+    from ai_edge_litert import schema_py_generated as schema
+
+    value = getattr(options, "fusedActivationFunction", 0)
+    return next(name for name, number in vars(schema.ActivationFunctionType).items() if number == value)

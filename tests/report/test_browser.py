@@ -1,0 +1,126 @@
+"""Pages in a real browser, read back: nothing scrolls sideways, prose stands to the left, nothing is said twice."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export_pipeline.diff import diff
+from export_pipeline.diff.page import page as diff_page
+from export_pipeline.report import read_release, read_report
+from export_pipeline.report.render import page as report_page
+from export_pipeline.sweep.page import page as sweep_page
+from tests.builds import COMMITTED, ROOT
+from tests.report.test_verdict import with_rows
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# Widths of a phone and of a desk.
+NARROW, WIDE = 420, 1280
+# Written into the copy of a page that is opened: what the browser made of it, as JSON in the title.
+_PROBE = """<script>
+const wide = e => e.scrollWidth > e.clientWidth + 1;
+const text = e => getComputedStyle(e).textAlign;
+document.title = JSON.stringify({
+  page: document.documentElement.scrollWidth, window: innerWidth,
+  tables: [...document.querySelectorAll(".scroll")].filter(wide).length,
+  prose: [...document.querySelectorAll("td.prose, li, p, dd")].map(text),
+  numbers: [...document.querySelectorAll("td.n")].map(text),
+  legends: document.querySelectorAll("dl.legend").length,
+  first: document.querySelector("h1").nextElementSibling.innerText,
+  open: document.querySelectorAll("details[open]").length,
+  folded: [...document.querySelectorAll("details > summary")].map(e => e.innerText),
+  sentences: [...document.querySelectorAll("td, li, p, dd")].map(e => e.textContent),
+  images: [...document.images].map(e => e.naturalWidth),
+});
+</script>"""
+
+
+@cache
+def browser() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"SKIPPED: no headless browser here; one of {', '.join(BROWSERS)} is needed")
+    return found
+
+
+def seen(page: str, width: int, folder: Path) -> dict[str, Any]:
+    """What the browser says of *page* in a window *width* pixels wide."""
+    file = folder / "page.html"
+    file.write_text(page.replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command = [browser(), *flags, f"--window-size={width},900", "--dump-dom", file.as_uri()]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (title,) = re.findall(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    found: dict[str, Any] = json.loads(html.unescape(title))
+    return found
+
+
+@cache
+def report() -> str:
+    return report_page(read_report(COMMITTED), COMMITTED / "picture.jpg")
+
+
+@cache
+def failed_report() -> str:
+    """One with a failed budget, and long reasons."""
+    found = with_rows(())
+    rows = tuple(row.model_copy(update={"status": "failed", "reason": "x" * 200}) for row in found.record.parity)
+    return report_page(with_rows((), rows))
+
+
+@cache
+def difference() -> str:
+    return diff_page(diff(read_release(ROOT / "artifacts" / "poppy_field_small"), read_release(COMMITTED)))
+
+
+@cache
+def sweep() -> str:
+    from tests.sweep.test_pages import SWEPT, made
+
+    return sweep_page(made(SWEPT), Path(), ())
+
+
+PAGES = {"report": report, "failed report": failed_report, "diff": difference, "sweep": sweep}
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_not_scroll_sideways(name: str, width: int, tmp_path: Path) -> None:
+    found = seen(PAGES[name](), width, tmp_path)
+    assert found["window"] == width
+    assert found["page"] <= width
+    if width == NARROW:
+        assert not found["tables"], "a table scrolls in its box"
+        assert set(found["numbers"]) <= {"left", "start"}  # cards
+    else:
+        assert set(found["numbers"]) <= {"right"}
+    assert set(found["prose"]) <= {"left", "start"}
+    assert found["legends"] == 1
+    assert found["open"] == 0
+    assert all(found["images"]), "a picture that is not drawn"
+
+
+def test_the_verdict_is_the_first_thing_and_kernels_are_folded(tmp_path: Path) -> None:
+    found = seen(report(), NARROW, tmp_path)
+    assert found["first"].startswith("PASSED")
+    assert any(head.startswith("Convolution kernels") for head in found["folded"])
+    assert any(head.startswith("Work by layer") for head in found["folded"])
+    assert len(found["images"]) == 1
+
+
+def test_no_sentence_stands_twice(tmp_path: Path) -> None:
+    """Operations that files have in common are no sentences."""
+    found = seen(report(), WIDE, tmp_path)
+    parts = [part for text in found["sentences"] for part in re.split(r"; |: ", text)]
+    sentences = [part for part in parts if len(part) > 40 and " " in part and not re.search(r"\w+ \d+, \w+ \d+", part)]
+    assert len(sentences) > 5
+    assert not {sentence for sentence in sentences if sentences.count(sentence) > 1}
