@@ -42,6 +42,7 @@ LIBRARIES = (
 )
 # Of the extra `coreai`.
 CORE_AI = "coreai-core"
+NOT_INSTALLED = "not installed"
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -79,7 +80,8 @@ def require_healthy(rows: tuple[Row, ...]) -> None:
     """Raise CheckFailed with the rows that stand in the way of a build."""
     failed = [f"{row.name}: {row.detail}" for row in rows if row.status == "failed"]
     if failed:
-        raise CheckFailed(f"this machine lacks what a build needs: {'; '.join(failed)}")
+        cure = f"\n{EVERYTHING}." if any(row.detail == NOT_INSTALLED and row.status == "failed" for row in rows) else ""
+        raise CheckFailed(f"this machine lacks what a build needs: {'; '.join(failed)}{cure}")
 
 
 def _python() -> Row:
@@ -102,7 +104,7 @@ def _library(name: str) -> Row:
     try:
         return Row(status="ok", name=name, detail=version(name))
     except PackageNotFoundError:
-        return Row(status="failed", name=name, detail=f"not installed. {EVERYTHING}")
+        return Row(status="failed", name=name, detail=NOT_INSTALLED)
 
 
 def _processor() -> Row:

@@ -43,6 +43,17 @@ def test_metrics_do_not_depend_on_the_order(first: int, second: int) -> None:
     assert ssim(a, b) == pytest.approx(ssim(b, a))
 
 
+def test_ssim_is_that_of_scikit_image() -> None:
+    from skimage.metrics import structural_similarity
+
+    generator = np.random.default_rng(1)
+    for height, width in ((7, 7), (31, 20), (64, 48)):
+        first = generator.integers(0, 256, (height, width, 3)).astype(np.float32)
+        second = np.clip(first + generator.normal(0, 20, first.shape), 0, 255)
+        theirs = structural_similarity(first.astype(np.float64), second, channel_axis=2, data_range=255)
+        assert ssim(first, second) == pytest.approx(theirs, abs=1e-9)
+
+
 def test_ssim_of_equal_images_is_one_and_falls_with_noise() -> None:
     base = image(0, (32, 32, 3))
     noise = image(1, (32, 32, 3)) - 127

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import final
 
@@ -23,6 +24,11 @@ class TFLite(WrittenFormat):
     @property
     def runtime(self) -> type[runtime.LiteRTRuntime]:  # noqa: D102  as Format says, here and below
         return runtime.LiteRTRuntime
+
+    def missing(self) -> str:  # noqa: D102
+        if importlib.util.find_spec("ai_edge_litert") is not None:
+            return ""
+        return "ai-edge-litert is not installed; it is part of the extra [all]"
 
     def contents(self, path: Path, height: int | None, width: int | None) -> Contents:  # noqa: D102
         from export_pipeline.formats.tflite import contents
