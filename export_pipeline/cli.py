@@ -31,6 +31,7 @@ def parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     """The parser of the command line; ``verb`` of what it parses names the verb."""
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument("--quiet", action="store_true", help="say nothing on the way: the result and errors alone")
     common.add_argument("--debug", action="store_true", help="show a traceback with an error")
     root = _Parser(prog="export-pipeline", description="Turn a network into verified mobile app assets.")
     root.add_argument("--version", action="version", version=f"export-pipeline {__version__}")

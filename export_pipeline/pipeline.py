@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export_pipeline.base.console import duration
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
 from export_pipeline.base.progress import NOTHING_LOGGED, Counted, Progress
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
@@ -95,7 +97,7 @@ class Pipeline:
         from export_pipeline.train import train, trains
 
         self.say(f"train: {trains(self.recipe)}")
-        with noted(self.work, self.task, "train"):
+        with self._stage("train"):
             return train(self.task, self.work, self._listener)
 
     def compress(self, trained: Trained, last: str = "fold") -> Network:
@@ -103,7 +105,7 @@ class Pipeline:
         from export_pipeline.compress import compress
         from export_pipeline.train import export_checkpoint
 
-        with noted(self.work, self.task, "compress"):
+        with self._stage("compress"):
             compressed = compress(trained.model, self.recipe, self._tools(trained), last)
             made = compressed.model, trained, compressed.recipe, compressed.steps
             return Network(compressed, export_checkpoint(self.work / CHECKPOINT, *made))
@@ -120,7 +122,7 @@ class Pipeline:
         from export_pipeline.export import export
 
         self.say(f"export: {', '.join(self.recipe.export.targets)}")
-        with noted(self.work, self.task, "export"):
+        with self._stage("export"):
             return export(
                 network.compressed.deployed,
                 self.recipe,
@@ -140,7 +142,7 @@ class Pipeline:
         from export_pipeline.work.parity import KeptParity
 
         self.say(f"verify: {len(exported)} files")
-        with noted(self.work, self.task, "verify"):
+        with self._stage("verify"):
             kept = KeptParity(self.work, self.task, model, exported)
             if (rows := kept.read()) is not None:
                 self.say("verify: kept, for neither files nor samples have changed")
@@ -159,7 +161,7 @@ class Pipeline:
         from export_pipeline.report import make_report
 
         self.say("report: sizes, operations, latency, memory")
-        with noted(self.work, self.task, "report"):
+        with self._stage("report"):
             about = self._float_model(network), self.task, self._provenance(network), network.compressed.record
             return make_report(self.files, exported, parity, *about, progress=self.say, release=self.release)
 
@@ -207,6 +209,14 @@ class Pipeline:
         if found is not None:
             self.say(f"up to date: {self.out}")
         return found
+
+    @contextlib.contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Note what decides a stage once it has ended well, and say how long it took."""
+        began = time.monotonic()
+        with noted(self.work, self.task, name):
+            yield
+        self.say(f"{name}: took {duration(time.monotonic() - began)}")
 
     @property
     def _listener(self) -> Listener:

@@ -24,6 +24,9 @@ from export_pipeline.recipe.wording import of_another_task, sentence, set_task
 from export_pipeline.records.metric import Metric
 from export_pipeline.targets import TARGETS
 
+SHIPPED = Path(__file__).resolve().parents[1] / "recipes"
+WARM_STARTS = "../../artifacts/warm_starts/"
+
 
 class Recipe(Table):
     """One recipe; each task has a class of its own.
@@ -100,10 +103,14 @@ class Recipe(Table):
 
         ``~`` and ``$NAME`` are expanded; a relative path starts at the recipe's folder.
 
+        What a shipped recipe takes from ``artifacts/warm_starts`` of a checkout lies beside it in an installed package.
+
         Raises:
             RecipeError: an environment variable in it is not set, or a home folder is not known.
         """
-        return expanded_path(self._folder, written)
+        found = expanded_path(self._folder, written)
+        shipped = self._folder.resolve() == SHIPPED and written.startswith(WARM_STARTS)
+        return SHIPPED / "warm_starts" / found.name if shipped and not found.exists() else found
 
     def without(self, *tables: str) -> Self:
         """This recipe as if its tables of these names had been left out; each must have a default for every key."""

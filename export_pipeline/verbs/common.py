@@ -124,7 +124,10 @@ def opened_pipeline(options: argparse.Namespace) -> Iterator[Pipeline]:
 
     recipe, out = recipe_and_bundle_path(options.what, options.output)
     listeners = {"fresh": options.fresh, "tensorboard": options.tensorboard}
-    with Console() as console, opened(recipe, out, say=console.say, on_step=console.step, **listeners) as pipeline:
+    with (
+        Console(options.quiet) as console,
+        opened(recipe, out, say=console.say, on_step=console.step, **listeners) as pipeline,
+    ):
         yield pipeline
 
 

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     style, found = load_photograph(options.style), folder_photographs(options.photographs)
     photographs = [found[index] for index in range(len(found))][-(options.last or len(found)) :]
     judge = StyleJudge(vgg19_weights(options.vgg_weights), style)
-    rows = compare(options.models, photographs, judge, Console().say, options.video)
+    rows = compare(options.models, photographs, judge, Console(options.quiet).say, options.video)
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))
 
 

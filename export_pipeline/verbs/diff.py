@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
         check_writable(path)
     old, new = differ.read_release(options.old), differ.read_release(options.new)
     limits = Recipe.load(recipe_path(options.limits)) if options.limits else None
-    say = Console().say
+    say = Console(options.quiet).say
     sheet = differ.picture_sheet(old, new, say) if options.html else None
     found = differ.diff(old, new, limits, sheet=sheet, timed=options.time, runs=options.runs, say=say)
     if options.markdown:

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> None:
     from export_pipeline.recipe import DistillRecipe
 
     recipe = DistillRecipe.load(options.what)
-    found = distill(recipe, options.output, fresh=options.fresh, say=Console().say)
+    found = distill(recipe, options.output, fresh=options.fresh, say=Console(options.quiet).say)
     show(found.model_dump(mode="json"), options.json, lambda: distilled_text(found))
 
 

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     recipe, out = recipe_and_bundle_path(options.what, options.bundle)
     refuse_input(path, recipe_path(options.what))
     with (
-        Console() as console,
+        Console(options.quiet) as console,
         opened(recipe, out, plan_bytes=options.bytes, say=console.say, on_step=console.step) as pipeline,
     ):
         made = pipeline.plan(pipeline.train(), options.bytes)

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
         refuse_input(options.output, options.model, *(path for path in values if len(str(path)) < _LONGEST_PATH))
         check_output(options.output)
     runtime = open_model(options.model, options.threads, options.function, options.compute)
-    outputs = runtime.predict(read_inputs(runtime, options.input, Console().say))
+    outputs = runtime.predict(read_inputs(runtime, options.input, Console(options.quiet).say))
     if options.output:
         outputs = with_pictures(runtime, outputs, options.output)
     files = write_outputs(outputs, options.output) if options.output else {}

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is None and out.exists():
         raise UsageError(f"{out} is there already. Name the file to write with --output.")
     refuse_input(out, options.weights)
-    with Console() as console:
+    with Console(options.quiet) as console:
         found = quantize(
             options.weights,
             options.bits,

@@ -83,7 +83,7 @@ def _add_gatys(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the picture and show where it lies."""
-    with Console() as console:
+    with Console(options.quiet) as console:
         found = stylize(options, console)
     show(found, options.json, lambda: str(options.output))
 

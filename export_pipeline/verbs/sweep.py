@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         tolerance=options.tolerance,
         fresh=options.fresh,
-        say=Console().say,
+        say=Console(options.quiet).say,
     )
     show(found.model_dump(mode="json"), options.json, lambda: sweeping.terminal(found))
     sweeping.check(found)

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     rows: Sequence[ParityResult]
     bundle = named_bundle(options)
     if bundle:
-        name, rows = bundle.manifest.name, verify_bundle(bundle, Console().say)
+        name, rows = bundle.manifest.name, verify_bundle(bundle, Console(options.quiet).say)
     else:
         with opened_pipeline(options) as pipeline:
             pipeline.task.fetch()
