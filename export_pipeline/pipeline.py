@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export_pipeline.base.console import duration
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
 from export_pipeline.base.progress import NOTHING_LOGGED, Counted, Progress
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
@@ -97,7 +95,7 @@ class Pipeline:
         from export_pipeline.train import train, trains
 
         self.say(f"train: {trains(self.recipe)}")
-        with self._stage("train"):
+        with noted(self.work, self.task, "train", self.say):
             return train(self.task, self.work, self._listener)
 
     def compress(self, trained: Trained, last: str = "fold") -> Network:
@@ -105,7 +103,7 @@ class Pipeline:
         from export_pipeline.compress import compress
         from export_pipeline.train import export_checkpoint
 
-        with self._stage("compress"):
+        with noted(self.work, self.task, "compress", self.say):
             compressed = compress(trained.model, self.recipe, self._tools(trained), last)
             made = compressed.model, trained, compressed.recipe, compressed.steps
             return Network(compressed, export_checkpoint(self.work / CHECKPOINT, *made))
@@ -122,7 +120,7 @@ class Pipeline:
         from export_pipeline.export import export
 
         self.say(f"export: {', '.join(self.recipe.export.targets)}")
-        with self._stage("export"):
+        with noted(self.work, self.task, "export", self.say):
             return export(
                 network.compressed.deployed,
                 self.recipe,
@@ -142,7 +140,7 @@ class Pipeline:
         from export_pipeline.work.parity import KeptParity
 
         self.say(f"verify: {len(exported)} files")
-        with self._stage("verify"):
+        with noted(self.work, self.task, "verify", self.say):
             kept = KeptParity(self.work, self.task, model, exported)
             if (rows := kept.read()) is not None:
                 self.say("verify: kept, for neither files nor samples have changed")
@@ -161,7 +159,7 @@ class Pipeline:
         from export_pipeline.report import make_report
 
         self.say("report: sizes, operations, latency, memory")
-        with self._stage("report"):
+        with noted(self.work, self.task, "report", self.say):
             about = self._float_model(network), self.task, self._provenance(network), network.compressed.record
             return make_report(self.files, exported, parity, *about, progress=self.say, release=self.release)
 
@@ -209,14 +207,6 @@ class Pipeline:
         if found is not None:
             self.say(f"up to date: {self.out}")
         return found
-
-    @contextlib.contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Note what decides a stage once it has ended well, and say how long it took."""
-        began = time.monotonic()
-        with noted(self.work, self.task, name):
-            yield
-        self.say(f"{name}: took {duration(time.monotonic() - began)}")
 
     @property
     def _listener(self) -> Listener:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export_pipeline.base.console import duration
 from export_pipeline.base.files import write_text
 from export_pipeline.work import HASHED, STAGES, Decides
 
@@ -49,14 +51,19 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def noted(work: Path, task: Task, stage: str) -> Iterator[None]:
-    """Note in the ledger of *work* what decides *stage* of the build of *task*, once the block has ended well."""
+def noted(work: Path, task: Task, stage: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Note in the ledger of *work* what decides *stage* of the build of *task*, once the block has ended well.
+
+    How long it took is told to *say*.
+    """
     from export_pipeline.work.decides import decides
 
     ledger, now = Ledger(work), decides(task)[stage]
+    began = time.monotonic()
     ledger.begin(stage, now)
     yield
     ledger.end(stage, now)
+    say(f"{stage}: took {duration(time.monotonic() - began)}")
 
 
 def changes(old: Decides, new: Decides) -> list[str]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import math
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image
 
 from export_pipeline.base.cores import cores
+from export_pipeline.base.images import fit
 from export_pipeline.errors import CheckFailed, ModelError, OutputError, UsageError
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import (
@@ -156,18 +156,37 @@ def test_pages_are_drawn_anew_from_the_records_alone() -> None:
     assert before == {name: (folder / name).read_bytes() for name in before}
 
 
-def test_the_picture_has_an_image_for_each_file_and_a_block_for_each_photograph() -> None:
+def test_the_picture_has_each_file_and_where_it_differs_for_each_photograph() -> None:
     folder, report = reported()
-    picture = np.asarray(Image.open(folder / PICTURE_FILE))
-    columns = 3 + len(report.record.files)
-    lines = math.ceil(columns / IN_LINE)
-    assert picture.shape[1] == 8 + min(columns, IN_LINE) * (WIDTH + 8)
-    assert picture.shape[0] == 8 + 2 * lines * (HEIGHT + 40 + 8)
-    places = [(48 + c // IN_LINE * (HEIGHT + 48), 8 + c % IN_LINE * (WIDTH + 8)) for c in range(columns)]
-    cells = [picture[top : top + HEIGHT, left : left + WIDTH].astype(float) for top, left in places]
-    assert np.abs(cells[1] - cells[0]).mean() > 10  # the photograph is neither the style nor the output
-    assert np.abs(cells[2] - cells[0]).mean() > 10
-    assert all(np.abs(cell - cells[2]).mean() < 5 for cell in cells[3:])
+    picture = np.asarray(Image.open(folder / PICTURE_FILE)).astype(float)
+    files = len(report.record.files)
+    assert files <= IN_LINE
+    lines = 3  # of a photograph: what goes in and the float network, the files, the differences
+    assert picture.shape[:2] == (8 + 2 * lines * (HEIGHT + 40 + 8), 8 + 3 * (WIDTH + 8))
+
+    def cell(line: int, column: int) -> np.ndarray:
+        top, left = 48 + line * (HEIGHT + 48), 8 + column * (WIDTH + 8)
+        return picture[top : top + HEIGHT, left : left + WIDTH]
+
+    own = task(2)
+    assert own.style is not None
+    for sample, first in zip(own.validation(), (0, lines), strict=True):  # and not the built-in photographs
+        shown, style, network = (cell(first, column) for column in range(3))
+        assert np.abs(shown - sample.inputs["image"]).mean() < 12  # as JPEG has it
+        assert np.abs(style - fit(own.style, HEIGHT, WIDTH)).mean() < 12
+        assert np.abs(network - shown).mean() > 10
+        for column in range(files):
+            assert np.abs(cell(first + 1, column) - network).mean() < 5
+            assert cell(first + 2, column).mean() < 60  # nearly black: they are nearly equal
+
+
+def test_the_picture_shows_free_photographs_where_the_recipe_says_so() -> None:
+    own = task(2)
+    free = task(2, Recipe.parse({**RECIPE.model_dump(), "verify": {"show": "built-in"}}))
+    assert [sample.inputs["image"].tobytes() for sample in own.pictured()] == [
+        sample.inputs["image"].tobytes() for sample in own.validation()
+    ]
+    assert free.pictured()[0].inputs["image"].tobytes() == free.shown()[0].inputs["image"].tobytes()
 
 
 def test_a_report_that_is_not_there_is_an_error(tmp_path: Path) -> None:

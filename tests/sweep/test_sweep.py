@@ -96,7 +96,14 @@ def test_one_training_serves_all_points(resumed: Ended) -> None:
 def test_everything_is_measured_and_drawn(resumed: Ended) -> None:
     out, *_ = resumed
     pictures = {"sheet.jpg", *worths(METRICS)}
-    assert {path.name for path in out.iterdir()} == {".work", "sweep.json", "benchmark.json", "sweep.md", *pictures}
+    assert {path.name for path in out.iterdir()} == {
+        ".work",
+        "sweep.json",
+        "benchmark.json",
+        "sweep.md",
+        "sweep.html",
+        *pictures,
+    }
     benchmark = SweepBenchmark.model_validate_json((out / "benchmark.json").read_text())
     files = {f"{point.folder}/{file.file}" for point in points_of(out) for file in point.result.files}
     assert len(files) == 2

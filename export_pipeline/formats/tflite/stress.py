@@ -128,13 +128,12 @@ def _parts(
 
 def _giving(path: Path, wanted: Sequence[int]) -> bytes:
     """The file with the tensors *wanted* as what its graph gives."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     model.subgraphs[0].outputs = np.asarray(wanted, np.int32)
     model.signatureDefs = []
-    builder = flatbuffers.Builder(1024)
+    builder = schema.flatbuffers.Builder(1024)  # the library that it is written with
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
