@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ import numpy as np
 
 from export_pipeline.formats.convertible import convertible
 from export_pipeline.models import layers as ours
-from export_pipeline.records.signature import Signature
+from export_pipeline.records.signature import Port, Signature
 
 LARGEST = 65504.0
 MARGIN = 2.0  # between the largest sum that was met and what half precision holds
@@ -85,7 +85,7 @@ def in_half_range(model: Any, signature: Signature) -> tuple[Any, tuple[str, ...
     """
     groups = _groups(model)
     norms = [layer for layer in model.layers if isinstance(layer, ours.InstanceNormalization) and _node(layer)]
-    if not norms or any(port.color is None for port in signature.inputs):
+    if not norms or any(not _is_picture(port) for port in signature.inputs):
         return model, ()
     wanted = _exponents(model, norms, groups, _probes(signature))
     if not any(wanted.values()):
@@ -127,13 +127,17 @@ def _groups(model: Any) -> _Groups:
     return groups
 
 
+def _is_picture(port: Port) -> bool:
+    return port.color is not None and len(port.shape) == 4 and port.shape[-1] == 3
+
+
 def _passes(layer: Any) -> bool:
     """Whether what *layer* gives has the factor of what it takes."""
     kind = type(layer).__name__
     if kind == "ReLU":
-        return layer.max_value is None and not layer.threshold
+        return bool(layer.max_value is None and not layer.threshold)
     if kind == "Activation":
-        return layer.activation.__name__ == "relu"
+        return bool(layer.activation.__name__ == "relu")
     if kind in _CONVOLVING:
         return layer.activation.__name__ in _LINEAR
     return kind in _PASSING
@@ -147,21 +151,19 @@ def _scales(layer: Any) -> bool:
 
 
 def _probes(signature: Signature) -> Iterator[list[np.ndarray]]:
-    """Batches of pictures that bring sums to their ends: flat ones of each color, stripes, fine and coarse noise."""
-    noise = np.random.default_rng(0)
-    for color in itertools.product((0, 1), repeat=3):
-        yield _each(signature, lambda shape, color=color: np.broadcast_to(color, shape))
-    for period in (2, 8):
-        for axis in (1, 2):
-            yield _each(signature, lambda shape, p=period, a=axis: np.indices(shape)[a] // (p // 2) % 2)
-    for block in (1, 16):
-        yield _each(signature, lambda shape, b=block: _blocks(noise, shape, b))
+    """Batches of pictures that bring sums to their ends, a batch for each port."""
+    yield from (list(batch) for batch in zip(*map(_pictures, signature.inputs), strict=True))
 
 
-def _each(signature: Signature, make: Callable[[tuple[int, ...]], np.ndarray]) -> list[np.ndarray]:
-    """A batch for each port: what *make* gives in 0..1, as its range has it."""
-    ports = signature.inputs
-    return [(p.low + make(p.closed_shape) * (p.high - p.low)).astype(np.float32) for p in ports]
+def _pictures(port: Port) -> Iterator[np.ndarray]:
+    """Flat pictures of each color, stripes, and fine and coarse noise, in the range of *port*."""
+    shape, noise = port.closed_shape, np.random.default_rng(0)
+    low, high = port.low or 0.0, 255.0 if port.high is None else port.high
+    made = [np.broadcast_to(color, shape) for color in itertools.product((0.0, 1.0), repeat=3)]
+    made += [np.indices(shape)[axis] // (period // 2) % 2.0 for period in (2, 8) for axis in (1, 2)]
+    made += [_blocks(noise, shape, block) for block in (1, 16)]
+    for picture in made:
+        yield (low + picture * (high - low)).astype(np.float32)
 
 
 def _blocks(noise: np.random.Generator, shape: tuple[int, ...], block: int) -> np.ndarray:

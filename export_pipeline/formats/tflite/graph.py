@@ -65,4 +65,4 @@ def _activation(options: Any) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
     value = getattr(options, "fusedActivationFunction", 0)
-    return next(name for name, number in vars(schema.ActivationFunctionType).items() if number == value)
+    return next(str(name) for name, number in vars(schema.ActivationFunctionType).items() if number == value)
