@@ -11,6 +11,7 @@ from export_pipeline.base.files import write_text
 from export_pipeline.base.printable import printable
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report.model import BudgetResult, Report
+from export_pipeline.report.verdict import failures
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,21 @@ def limit_cases(rows: Sequence[BudgetResult]) -> list[Case]:
 
 def report_suites(report: Report) -> dict[str, list[Case]]:
     """The suites of a report."""
-    return {"parity": parity_cases(report.record.parity), "budgets": limit_cases(report.budgets)}
+    found = {"parity": parity_cases(report.record.parity), "budgets": limit_cases(report.budgets)}
+    return found | ({"files": cases} if (cases := file_cases(report)) else {})
+
+
+def file_cases(report: Report) -> list[Case]:
+    """Whether each file is what it is called, and whole with half-precision sums, where those were run."""
+    cases = [
+        Case(file.target, "storage", "failed" if failures(file) else "passed", "; ".join(failures(file)))
+        for file in report.record.files
+        if file.diagnosis is not None
+    ]
+    stressed = ((row.target, row.stress) for row in report.record.parity)
+    return cases + [
+        Case(name, "stress", one.status, one.reason) for name, one in stressed if one and one.status != "skipped"
+    ]
 
 
 def junit_xml(name: str, suites: Mapping[str, Sequence[Case]]) -> str:

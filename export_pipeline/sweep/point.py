@@ -15,6 +15,7 @@ from export_pipeline.recipe import Recipe
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.report.verdict import failures
 from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult
 from export_pipeline.sweep.stages import begin_with
 
@@ -126,6 +127,9 @@ def _measured(pipeline: Pipeline, folder: Path) -> PointResult:
 def _file_result(file: FileRecord, record: Record, against: ParityResult, sha256: dict[str, str]) -> FileResult:
     parity = next(row for row in record.parity if row.target == file.target)
     reasons = [f"parity: {parity.reason}"] if parity.status != "passed" else []
+    if parity.stress is not None and parity.stress.status == "failed":
+        reasons.append(f"stress: {parity.stress.reason}")
+    reasons += [f"storage: {why}" for why in failures(file)]
     reasons += [
         f"{row.what}: {row.reason}" for row in record.budgets if row.target == file.target and row.status != "passed"
     ]
