@@ -93,6 +93,14 @@ def test_what_the_gpu_delegate_refuses_is_named_with_its_reason(name: str, tmp_p
     assert all(REFUSED[name][row.operation] in row.reason for row in found.refused)
 
 
+@pytest.mark.parametrize("target", ["tflite-fp16", "tflite-dynamic"])
+def test_weights_that_are_unpacked_are_constants_to_the_delegate(target: str) -> None:
+    path = exported().path(target)
+    found = diagnosis_of(path, contents_of(path))
+    assert not found.refused
+    assert (found.parts, found.delegated) == (1, found.operations)
+
+
 def test_an_operation_that_is_refused_cuts_the_graph_in_two(tmp_path: Path) -> None:
     found = _diagnosed(tmp_path, "between", _content("between"))
     assert [(row.operation, row.count) for row in found.refused] == [("GATHER_ND", 1)]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from export_pipeline.formats.tflite.contents import kind_of, load
+
+UNPACKS = ("DEQUANTIZE", "DENSIFY")
 
 
 @dataclass(frozen=True)
 class Node:
     """One operation of a graph.
 
-    ``taken`` and ``given`` are numbers of tensors; ``constants`` are those of ``taken`` that the file holds, ``shapes``
-    and ``types`` are by number. ``options`` are the schema's object, or ``None``. ``activation`` is the fused one.
+    ``taken`` and ``given`` are numbers of tensors. ``constants`` are those of ``taken`` that the file holds, or that are
+    unpacked from what it holds, as the weights of half-precision files are: to a delegate these are constants, too.
+    ``shapes`` and ``types`` are by number. ``options`` are the schema's object, or ``None``; ``activation`` is the
+    fused one.
     """
 
     kind: str
@@ -41,7 +45,15 @@ def opened(path: Path) -> tuple[Any, Any, list[Node]]:
     """The schema's object of a file that LiteRT opens, its first graph, and the operations of that in their order."""
     model, names, types = load(path)
     graph = model.subgraphs[0]
-    return model, graph, [_node(model, graph, op, names, types) for op in graph.operators]
+    unpacked: set[int] = set()
+    nodes = []
+    for op in graph.operators:
+        node = _node(model, graph, op, names, types)
+        node = replace(node, constants=node.constants | (unpacked & set(node.taken)))
+        if node.kind in UNPACKS and not node.computed:
+            unpacked.update(node.given)
+        nodes.append(node)
+    return model, graph, nodes
 
 
 def _node(model: Any, graph: Any, op: Any, names: dict[int, str], types: dict[int, str]) -> Node:

@@ -20,10 +20,9 @@ from export_pipeline.emulator.arrays import halves as hv
 from export_pipeline.emulator.arrays.half_nodes import NODES
 from export_pipeline.formats.stress import Lost, Stressed
 from export_pipeline.formats.tflite.contents import values_of
-from export_pipeline.formats.tflite.graph import Node, opened
+from export_pipeline.formats.tflite.graph import UNPACKS, Node, opened
 
 _FLOATS = ("FLOAT16", "FLOAT32")
-_UNPACKS = ("DEQUANTIZE", "DENSIFY")
 # What is held at a time of what operations take and give; a picture of 640x480 with 9 channels has 12 MB.
 _ROOM = 256_000_000
 _SAME = 0  # padding, as the schema numbers it
@@ -55,7 +54,7 @@ class _Stress:
         floats = [
             (place, node)
             for place, node in enumerate(self._nodes)
-            if node.kind not in _UNPACKS and node.given and node.types[node.given[0]] in _FLOATS
+            if node.kind not in UNPACKS and node.given and node.types[node.given[0]] in _FLOATS
         ]
         for part in _parts(floats, self._needs):
             wanted = sorted({index for _, node in part for index in self._needs(node)})
@@ -72,7 +71,7 @@ class _Stress:
 
     def _constant(self, index: int) -> np.ndarray | None:
         """The values of a constant, unpacked; ``None`` for what is computed."""
-        while (maker := self._maker.get(index)) is not None and maker.kind in _UNPACKS:
+        while (maker := self._maker.get(index)) is not None and maker.kind in UNPACKS:
             index = maker.taken[0]
         tensor = self._graph.tensors[index]
         data = self._model.buffers[tensor.buffer].data
