@@ -16,8 +16,8 @@ UNPACKS = ("DEQUANTIZE", "DENSIFY")
 class Node:
     """One operation of a graph.
 
-    ``taken`` and ``given`` are numbers of tensors. ``constants`` are those of ``taken`` that the file holds, or
-    that are unpacked from what it holds, as the weights of half-precision files are: to a delegate these are constants, too.
+    ``taken`` and ``given`` are numbers of tensors. ``constants`` are those of ``taken`` that the file holds, or that it
+    unpacks from what it holds, as the weights of half-precision files are: to a delegate these are constants, too.
     ``shapes`` and ``types`` are by number. ``options`` are the schema's object, or ``None``; ``activation`` is the
     fused one.
     """
