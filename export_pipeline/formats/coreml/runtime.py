@@ -27,7 +27,7 @@ class CoreMLRuntime(Runtime):
     ) -> None:
         self.path, self.threads = path, threads
         self._function, self._compute = function, compute
-        self.load_library()
+        self._find_library()
         self._model: Any
         with reading(path, _WHAT):
             if NATIVE:
@@ -46,6 +46,18 @@ class CoreMLRuntime(Runtime):
             from export_pipeline.emulator.coremltools_quietly import coremltools
 
             coremltools()
+
+    @classmethod
+    def _find_library(cls) -> None:
+        """Raise ModuleNotFoundError if there is none; most of coremltools is for programs only, which load it."""
+        if NATIVE:
+            cls.load_library()
+        else:
+            import onnxruntime  # noqa: F401
+
+            from export_pipeline.emulator.coremltools_quietly import model_proto
+
+            model_proto()
 
     def _open_native(self) -> None:
         import coremltools

@@ -47,7 +47,9 @@ def read(path: Path) -> Contents:
     for graph in model.subgraphs:
         kinds = [_kind(model.operatorCodes[op.opcodeIndex], names) for op in graph.operators]
         operations.update(kinds)
-        precisions.update(types[graph.tensors[op.outputs[0]].type].lower() for op in graph.operators)
+        # What writes a variable has no output; of such there is no precision to tell.
+        first = (op.outputs[0] for op in graph.operators if op.outputs is not None and len(op.outputs))
+        precisions.update(types[graph.tensors[index].type].lower() for index in first)
         kernels = _kernels(graph, kinds)
         rows += _weights(model, graph, kernels, types)
         work += sum(_work(graph, op, kind) for op, kind in zip(graph.operators, kinds, strict=True))
@@ -77,7 +79,8 @@ def _kernels(graph: Any, kinds: list[str]) -> set[int]:
 
 
 def _weights(model: Any, graph: Any, kernels: set[int], types: dict[int, str]) -> Iterator[Weight]:
-    used = {index for op in graph.operators for index in op.inputs if index >= 0}
+    read = (op.inputs for op in graph.operators if op.inputs is not None)
+    used = {index for inputs in read for index in inputs if index >= 0}
     for index in sorted(used):
         tensor = graph.tensors[index]
         data, kind = model.buffers[tensor.buffer].data, types[tensor.type]
