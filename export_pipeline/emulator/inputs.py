@@ -75,9 +75,15 @@ def _value(port: Port, given: Any) -> Any:
     }  # fmt: skip
     found = readers[port.dtype](given)
     if found is None:
-        held = f"{given:.6g}" if isinstance(given, float) else type(given).__name__
-        raise EmulatorError(f"input {port.name!r} takes {_WORDS[port.dtype]}, not {held}")
+        raise EmulatorError(f"input {port.name!r} takes {_WORDS[port.dtype]}, not {_held(_scalar(given))}")
     return found
+
+
+def _held(value: Any) -> str:
+    """What was given, in words."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return f"{value:.6g}" if isinstance(value, float) else type(value).__name__
 
 
 def _scalar(given: Any) -> Any:
@@ -101,7 +107,9 @@ def _whole(given: Any) -> int | None:
     value = _scalar(given)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    if not math.isfinite(value) or value != int(value) or not -_LARGEST <= value < _LARGEST:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value != int(value) or not -_LARGEST <= value < _LARGEST:
         return None
     return int(value)
 

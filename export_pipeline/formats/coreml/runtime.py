@@ -92,8 +92,8 @@ class CoreMLRuntime(Runtime):
 
     def predict(self, inputs: dict[str, Any]) -> dict[str, Any]:  # noqa: D102  as Runtime says
         checked_inputs(self, inputs)
-        images = {port.name for port in self.inputs if port.kind == "image"}
-        given = {name: value if name in images else self._array(name, value) for name, value in inputs.items()}
+        as_they_are = {port.name for port in self.inputs if port.kind != "tensor"}
+        given = {name: value if name in as_they_are else self._array(name, value) for name, value in inputs.items()}
         outputs: dict[str, Any] = running(self, lambda: self._model.predict(given))
         return outputs
 

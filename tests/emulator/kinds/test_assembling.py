@@ -100,7 +100,7 @@ def _scaler(kind: Any) -> CoreMLModel:
     [
         ("double", "1", "takes a number, not str"),
         ("double", [1, 2], "takes a number, not list"),
-        ("double", np.ones(2), "takes a number, not ndarray"),
+        ("double", np.ones(2), r"takes a number, not an array of shape \(2,\)"),
         ("double", True, "takes a number, not bool"),
         ("double", None, "takes a number, not NoneType"),
         ("double", 10**400, "takes a number, not int"),
