@@ -1,4 +1,4 @@
-"""Importing coremltools without the dozen lines it prints where Core ML itself is not there, and no more than needed."""
+"""Importing what is needed of coremltools, without the dozen lines it prints where Core ML itself is not there."""
 
 from __future__ import annotations
 

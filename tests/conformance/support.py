@@ -41,8 +41,7 @@ HELD_AGAINST = {
     "normalizer": "scikit-learn, `normalize`; the greatest value, not magnitude, as the format says",
     "oneHotEncoder": "scikit-learn, `OneHotEncoder`",
     "scaler": "scikit-learn, `StandardScaler`, `MinMaxScaler`",
-    "supportVectorClassifier": "scikit-learn, `SVC`, which is LIBSVM, four kernels; with probabilities the label is the "
-    "most probable one",
+    "supportVectorClassifier": "scikit-learn, `SVC`, four kernels; with probabilities the most probable label",
     "supportVectorRegressor": "scikit-learn, `SVR`, four kernels",
     "treeEnsembleClassifier": "scikit-learn, `RandomForestClassifier`, `GradientBoostingClassifier`",
     "treeEnsembleRegressor": "scikit-learn, `RandomForestRegressor`",

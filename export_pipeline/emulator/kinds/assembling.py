@@ -47,7 +47,9 @@ def array_feature_extractor(model: Kind) -> Any:
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
         array = np.asarray(model.given(values, name)).reshape(-1)
         if max(places) >= array.size:
-            raise EmulatorError(f"input {name!r} of {model.source.label} has {array.size} values, none at {max(places)}")
+            raise EmulatorError(
+                f"input {name!r} of {model.source.label} has {array.size} values, none at {max(places)}"
+            )
         return model.made(output, array[places])
 
     return run

@@ -54,7 +54,9 @@ def dict_vectorizer(model: Kind) -> Any:
         given = keyed(model, name, model.given(values, name))
         unknown = [key for key in given if key not in places]
         if unknown:
-            raise EmulatorError(f"input {name!r} of {model.source.label} has the key {unknown[0]!r}, which has no place")
+            raise EmulatorError(
+                f"input {name!r} of {model.source.label} has the key {unknown[0]!r}, which has no place"
+            )
         if model.type_of(output) == "dictionaryType":
             return model.made(output, {places[key]: float(number) for key, number in given.items()})
         array = np.zeros(len(keys))

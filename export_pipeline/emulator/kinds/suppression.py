@@ -23,7 +23,7 @@ def _threshold(model: Kind, field: str) -> Any:
 
     def threshold(values: Mapping[str, Any]) -> float:
         found = float(np.asarray(values[name]).reshape(-1)[0]) if name in values else own
-        if not 0 <= found or (field == "iouThreshold" and found > 1):
+        if not found >= 0 or (field == "iouThreshold" and found > 1):
             allowed = "0 to 1" if field == "iouThreshold" else "0 and more"
             raise EmulatorError(f"{field} of {model.source.label} is {found}; allowed: {allowed}")
         return found

@@ -29,9 +29,10 @@ def custom(call: Any) -> list[Tensor]:
             raise EmulatorError(f"the function for custom layers of class {p.className!r} failed: {reason}") from error
         made = [np.asarray(array) for array in (found if isinstance(found, (list, tuple)) else [found])]
         if len(made) != count or any(array.dtype.kind not in "biuf" for array in made):
+            gave = f"it gave {len(made)}: {', '.join(str(array.dtype) for array in made)}"
             raise EmulatorError(
-                f"the function for custom layers of class {p.className!r} must give {count} arrays of numbers for layer "
-                f"{name!r}; it gave {len(made)}: {', '.join(str(array.dtype) for array in made)}"
+                f"the function for custom layers of class {p.className!r} must give {count} arrays of numbers "
+                f"for layer {name!r}; {gave}"
             )
         return made
 

@@ -49,8 +49,9 @@ def _kept(data: dict[str, np.ndarray], per_class: bool, iou: float, least: float
     while left:
         top = max(left, key=lambda i: scores[i].max())
         kept.append(top)
-        left = [i for i in left if i != top and (
-            (per_class and scores[i].argmax() != scores[top].argmax()) or _iou(boxes[i], boxes[top]) <= iou)]  # fmt: skip
+        same = [i for i in left if not per_class or scores[i].argmax() == scores[top].argmax()]
+        near = {i for i in same if _iou(boxes[i], boxes[top]) > iou}
+        left = [i for i in left if i != top and i not in near]
     return kept
 
 

@@ -36,8 +36,9 @@ def _add(params: Any, number: int, tree: Any, leaf: Callable[[np.ndarray], dict[
                 proto.evaluationInfo.add(evaluationIndex=index, evaluationValue=value)
         else:
             proto.branchFeatureIndex, proto.branchFeatureValue = int(tree.feature[node]), float(tree.threshold[node])
-            proto.trueChildNodeId, proto.falseChildNodeId = int(tree.children_left[node]), int(
-                tree.children_right[node]
+            proto.trueChildNodeId, proto.falseChildNodeId = (
+                int(tree.children_left[node]),
+                int(tree.children_right[node]),
             )
             proto.missingValueTracksTrueChild = bool(tree.missing_go_to_left[node])
 
@@ -142,7 +143,7 @@ BROKEN = {
     "a circle": (lambda e: e.nodes.add(nodeId=8, trueChildNodeId=9, falseChildNodeId=10) and e.nodes.add(
         nodeId=9, trueChildNodeId=8, falseChildNodeId=11) and [e.nodes.add(nodeId=n, nodeBehavior=LEAF)
                                                                for n in (10, 11)], "in a circle"),
-    "a node that leads to itself": (lambda e: setattr(e.nodes[0], "trueChildNodeId", 7), "lead to each other in a circle"),
+    "a node that leads to itself": (lambda e: setattr(e.nodes[0], "trueChildNodeId", 7), "each other in a circle"),
     "no child": (lambda e: setattr(e.nodes[0], "falseChildNodeId", 9), "no node 9 in tree 0"),
     "one child": (lambda e: setattr(e.nodes[0], "falseChildNodeId", 3), "that two branches lead to"),
     "a node twice": (lambda e: e.nodes.add(nodeId=3, nodeBehavior=LEAF), "node 3 of tree 0 twice"),
