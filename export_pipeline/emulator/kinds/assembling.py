@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,12 @@ import numpy as np
 from ...errors import EmulatorError
 from ..registry import kind
 from .call import Kind
+
+_NORMS: dict[int, Callable[[np.ndarray], Any]] = {
+    0: np.max,
+    1: lambda x: np.abs(x).sum(),
+    2: lambda x: np.sqrt((x**2).sum()),
+}
 
 
 @kind("featureVectorizer")
@@ -79,7 +85,7 @@ def scaler(model: Kind) -> Any:
 @kind("normalizer")
 def normalizer(model: Kind) -> Any:
     """An array over its greatest value, the sum of absolute values or the Euclidean norm; over 0 it stays as it is."""
-    norm = model.choice("normType", {0: np.max, 1: lambda x: np.abs(x).sum(), 2: lambda x: np.sqrt((x**2).sum())})
+    norm = model.choice("normType", _NORMS)
     name, output = model.only(), model.only("output")
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,10 +70,12 @@ class Kind:
         """All inputs one after the other as one float64 vector of *width* numbers, *missing* where one is left out."""
         parts = []
         for port in self.inputs:
-            if port.name not in values and missing is None:
+            if port.name in values:
+                parts.append(np.asarray(values[port.name], np.float64).reshape(-1))
+            elif missing is None:
                 raise self.left_out(port.name)
-            lost = np.full(port.closed_shape, missing)
-            parts.append(np.asarray(values.get(port.name, lost), np.float64).reshape(-1))
+            else:
+                parts.append(np.full(int(np.prod(port.closed_shape)), missing))
         found = np.concatenate(parts) if parts else np.zeros(0)
         if found.size != width:
             raise EmulatorError(f"{self.source.label} takes {width} numbers, not {found.size}")

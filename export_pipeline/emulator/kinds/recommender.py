@@ -72,7 +72,8 @@ def recommender(model: Kind) -> Any:
         wanted = values.get(count, len(ranked))
         if wanted < 0:
             raise EmulatorError(f"input {count!r} of {model.source.label} is {wanted}; allowed: 0 and more")
-        chosen, found = ranked[: int(wanted)], {}
+        chosen = ranked[: int(wanted)]
+        found: dict[str, Any] = {}
         if listed:
             found |= model.made(listed, [items[number] for number in chosen])
         if scored:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..program import Source
 
-_TYPES = {"double": np.dtype(np.float64), "float": np.dtype(np.float32)}
+_TYPES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "float": np.dtype(np.float32)}
 _DEEPEST = 16
 
 

@@ -22,7 +22,12 @@ _BRANCHES: dict[int, Callable[[float, float], bool]] = {
     5: operator.ne,
 }
 _LEAF = 6
-_TRANSFORMS = {0: identity, 1: softmax, 2: logistic, 3: lambda x: softmax(np.concatenate([[0.0], x]))}
+_TRANSFORMS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    0: identity,
+    1: softmax,
+    2: logistic,
+    3: lambda x: softmax(np.concatenate([[0.0], x])),
+}
 _SOFTMAX, _LOGISTIC, _ZERO_REFERENCE = 1, 2, 3
 Leaf = list[tuple[int, float]]
 
