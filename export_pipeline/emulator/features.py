@@ -59,6 +59,7 @@ def _feature(proto: Any, declared: tuple[int, ...] | None) -> Port:
     if kind == "multiArrayType":
         return _array(proto.name, proto.type.multiArrayType, optional, declared)
     simple = {"int64Type": "int64", "doubleType": "float64", "stringType": "string", "dictionaryType": "dictionary"}
+    simple["sequenceType"] = "sequence"
     if kind in simple:
         return Port(name=proto.name, kind="value", dtype=simple[kind], optional=optional)
     raise EmulatorError(f"{proto.name!r} is of type {kind!r}; the emulator passes images, arrays, numbers and labels")

@@ -15,7 +15,8 @@ from .calls import Weights, declared_dtype
 from .features import features, metadata
 from .graph import Options
 from .guard import guarded
-from .network_weights import decode, stored, weight_fields
+from .kinds.stored import stored_numbers
+from .network_weights import count_of, decode, stored, weight_fields
 from .program import Source, load_pymil, read
 from .tensors import MEMORY_LIMIT
 from .work import work
@@ -46,6 +47,8 @@ def _weights(source: Source, options: Options) -> list[WeightInfo]:
     with guarded(source.label):
         if source.format == "pipeline":
             return [info for stage in source.stages for info in _weights(stage, options)]
+        if not source.lowered:
+            return [_info(*found) for found in stored_numbers(source)]
         return list(_program_weights(source, options) if source.format == "mlProgram" else _network_weights(source))
 
 
@@ -101,6 +104,8 @@ def _operations(source: Source, options: Options) -> tuple[Counter[str], Counter
     if source.format == "neuralNetwork":
         kinds = Counter(str(layer.WhichOneof("layer")) for layer in source.network.layers)
         return kinds, Counter({"float32": sum(kinds.values())})
+    if not source.lowered:
+        return Counter([source.kind]), Counter(["float64"])
     operations = [op for op in load_pymil(source, options).operations if not _is_constant(op)]
     types = Counter(str(declared_dtype(op.outputs[0])) for op in operations)
     return Counter(op.op_type for op in operations), types
@@ -179,7 +184,7 @@ def _network_weights(source: Source) -> Iterator[WeightInfo]:
         for name, weight in weight_fields(params):
             shape, axis = _network_shape(kind, params, name)
             how = stored(weight)
-            count = _count(weight, how.bits)
+            count = count_of(weight)
             value = decode(weight, shape or (count,), f"layer {layer.name!r}", axis)
             if value.size > 1:
                 yield _info(f"{layer.name}.{name}", value, how.dtype, how.bits, how.nbytes)
@@ -199,12 +204,6 @@ def _network_shape(kind: str, params: Any, name: str) -> tuple[tuple[int, ...] |
     fields = {"bias": "outputChannels", "gamma": "channels", "beta": "channels", "mean": "channels"}
     size = getattr(params, fields.get(name, "channels"), 0)
     return ((int(size),), 0) if isinstance(size, int) and size else (None, 0)
-
-
-def _count(weight: Any, bits: int) -> int:
-    if len(weight.floatValue):
-        return len(weight.floatValue)
-    return len(weight.float16Value) // 2 or len(weight.int8RawValue) or len(weight.rawValue) * 8 // max(bits, 1)
 
 
 def _info(name: str, value: np.ndarray, dtype: str, bits: int, nbytes: int) -> WeightInfo:

@@ -12,6 +12,7 @@ from .block import Block, Env
 from .classifiers import class_labels, classifier_outputs, classify, probabilities_of
 from .graph import Graph, Tensor
 from .guard import DependsOnData, guarded
+from .layers.custom import refuse_missing
 from .moves import reshape
 from .network_io import network_input, network_output
 from .network_weights import decode
@@ -124,20 +125,21 @@ def written(proto: Any) -> list[str]:
     return list(dict.fromkeys([*proto.output, *inside]))
 
 
-def network_kinds(network: Any, depth: int = 0) -> Iterator[str]:
-    """The types of all layers, those of nested networks too."""
+def all_layers(network: Any, depth: int = 0) -> Iterator[Any]:
+    """All layers, those of nested networks too."""
     if depth > 64:
         raise EmulatorError("the model nests networks more than 64 deep")
     for layer in network.layers:
-        yield str(layer.WhichOneof("layer"))
+        yield layer
         for inner in nested(layer):
-            yield from network_kinds(inner, depth + 1)
+            yield from all_layers(inner, depth + 1)
 
 
 def lower_network(source: Source, shapes: Mapping[str, tuple[int, ...]], graph: Graph) -> None:
     """Lower a neural network for input *shapes* (as declared: ``[C, H, W]``, or any for arrays)."""
     network = source.network
-    refuse_unknown(network_kinds(network), layers(), "layers")
+    refuse_unknown((str(layer.WhichOneof("layer")) for layer in all_layers(network)), layers(), "layers")
+    refuse_missing(all_layers(network), graph.options.custom, source.label)
     env: Env = {f.name: network_input(graph, network, f, shapes[f.name]) for f in source.spec.description.input}
     outputs = list(source.spec.description.output)
     labels = classifier_outputs(source)

@@ -37,6 +37,14 @@ def stored(params: Any) -> Stored:
     return Stored(f"uint{bits}-affine", bits, raw + 4 * (len(linear.scale) + len(linear.bias)))
 
 
+def count_of(params: Any) -> int:
+    """How many values a ``WeightParams`` protobuf holds, packed ones up to the end of the last byte."""
+    if len(params.floatValue):
+        return len(params.floatValue)
+    packed = len(params.rawValue) * 8 // max(int(params.quantization.numberOfBits), 1)
+    return len(params.float16Value) // 2 or len(params.int8RawValue) or packed
+
+
 def decode(params: Any, shape: tuple[int, ...], what: str, channel_axis: int = 0) -> np.ndarray:
     """The values of a ``WeightParams`` protobuf as float32 of *shape*.
 
@@ -98,13 +106,15 @@ def unpack_bits(data: bytes, bits: int) -> np.ndarray:
 
 
 def weight_fields(params: Any) -> Iterator[tuple[str, Any]]:
-    """The filled ``WeightParams`` in a layer's protobuf, nested ones too, with their names."""
+    """The filled ``WeightParams`` in a layer's protobuf, nested ones too, with their names; of several, numbered."""
     for field, value in params.ListFields():
-        if field.message_type is None:
+        # The parameters of a custom layer are a map, which holds no weights.
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
             continue
         items = list(value) if hasattr(value, "__len__") else [value]
-        for item in items:
+        for index, item in enumerate(items):
+            name = f"{field.name}[{index}]" if len(items) > 1 else field.name
             if field.message_type.name == "WeightParams":
-                yield field.name, item
+                yield name, item
             else:
-                yield from ((f"{field.name}.{name}", inner) for name, inner in weight_fields(item))
+                yield from ((f"{name}.{inner}", found) for inner, found in weight_fields(item))

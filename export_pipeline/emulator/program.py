@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import EmulatorError
 from .blobs import check_blobs
-from .coremltools_quietly import coremltools, quiet
+from .coremltools_quietly import coremltools, model_proto, quiet
 from .folding import bounded_values
 from .guard import guarded
 from .registry import refuse_unknown
@@ -19,8 +19,7 @@ from .tensors import Options
 NETWORKS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
 PIPELINES = ("pipeline", "pipelineClassifier", "pipelineRegressor")
 _DEEPEST = 16  # pipelines in pipelines
-FORMATS = ("mlProgram", *NETWORKS, *PIPELINES)
-_ALLOWED = "allowed: an .mlpackage directory or an .mlmodel file with an ML program or a neural network"
+_ALLOWED = "allowed: an .mlpackage directory or an .mlmodel file"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"\x89HDF": "an HDF5 file",
@@ -39,10 +38,15 @@ class Source:
 
     @property
     def format(self) -> str:
-        """``mlProgram``, ``neuralNetwork`` or ``pipeline``."""
+        """``mlProgram``, ``neuralNetwork``, ``pipeline``, or the kind of any other model."""
         if self.kind in PIPELINES:
             return "pipeline"
         return "neuralNetwork" if self.kind in NETWORKS else self.kind
+
+    @property
+    def lowered(self) -> bool:
+        """Whether the model is a network or a program, which are lowered to ONNX."""
+        return self.format in ("mlProgram", "neuralNetwork")
 
     @property
     def stages(self) -> list[Source]:
@@ -79,15 +83,15 @@ def read(path: str | Path) -> Source:
 
 
 def check(source: Source, depth: int = 0) -> Source:
-    """Refuse a model of another type, or one whose weight files are not whole."""
+    """Refuse what is no model, and one whose weight files are not whole. Whether it can be run is told later."""
     if depth > _DEEPEST:
         raise EmulatorError(f"{source.label} nests pipelines more than {_DEEPEST} deep")
     kind = source.spec.WhichOneof("Type")
-    if kind not in FORMATS:
-        raise EmulatorError(f"{source.label} holds a Core ML model of type {kind!r}; {_ALLOWED}")
-    if source.spec.isUpdatable:
-        raise EmulatorError(f"{source.label} is an updatable model, which the emulator does not run; {_ALLOWED}")
+    if kind is None:
+        raise EmulatorError(f"{source.label} holds no Core ML model, or one of a type that is not known; {_ALLOWED}")
     if kind in PIPELINES:
+        if not source.stages:
+            raise EmulatorError(f"{source.label} is malformed: a pipeline without models")
         for stage in source.stages:
             check(stage, depth + 1)
     if kind == "mlProgram":
@@ -133,8 +137,7 @@ def _parse(model: Path, shown: Path) -> Any:
             raise EmulatorError(f"{shown} is {what}, not a Core ML model; {_ALLOWED}")
     if not data:
         raise EmulatorError(f"{shown} is empty; {_ALLOWED}")
-    proto = coremltools().proto
-    spec = proto.Model_pb2.Model()
+    spec = model_proto().Model()
     try:
         spec.ParseFromString(data)
     except Exception:  # DecodeError; its class moves between protobuf versions
@@ -159,7 +162,7 @@ def choose(source: Source, function: str | None) -> Source:
     if function is None:
         return source
     if source.format != "mlProgram":
-        what = {"neuralNetwork": "neural network", "pipeline": "pipeline"}[source.format]
+        what = {"neuralNetwork": "neural network"}.get(source.format, source.format)
         raise EmulatorError(f"{source.label} is a {what}, and only ML programs have functions; leave {function!r} out")
     spec = type(source.spec)()
     spec.CopyFrom(source.spec)

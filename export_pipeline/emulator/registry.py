@@ -1,8 +1,9 @@
-"""The two tables of what the emulator can lower, filled by decorators.
+"""The tables of what the emulator can run, filled by decorators.
 
 ``@lower("conv")`` registers a function for an operation of an ML program, ``@layer("convolution")`` one for a layer
 of the older neural-network format. Both take a call (the operation with its arguments, see ``calls.py``) and return
-the resulting tensor, or a list of tensors where there are several outputs.
+the resulting tensor, or a list of tensors where there are several outputs. ``@kind("glmRegressor")`` registers a kind
+of model that is neither, see ``kinds/``.
 """
 
 from __future__ import annotations
@@ -37,13 +38,29 @@ REFUSED_OPERATIONS = {
     "conv_quantized": "exists while a model is converted; a file has `conv` with compressed weights",
 }
 REFUSED_LAYERS = {
-    "custom": "its code is in an app, not in the file",
     "loopBreak": "leaving a loop from inside a branch is not lowered",
     "loopContinue": "leaving a round of a loop from inside a branch is not lowered",
 }
 
+_APPLE = "lives in Apple's system, not in the file"
+REFUSED_KINDS = {
+    "audioFeaturePrint": f"its network {_APPLE}",
+    "bayesianProbitRegressor": "how it samples is not documented",
+    "classConfidenceThresholding": "what it computes is not documented",
+    "customModel": "its code is in an app, not in the file",
+    "gazetteer": f"what reads its data {_APPLE}",
+    "linkedModel": "the model that it stands for is in another file, which Core ML finds in an app",
+    "serializedModel": f"what reads its data {_APPLE}",
+    "soundAnalysisPreprocessing": f"its computation {_APPLE}",
+    "textClassifier": f"what reads its data {_APPLE}",
+    "visionFeaturePrint": f"its network {_APPLE}",
+    "wordEmbedding": f"what reads its data {_APPLE}",
+    "wordTagger": f"what reads its data {_APPLE}",
+}
+
 OPERATIONS: dict[str, Lowering] = {}
 LAYERS: dict[str, Lowering] = {}
+KINDS: dict[str, Lowering] = {}
 
 
 def lower(*names: str, exact: bool = False, host: bool = False) -> Callable[[Function], Function]:
@@ -54,6 +71,11 @@ def lower(*names: str, exact: bool = False, host: bool = False) -> Callable[[Fun
 def layer(*names: str, host: bool = False) -> Callable[[Function], Function]:
     """Register a function for the neural-network layers *names* (the names of the protobuf ``oneof``)."""
     return _register(LAYERS, names, False, host)
+
+
+def kind(*names: str) -> Callable[[Function], Function]:
+    """Register a function for the kinds of model *names* (the names of the protobuf ``oneof``)."""
+    return _register(KINDS, names, False, True)
 
 
 def _register(
@@ -79,6 +101,12 @@ def layers() -> dict[str, Lowering]:
     """Every neural-network layer that can be lowered."""
     _import_all("layers")
     return LAYERS
+
+
+def kinds() -> dict[str, Lowering]:
+    """Every kind of model, apart from networks, programs and pipelines, that can be run."""
+    _import_all("kinds")
+    return KINDS
 
 
 def _import_all(package: str) -> None:

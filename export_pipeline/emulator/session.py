@@ -8,33 +8,37 @@ from typing import Any
 
 import numpy as np
 
-from ..base.casting import misfit
-from ..errors import EmulatorError
+from ..errors import EmulatorError, UnsupportedOperationError
 from ..records.signature import Port
 from .features import features, metadata, states
 from .graph import Graph, Options
 from .guard import guarded
 from .images import to_array, to_image
+from .inputs import check_names, checked, default
+from .kinds import Run, prepared
 from .lower import AS_WRITTEN, FLOAT32, STATE, lower_model
 from .plan import Plan
 from .program import Source, check, choose, read
 from .stress import Recorder, StressGraph, StressReport
-from .tensors import LOOP_LIMIT, MEMORY_LIMIT
+from .tensors import LOOP_LIMIT, MEMORY_LIMIT, Custom
 
 _COMPUTE = (AS_WRITTEN, FLOAT32)
 _KEPT_PLANS = 16  # for different sizes of inputs
 
 
 class CoreMLModel:
-    """A Core ML model, lowered to ONNX and run by ONNX Runtime on the CPU.
+    """A Core ML model. Networks and programs are lowered to ONNX and run by ONNX Runtime on the CPU.
 
     ``compute="as_written"`` rounds every half-precision value of the program to half precision, ``"float32"`` leaves
     all of that out, which shows what half precision costs. ``threads=None`` uses all processors. ``function`` is one
     of a multifunction program, by default its own default. A tensor of more than ``memory_limit`` bytes is refused, and
     so is a run whose loops, nested ones included, take more than ``loop_limit`` rounds; each stage of a pipeline has
-    as many.
+    as many. ``custom`` holds a function for each class of custom layers: it is called with the input arrays, with the
+    layer's parameters by name and, if it has any, its ``weights`` as a list of float32 arrays, and returns an array,
+    or a list of as many as the layer has outputs.
 
-    Raises EmulatorError if the file cannot be read, UnsupportedOperationError if it uses unknown operations.
+    Raises EmulatorError if the file cannot be read, UnsupportedOperationError if it uses unknown operations or custom
+    layers without a function, or lives in Apple's system only.
     """
 
     def __init__(
@@ -45,8 +49,9 @@ class CoreMLModel:
         function: str | None = None,
         memory_limit: int = MEMORY_LIMIT,
         loop_limit: int = LOOP_LIMIT,
+        custom: Custom | None = None,
     ) -> None:
-        self._open(choose(read(path), function), compute, threads, memory_limit, loop_limit)
+        self._open(choose(read(path), function), compute, threads, memory_limit, loop_limit, custom)
 
     @classmethod
     def from_spec(
@@ -58,14 +63,23 @@ class CoreMLModel:
         function: str | None = None,
         memory_limit: int = MEMORY_LIMIT,
         loop_limit: int = LOOP_LIMIT,
+        custom: Custom | None = None,
     ) -> CoreMLModel:
         """A model from its protobuf and the directory of its weight files."""
         model = cls.__new__(cls)
         source = choose(check(Source(spec, Path(weights_dir) if weights_dir else None)), function)
-        model._open(source, compute, threads, memory_limit, loop_limit)
+        model._open(source, compute, threads, memory_limit, loop_limit, custom)
         return model
 
-    def _open(self, source: Source, compute: str, threads: int | None, memory_limit: int, loop_limit: int) -> None:
+    def _open(
+        self,
+        source: Source,
+        compute: str,
+        threads: int | None,
+        memory_limit: int,
+        loop_limit: int,
+        custom: Custom | None,
+    ) -> None:
         if compute not in _COMPUTE:
             raise EmulatorError(f"compute={compute!r} is not known; allowed: {', '.join(_COMPUTE)}")
         if threads is not None and not _counts(threads):
@@ -73,8 +87,12 @@ class CoreMLModel:
         for name, limit in (("memory_limit", memory_limit), ("loop_limit", loop_limit)):
             if not _counts(limit):
                 raise EmulatorError(f"{name}={limit!r} is not possible; allowed: a whole number, 1 or more")
+        if custom is not None and not (isinstance(custom, Mapping) and all(map(callable, custom.values()))):
+            raise EmulatorError("custom takes a dictionary of the classes of custom layers and a function for each")
         self._source = source
-        self._options = Options(compute == AS_WRITTEN, threads, memory_limit, loop_limit, source.label)
+        self._options = Options(
+            compute == AS_WRITTEN, threads, memory_limit, loop_limit, source.label, dict(custom or {})
+        )
         self.inputs: list[Port]
         self.outputs: list[Port]
         with guarded(source.label):
@@ -86,8 +104,12 @@ class CoreMLModel:
         self.spec_version = int(source.spec.specificationVersion)
         self._plans: dict[tuple[tuple[int, ...], ...], Plan] = {}
         self._stages: list[CoreMLModel] = []
+        self._kind: Run | None = None
         if source.format == "pipeline":
             self._stages = [self._stage(stage) for stage in source.stages]
+            return
+        if not source.lowered:
+            self._kind = prepared(source, self._options)
             return
         graph = self._lower(tuple(feature.closed_shape for feature in self.inputs))
         self._plans[tuple(feature.closed_shape for feature in self.inputs)] = Plan(graph)
@@ -96,7 +118,7 @@ class CoreMLModel:
     def _stage(self, source: Source) -> CoreMLModel:
         stage, options = CoreMLModel.__new__(CoreMLModel), self._options
         compute = AS_WRITTEN if options.rounding else FLOAT32
-        stage._open(source, compute, options.threads, options.memory_limit, options.loop_limit)
+        stage._open(source, compute, options.threads, options.memory_limit, options.loop_limit, options.custom)
         return stage
 
     def _in_stages(self, values: dict[str, Any], run: Callable[[CoreMLModel, dict[str, Any]], Any]) -> dict[str, Any]:
@@ -113,6 +135,8 @@ class CoreMLModel:
         """The model as ONNX for its default sizes. Raises EmulatorError if parts of it run in NumPy."""
         if self._stages:
             raise EmulatorError(f"{self._source.label} is a pipeline of models, so it is no ONNX model")
+        if self._kind:
+            raise EmulatorError(f"{self._source.label} is a {self._source.kind}, so it is no ONNX model")
         return self._graph.model()
 
     def make_state(self) -> dict[str, np.ndarray]:
@@ -127,7 +151,7 @@ class CoreMLModel:
         An image input takes a Pillow image of a declared size and an image output is one, held in 0..255 and rounded
         to the nearest integer (halves to even); a tensor is an array of the declared type.
         """
-        self._check_names(data)
+        check_names(data, self.inputs, self._source.label)
         arrays = {f.name: to_array(data[f.name], f) for f in self.inputs if f.kind == "image" and f.name in data}
         outputs = self.run({**data, **arrays}, state)
         return {f.name: to_image(outputs[f.name], f) if f.kind == "image" else outputs[f.name] for f in self.outputs}
@@ -140,12 +164,29 @@ class CoreMLModel:
         arrays = self._arrays(inputs)
         if self._stages:
             return self._in_stages(arrays, lambda stage, values: stage.run(values))
+        if self._kind:
+            return self._run_kind(arrays, state)
         shapes = tuple(array.shape for array in arrays.values())
         if shapes not in self._plans:
             if len(self._plans) >= _KEPT_PLANS:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[shapes] = Plan(self._lower(shapes))
         return self._execute(self._plans[shapes], arrays, state)
+
+    def _run_kind(self, values: Mapping[str, Any], state: Any) -> dict[str, Any]:
+        """A model that is neither a network nor a program."""
+        assert self._kind is not None
+        if state:
+            raise EmulatorError(f"{self._source.label} does not take this state; make one with make_state()")
+        with guarded(self._source.label, "could not be run"), np.errstate(all="ignore"):
+            return self._kind(values)
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Training, which Core ML does on a device (``MLUpdateTask``). Raises UnsupportedOperationError."""
+        reason = "Core ML trains on a device only (MLUpdateTask)"
+        if not self._source.spec.isUpdatable:
+            reason = "the model is not updatable"
+        raise UnsupportedOperationError(f"the emulator does not train {self._source.label}: {reason}")
 
     def _execute(
         self, plan: Plan, arrays: Mapping[str, np.ndarray], state: dict[str, np.ndarray] | None
@@ -173,7 +214,7 @@ class CoreMLModel:
         hide what comes after it; with *heal* they are replaced by what float32 gives, and each operation is judged by
         itself. See :mod:`.stress` for what is modelled.
         """
-        self._check_names(data)
+        check_names(data, self.inputs, self._source.label)
         images = {f.name: to_array(data[f.name], f) for f in self.inputs if hasattr(data.get(f.name), "convert")}
         recorder = Recorder(heal)
         outputs = self._stressed({**data, **images}, state, recorder, everything)
@@ -185,54 +226,23 @@ class CoreMLModel:
         if self._stages:
             return self._in_stages(self._arrays(inputs), lambda s, v: s._stressed(v, None, recorder, everything))
         arrays = self._arrays(inputs)
+        if self._kind:
+            return self._run_kind(arrays, state)
         whole = everything or self._source.format == "neuralNetwork"
         graph = StressGraph(self._options, recorder, whole)
         return self._execute(Plan(self._lower([a.shape for a in arrays.values()], graph)), arrays, state)
 
-    def _check_names(self, data: Mapping[str, Any]) -> None:
-        if not isinstance(data, Mapping):
-            raise EmulatorError(f"inputs are given as a dictionary of names and values, not as {type(data).__name__}")
-        names = [feature.name for feature in self.inputs]
-        unknown = sorted(set(data) - set(names))
-        missing = [f.name for f in self.inputs if f.name not in data and not f.optional]
-        if unknown or missing:
-            problem = f"does not know input {unknown[0]!r}" if unknown else f"misses input {missing[0]!r}"
-            raise EmulatorError(f"{self._source.label} {problem}; its inputs: {', '.join(names)}")
-
     def _arrays(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """An array for each input, in their order."""
-        self._check_names(inputs)
-        # What a pipeline is not given is up to the stage that takes it.
-        taken = [feature for feature in self.inputs if feature.name in inputs or not self._stages]
-        return {feature.name: self._array(feature, inputs) for feature in taken}
-
-    def _array(self, feature: Port, inputs: Mapping[str, Any]) -> np.ndarray:
-        dtype = np.dtype(feature.array_dtype)
-        if feature.name not in inputs:
-            return self._default(feature, dtype)
-        given = inputs[feature.name]
-        try:
-            array = np.asarray(given)
-            single = given is None or (array.ndim == 0 and not feature.accepts(()))
-            wrong = type(given).__name__ if single else misfit(array, dtype)
-            array = array if wrong or array.dtype == dtype else array.astype(dtype)
-        except (TypeError, ValueError):
-            wrong = type(given).__name__
-        if wrong:
-            allowed = f"an array of {dtype}, {feature.allowed()}"
-            raise EmulatorError(f"input {feature.name!r} takes {allowed}; not {wrong}")
-        if not feature.accepts(array.shape):
-            raise EmulatorError(f"input {feature.name!r} has shape {array.shape}; allowed: {feature.allowed()}")
-        return array
-
-    def _default(self, feature: Port, dtype: np.dtype[Any]) -> np.ndarray:
-        if feature.default is None:
-            raise EmulatorError(
-                f"input {feature.name!r} is optional, but the model has no default value for it: pass it"
-            )
-        self._options.room(feature.closed_shape, dtype.itemsize)
-        with guarded(f"the default value of input {feature.name!r}", f"is no {dtype}"):
-            return np.full(feature.closed_shape, feature.default, dtype)
+        """What is given for each input, in their order, checked."""
+        check_names(inputs, self.inputs, self._source.label)
+        kind = self._kind is not None
+        # What a pipeline is not given is up to the stage that takes it; other kinds know what stands for it.
+        taken = [port for port in self.inputs if port.name in inputs or not (self._stages or kind)]
+        given = {port.name: inputs[port.name] for port in taken if port.name in inputs}
+        return {
+            port.name: checked(port, given[port.name], kind) if port.name in given else default(port, self._options)
+            for port in taken
+        }
 
     def _lower(self, shapes: Iterable[tuple[int, ...]], graph: Graph | None = None) -> Graph:
         named = {feature.name: shape for feature, shape in zip(self.inputs, shapes, strict=True)}

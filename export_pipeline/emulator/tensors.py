@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..errors import EmulatorError
 from .guard import DependsOnData
 
 Shape = tuple["int | None", ...]
+Custom = Mapping[str, Callable[..., Any]]  # functions of custom layers, by the class of the layer
 MEMORY_LIMIT = 4 << 30  # bytes of one tensor
 LOOP_LIMIT = 1 << 20  # rounds of all loops of one run
 
@@ -65,7 +66,7 @@ class Options:
     """What holds for every graph of one model.
 
     ``memory_limit`` is in bytes per tensor, ``loop_limit`` in rounds of all loops of one run together: nested loops
-    share it, since each would multiply the bound of the one around it.
+    share it, since each would multiply the bound of the one around it. ``custom`` has the functions of custom layers.
     """
 
     rounding: bool = True
@@ -73,6 +74,7 @@ class Options:
     memory_limit: int = MEMORY_LIMIT
     loop_limit: int = LOOP_LIMIT
     label: str = "the model"
+    custom: Custom = field(default_factory=dict)
     _rounds: _Rounds = field(default_factory=_Rounds, init=False, repr=False, compare=False)
 
     def begin_run(self) -> None:

@@ -29,6 +29,8 @@ def work(source: Source, options: Options) -> Work:
     """Of one run with inputs of the default sizes. Raises UnsupportedOperationError for unknown operations."""
     if source.format == "pipeline":
         return sum((work(stage, options) for stage in source.stages), Work(0))
+    if not source.lowered:
+        return Work(0, (source.kind,))
     shapes = {feature.name: feature.closed_shape for feature in features(source)[0]}
     return work_of(lower_model(source, shapes, Graph(options)))
 

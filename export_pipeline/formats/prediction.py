@@ -16,7 +16,7 @@ from export_pipeline.base.files import written_aside
 from export_pipeline.base.images import READ_SUFFIXES, WRITE_SUFFIXES, fit, load_image, to_uint8
 from export_pipeline.errors import OutputError, UsageError, near
 from export_pipeline.formats.runtime import Runtime
-from export_pipeline.formats.values import from_port
+from export_pipeline.formats.values import NO_NUMBERS, from_port
 from export_pipeline.records.signature import Port
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -69,12 +69,14 @@ def _read(runtime: Runtime, port: Port, value: str, say: Say) -> Any:
         return _array(path, port.name)
     try:
         text = path.read_text("utf-8") if suffix == ".json" else value
+        if port.dtype == "string" and suffix != ".json" and not value.startswith('"'):
+            return value  # a label needs no quotation marks
         found = json.loads(text)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise UsageError(f"the value of --input {port.name} is not {_VALUES}: {value[:60]!r}") from None
-    return found if port.dtype in ("string", "dictionary") else _numbers(found, port.name)
+    return found if port.dtype in NO_NUMBERS else _numbers(found, port.name)
 
 
 def _numbers(found: Any, name: str) -> np.ndarray:

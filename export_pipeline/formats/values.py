@@ -11,6 +11,8 @@ from export_pipeline.errors import ModelError
 from export_pipeline.formats.interface import guessed_layout
 from export_pipeline.records.signature import Port, Signature
 
+NO_NUMBERS = ("string", "dictionary", "sequence")  # types of ports of the kind value that hold other things
+
 
 def resize_to(image: np.ndarray, signature: Signature | None) -> np.ndarray:
     """*image* fitted to the size in *signature* (resized, then its centre); as it is when there is none."""
@@ -52,12 +54,12 @@ def noise(port: Port, size: tuple[int, int], generator: np.random.Generator) -> 
     """A value for *port* to measure with; open sides of a picture are those of *size*.
 
     Raises:
-        ModelError: the port takes text or a dictionary.
+        ModelError: the port takes text, a dictionary or a list.
     """
     if port.size is not None:
         height, width = (given or wanted for given, wanted in zip(port.size, size, strict=True))
         return to_port(generator.integers(0, 256, (height, width, 3), dtype=np.uint8), port)
-    if port.dtype in ("string", "dictionary"):
+    if port.dtype in NO_NUMBERS:
         raise ModelError(f"input {port.name!r} is a {port.dtype}, for which there is no example")
     if port.scale == 1 and port.dtype in ("int32", "int64"):
         # Often indices, which large numbers are not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from export_pipeline.base.reading import read_only
 from export_pipeline.verbs.common import MODEL_HELP, Verb, show
 
 
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from export_pipeline.report import Inspection, inspect, inspection_text
     from export_pipeline.report.checkpoint import CheckpointInspection, checkpoint_text
 
+    read_only()
     found = [inspect(path) for path in options.models]
     data = [item.model_dump(mode="json") for item in found]
     texts = (

@@ -10,6 +10,7 @@ from typing import Any
 from export_pipeline.base.console import Console
 from export_pipeline.base.files import refuse_input
 from export_pipeline.base.printable import printable
+from export_pipeline.base.reading import read_only
 from export_pipeline.verbs.common import MODEL_HELP, Verb, show
 
 _LONGEST_PATH = 255
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
     from export_pipeline.formats import open_model
     from export_pipeline.formats.prediction import check_output, read_inputs, summary, with_pictures, write_outputs
 
+    read_only()
     if options.output:
         values = (Path(word.partition("=")[2]) for word in options.input)
         # A value may be JSON, which is no path, and too long for one.

@@ -103,13 +103,20 @@ def damage(rng: random.Random, seed: Path, target: Path) -> None:
     file.write_bytes(_damage_field(rng, data) if structured else _damage_bytes(rng, data))
 
 
+def _example(port: Any) -> Any:
+    """A value that the port takes, if any."""
+    if port.kind == "value":
+        return {"string": "a", "dictionary": {}, "sequence": []}.get(port.dtype, 0)
+    return np.zeros(port.shape, port.dtype if port.kind == "tensor" else np.float32)
+
+
 def execute(path: Path, described: bool = True) -> bool:
     """Load and run a model. True if that works, False if it ends in EmulatorError; anything else is a finding."""
     try:
         if described:
             describe(path, MEMORY)
         model = CoreMLModel(path, threads=1, memory_limit=MEMORY, loop_limit=100)
-        model.run({f.name: np.zeros(f.shape, f.dtype if f.kind == "tensor" else np.float32) for f in model.inputs})
+        model.run({port.name: _example(port) for port in model.inputs})
     except EmulatorError as error:
         if "\n" in str(error):
             raise ValueError("a message of more than one line") from error

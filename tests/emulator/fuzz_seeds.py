@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.emulator.coremltools_quietly import quiet
+from tests.emulator.kinds.seeds import kinds_with_values
 from tests.emulator.mil import ct, mb
 
 types = ct.converters.mil.mil.types
@@ -186,7 +187,8 @@ def seeds(folder: Path) -> list[Path]:
     for name, model in _programs():
         paths.append(folder / f"{name}.mlpackage")
         model.save(str(paths[-1]))
-    for name, spec in (("network", _network()), ("quantized", _quantized()), ("pipeline", _pipeline())):
+    kinds = ((f"kind{number}", spec) for number, (spec, _) in enumerate(kinds_with_values()))
+    for name, spec in (("network", _network()), ("quantized", _quantized()), ("pipeline", _pipeline()), *kinds):
         paths.append(folder / f"{name}.mlmodel")
         paths[-1].write_bytes(spec.SerializeToString())
     return paths

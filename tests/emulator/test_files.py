@@ -154,10 +154,10 @@ def test_program_without_weights_in_a_bare_file(save_program: Callable[..., Path
 def test_other_kinds_of_model(tmp_path: Path) -> None:
     spec = ct.proto.Model_pb2.Model()
     spec.specificationVersion = 1
-    spec.glmRegressor.offset.append(0)
+    spec.wordTagger.revision = 1
     path = tmp_path / "m.mlmodel"
     path.write_bytes(spec.SerializeToString())
-    _refused(path, "type 'glmRegressor'")
+    _refused(path, "type 'wordTagger'")
 
 
 def test_unsupported_operations_are_named_at_once(package: Path) -> None:
@@ -177,9 +177,9 @@ def test_unsupported_operations_are_named_at_once(package: Path) -> None:
 def test_unsupported_layers_are_named_at_once(tmp_path: Path) -> None:
     spec = ct.proto.Model_pb2.Model()
     spec.specificationVersion = 1
-    for name in ("custom", "loopBreak"):
+    for name in ("loopContinue", "loopBreak"):
         getattr(spec.neuralNetwork.layers.add(), name).SetInParent()
     path = tmp_path / "m.mlmodel"
     path.write_bytes(spec.SerializeToString())
-    with pytest.raises(UnsupportedOperationError, match="layers custom, loopBreak;"):
+    with pytest.raises(UnsupportedOperationError, match="layers loopBreak, loopContinue;"):
         CoreMLModel(path)

@@ -70,8 +70,8 @@ def test_pipeline(tmp_path: Path) -> None:
     assert describe(path)["operations"] == {"activation": 2}
     probabilities = next(value for value in found.values() if isinstance(value, dict))
     assert probabilities == pytest.approx(dict(zip(LABELS, 4 * PROBABILITIES[0], strict=True)))
-    spec.pipelineClassifier.pipeline.models[0].glmRegressor.offset.append(0)
-    with pytest.raises(EmulatorError, match="type 'glmRegressor'"):
+    spec.pipelineClassifier.pipeline.models[0].wordTagger.revision = 1
+    with pytest.raises(EmulatorError, match="type 'wordTagger'"):
         CoreMLModel.from_spec(spec)
 
 

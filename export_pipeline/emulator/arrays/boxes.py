@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def _overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of one box with *others*, all ``[center x, center y, width, height]``."""
     low = np.maximum(box[:2] - box[2:] / 2, others[:, :2] - others[:, 2:] / 2)
     high = np.minimum(box[:2] + box[2:] / 2, others[:, :2] + others[:, 2:] / 2)
@@ -19,7 +19,7 @@ def _select(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, iou: flo
     kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
         rivals = [other for other in kept if classes[other] == classes[index]]
-        if scores[index] > least and not (rivals and (_overlaps(boxes[index], boxes[rivals]) > iou).any()):
+        if scores[index] > least and not (rivals and (overlaps(boxes[index], boxes[rivals]) > iou).any()):
             kept.append(int(index))
     return kept
 

@@ -22,6 +22,10 @@ def listing(path: str | Path) -> Listing:
 
 
 def _of(source: Source) -> Listing:
+    if not source.lowered:
+        from .kind import kind_listing
+
+        return kind_listing(source)
     from .network import network_listing
     from .program import program_listing
 

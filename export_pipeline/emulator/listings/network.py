@@ -73,7 +73,7 @@ def _step(layer: Any, shapes: dict[str, Shape | None], depth: int) -> Step:
         for title, inner in zip(titles, nested(layer), strict=False)
     )
     arguments = [("", ", ".join(layer.input)), *((name, _weight_words(weight)) for name, weight in weights)]
-    arguments += [] if blocks else list(_settings(params))
+    arguments += [] if blocks else list(settings(params))
     sizes = sum(stored(weight).nbytes for _, weight in weights)
     return Step(kind, outputs, tuple((name, words) for name, words in arguments if words), sizes, blocks)
 
@@ -94,12 +94,14 @@ def _weight_words(weight: Any) -> str:
     return f"<{kind}, {how.nbytes:,} bytes>"
 
 
-def _settings(params: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """The plain fields of a layer that are set, those of nested messages too."""
+def settings(params: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The plain fields of a layer, or of another kind of model, that are set, those of nested messages too."""
     if params is None or depth > 3:
         return
     for field, value in params.ListFields():
-        if field.message_type is None:
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            yield from _mapped(field, value, prefix)
+        elif field.message_type is None:
             many = hasattr(value, "__len__") and not isinstance(value, str | bytes)
             numbers = list(value) if many else [value]
             if len(numbers) <= _FEW:
@@ -110,7 +112,17 @@ def _settings(params: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[s
         elif not value.ListFields():
             yield prefix + field.name, "yes"  # a choice without settings, such as ReLU
         else:
-            yield from _settings(value, f"{prefix}{field.name}.", depth + 1)
+            yield from settings(value, f"{prefix}{field.name}.", depth + 1)
+
+
+def _mapped(field: Any, value: Any, prefix: str) -> Iterator[tuple[str, str]]:
+    """The entries of a map, such as the parameters of a custom layer, if they are few."""
+    for key in sorted(value)[:_FEW]:
+        entry, name = value[key], f"{prefix}{field.name}.{ascii(key)[1:-1][:60]}"
+        if hasattr(entry, "ListFields"):
+            yield from ((name, _plain(inner, number)) for inner, number in entry.ListFields())
+        else:
+            yield name, ascii(entry)[:60]
 
 
 def _plain(field: Any, value: Any) -> str:

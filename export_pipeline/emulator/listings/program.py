@@ -64,6 +64,9 @@ def _step(operation: Any, constants: Constants, depth: int) -> Step:
 
 def _ordered(operation: Any) -> list[str]:
     """The names of the arguments, in the order in which the operation is defined."""
+    from ..coremltools_quietly import coremltools
+
+    coremltools()
     from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
 
     variants = SSAOpRegistry.core_ops.get(operation.type, {})

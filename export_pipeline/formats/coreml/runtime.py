@@ -30,7 +30,7 @@ class CoreMLRuntime(Runtime):
     ) -> None:
         self.path, self.threads = path, threads
         self._function, self._compute = function, compute
-        self.load_library()
+        self._find_library()
         self._model: Any
         with reading(path, _WHAT):
             if NATIVE:
@@ -49,6 +49,18 @@ class CoreMLRuntime(Runtime):
             from export_pipeline.emulator.coremltools_quietly import coremltools
 
             coremltools()
+
+    @classmethod
+    def _find_library(cls) -> None:
+        """Raise ModuleNotFoundError if there is none; most of coremltools is for programs only, which load it."""
+        if NATIVE:
+            cls.load_library()
+        else:
+            import onnxruntime  # noqa: F401
+
+            from export_pipeline.emulator.coremltools_quietly import model_proto
+
+            model_proto()
 
     def _open_native(self) -> None:
         import coremltools
@@ -83,8 +95,8 @@ class CoreMLRuntime(Runtime):
 
     def predict(self, inputs: dict[str, Any]) -> dict[str, Any]:  # noqa: D102  as Runtime says
         checked_inputs(self, inputs)
-        images = {port.name for port in self.inputs if port.kind == "image"}
-        given = {name: value if name in images else self._array(name, value) for name, value in inputs.items()}
+        as_they_are = {port.name for port in self.inputs if port.kind != "tensor"}
+        given = {name: value if name in as_they_are else self._array(name, value) for name, value in inputs.items()}
         outputs: dict[str, Any] = running(self, lambda: self._model.predict(given))
         return outputs
 

@@ -43,7 +43,9 @@ def read(path: Path) -> Contents:
     for graph in model.subgraphs:
         kinds = [kind_of(model.operatorCodes[op.opcodeIndex], names) for op in graph.operators]
         operations.update(kinds)
-        precisions.update(types[graph.tensors[op.outputs[0]].type].lower() for op in graph.operators)
+        # What writes a variable has no output; of such there is no precision to tell.
+        first = (op.outputs[0] for op in graph.operators if op.outputs is not None and len(op.outputs))
+        precisions.update(types[graph.tensors[index].type].lower() for index in first)
         rows += _weights(model, graph, kinds, types)
         work += sum(_work(graph, op, kind) for op, kind in zip(graph.operators, kinds, strict=True))
     return summary(rows, operations, precisions, work)
@@ -85,12 +87,17 @@ def _stored(unpacked: dict[int, int], index: int) -> int:
     return index
 
 
+def _inputs(operator: Any) -> list[int]:
+    """The tensors that *operator* takes: none of what reads a variable, and not those that are left out."""
+    return [index for index in operator.inputs if index >= 0] if operator.inputs is not None else []
+
+
 def _in_order(graph: Any, kinds: list[str]) -> list[int]:
     """Every tensor that an operation takes, in the order in which they compute; unpacking is no computing."""
     unpacked = _unpacked(graph, kinds)
     pairs = zip(graph.operators, kinds, strict=True)
-    taken = (index for op, kind in pairs if kind not in ("DEQUANTIZE", "DENSIFY") for index in op.inputs if index >= 0)
-    rest = (index for op in graph.operators for index in op.inputs if index >= 0)
+    taken = (index for op, kind in pairs if kind not in ("DEQUANTIZE", "DENSIFY") for index in _inputs(op))
+    rest = (index for op in graph.operators for index in _inputs(op))
     return list(dict.fromkeys([*(_stored(unpacked, index) for index in taken), *rest]))
 
 
