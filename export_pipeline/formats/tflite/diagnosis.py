@@ -52,7 +52,7 @@ def _sums(nodes: Sequence[Node]) -> Iterator[tuple[str, int]]:
     """The most values that a sum of each type of operation adds up in floats."""
     found: dict[str, int] = {}
     for node in nodes:
-        if node.types[node.given[0]] in _FLOATS and (count := added(node)) > 1:
+        if node.given and node.types[node.given[0]] in _FLOATS and (count := added(node)) > 1:
             found[node.kind] = max(found.get(node.kind, 0), count)
     yield from found.items()
 

@@ -57,8 +57,9 @@ def opened(path: Path) -> tuple[Any, Any, list[Node]]:
 
 
 def _node(model: Any, graph: Any, op: Any, names: dict[int, str], types: dict[int, str]) -> Node:
-    taken = tuple(int(index) for index in op.inputs if index >= 0)
-    given = tuple(int(index) for index in op.outputs)
+    # What reads a variable may take nothing, and what writes one gives nothing.
+    taken = tuple(int(index) for index in (() if op.inputs is None else op.inputs) if index >= 0)
+    given = tuple(int(index) for index in (() if op.outputs is None else op.outputs))
     tensors = {index: graph.tensors[index] for index in (*taken, *given)}
     buffers = {index: model.buffers[graph.tensors[index].buffer].data for index in taken}
     return Node(
