@@ -14,12 +14,13 @@ from export_pipeline.recipe import Recipe
 from tests.builds import COMMITTED, ROOT
 
 PUBLISHED_BYTES = 16_876
-PARAMETERS = {"small": 11_868, "johnson": 108_374, "subpixel": 14_314, "brain": 538_241}
+PARAMETERS = {"small": 11_868, "tiny": 11_868, "johnson": 108_374, "subpixel": 14_314, "brain": 538_241}
 # A bundle that lies here only in part: without the files of more than 1 MiB, and the package that one of them is in.
 PARTLY = ROOT / "artifacts" / "unet_brain"
 LARGEST = 1024 * 1024
 LEFT_OUT = ("checkpoint.safetensors", "unet_brain-fp32.onnx", "unet_brain-fp16.tflite", "unet_brain-fp16.mlpackage")
 RELEASES = (
+    "starry_night_tiny",
     "starry_night_subpixel",
     "starry_night_johnson",
     "the_scream_small",

@@ -79,7 +79,7 @@ val copyBundles = tasks.register<CopyBundles>("copyBundles") {
     bundles.from(
         rootProject.fileTree("../artifacts") {
             include("*/manifest.json", "*/*.tflite")
-            exclude("demo", "starry_night_256", "unet_brain", ".*")
+            exclude("demo", "starry_night_256", "starry_night_tiny", "unet_brain", ".*")
         },
     )
 }

@@ -76,7 +76,7 @@ def test_inspect_reads_the_checkpoint_of_a_bundle(capsys: pytest.CaptureFixture[
     assert main(["inspect", str(checkpoint), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["parameters"] == 11868
-    assert found["metadata"]["step"] == "2900"
+    assert found["metadata"]["step"] == "900"
     assert found["metadata"]["recipe.train.style"].endswith("starry_night.jpg")
     assert main(["inspect", str(checkpoint)]) == 0
     shown = capsys.readouterr().out
