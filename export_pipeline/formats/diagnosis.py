@@ -10,6 +10,7 @@ from export_pipeline.records.diagnosis import Diagnosis
 
 # Values that one sum adds up without a word. In half precision 2,048 ones are 2,048, and one more changes nothing.
 LONG_SUM = 2048
+FEW = 0.01  # share of the values of all kernels that may be floats in a file of 8 bits
 # What names of files say of their precision; the last word of these counts.
 _PRECISIONS = ("int8", "fp16", "fp32", "float16", "float32", "dynamic", "palettized", "sparse", "joint")
 
@@ -26,14 +27,17 @@ def float_share(contents: Contents) -> float:
 
 
 def float_kernels(path: Path, contents: Contents) -> tuple[str, ...]:
-    """Why a file that is called ``int8`` is none: kernels of convolutions that it stores as floats."""
+    """Why a file that is called ``int8`` is none: kernels of convolutions that it stores as floats.
+
+    Converters leave a kernel of a few values as it is, whose scales would take more bytes than 8 bits save.
+    """
     if not called_int8(path):
         return ()
     kernels = [row for row in contents.weights if row.convolution]
     floats = [row for row in kernels if row.stored.startswith("float")]
-    if not floats:
-        return ()
     size = sum(row.parameters for row in floats)
+    if size <= FEW * sum(row.parameters for row in kernels):
+        return ()
     return (
         f"{path.name} is called int8, and {len(floats)} of its {len(kernels)} kernels, {size:,} values, are stored as "
         f"{floats[0].stored}",
