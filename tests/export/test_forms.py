@@ -187,7 +187,7 @@ def test_another_value_or_form_than_the_networks_is_an_error(
     with pytest.raises(ExportError, match="1 of 6 kernels have other values than the network's"):
         material.exported(network([16], 0.6), material.recipe((target,), SIDE), tmp_path, ())
     monkeypatch.undo()
-    monkeypatch.setattr("export_pipeline.formats.coreml.write._exact_passes", lambda target: None)
+    monkeypatch.setattr("export_pipeline.formats.coreml.write._passes", lambda target: None)
     monkeypatch.setattr(
         "export_pipeline.formats.coreml.write._tables_in_network", lambda model, target: model.get_spec()
     )
