@@ -25,7 +25,7 @@ from export_pipeline.records.metric import Metric
 from export_pipeline.targets import TARGETS
 
 SHIPPED = Path(__file__).resolve().parents[1] / "recipes"
-WARM_STARTS = "../../artifacts/warm_starts/"
+ARTIFACTS = "../../artifacts/"
 
 
 class Recipe(Table):
@@ -103,14 +103,17 @@ class Recipe(Table):
 
         ``~`` and ``$NAME`` are expanded; a relative path starts at the recipe's folder.
 
-        What a shipped recipe takes from ``artifacts/warm_starts`` of a checkout lies beside it in an installed package.
+        What a shipped recipe takes from ``artifacts`` of a checkout lies beside it in an installed package: a warm
+        start by its name, and the checkpoint of a bundle as ``released_`` and the name of the bundle.
 
         Raises:
             RecipeError: an environment variable in it is not set, or a home folder is not known.
         """
         found = expanded_path(self._folder, written)
-        shipped = self._folder.resolve() == SHIPPED and written.startswith(WARM_STARTS)
-        return SHIPPED / "warm_starts" / found.name if shipped and not found.exists() else found
+        if found.exists() or self._folder.resolve() != SHIPPED or not written.startswith(ARTIFACTS):
+            return found
+        name = found.name if found.parent.name == "warm_starts" else f"released_{found.parent.name}{found.suffix}"
+        return SHIPPED / "warm_starts" / name
 
     def without(self, *tables: str) -> Self:
         """This recipe as if its tables of these names had been left out; each must have a default for every key."""

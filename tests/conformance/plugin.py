@@ -22,7 +22,7 @@ import pytest
 
 from export_pipeline.emulator import install
 from export_pipeline.emulator.coremltools_quietly import coremltools, quiet
-from export_pipeline.emulator.lower_network import network_kinds
+from export_pipeline.emulator.lower_network import all_layers
 from export_pipeline.emulator.program import walk_operations
 
 MACOS = (15, 5)  # the release whose Core ML the tests in coremltools 9 are written for
@@ -97,7 +97,8 @@ def kinds(spec: Any) -> Iterator[tuple[str, str]]:
             opset = f"iOS{int(function.opset.removeprefix('CoreML')) + 10}"  # CoreML5 came with iOS 15
             yield from ((operation.type, opset) for operation in walk_operations(function))
     else:
-        yield from ((kind, "any") for kind in network_kinds(getattr(spec, spec.WhichOneof("Type"))))
+        layers = all_layers(getattr(spec, spec.WhichOneof("Type")))
+        yield from ((str(layer.WhichOneof("layer")), "any") for layer in layers)
 
 
 def _record(name: str, backend: str, outcome: str, compared: bool, reason: str, used: Any = ()) -> None:

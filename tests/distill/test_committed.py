@@ -41,4 +41,5 @@ def test_the_committed_style_networks_are_those_of_their_recipes() -> None:
     }
     for path in own:
         made, asked = Checkpoint.open(path).info, Recipe.load(path.with_suffix(".toml"))
-        assert (made.recipe.train, made.recipe.model, made.step) == (asked.train, asked.model, asked.train.steps)
+        assert (made.recipe.train, made.recipe.model) == (asked.train, asked.model)
+        assert made.step >= asked.train.steps  # more where it was polished or pruned
