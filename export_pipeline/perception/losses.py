@@ -46,7 +46,7 @@ def _moment_statistics(network: LossNetwork, layer: str, features: Any) -> tuple
 class StyleLoss:
     """What is compared of the features of a layer, and how far apart two of those are.
 
-    The style loss is the mean over the layers, by their weights, of the sum over the statistics.
+    The style loss is the mean over the layers of the sum over the statistics.
     """
 
     statistics: Callable[[LossNetwork, str, Any], tuple[Any, ...]]
@@ -126,7 +126,7 @@ class PerceptualLoss:
             parts["weave"] = weave_loss(output)
         if table.wasserstein_weight:
             projections = self._projections(features)
-            parts["wasserstein"] = self._to_styles(lambda one: self._mean(_wasserstein(projections, one.projections)))
+            parts["wasserstein"] = self._to_styles(lambda one: _wasserstein(projections, one.projections))
         total = tf.add_n([getattr(table, f"{name}_weight") * part for name, part in parts.items()])
         return {"total": total, **parts}
 
@@ -152,12 +152,8 @@ class PerceptualLoss:
 
     def _style_distance(self, statistics: list[tuple[Any, ...]], style: _Style) -> Any:
         pairs = zip(statistics, style.statistics, strict=True)
-        return self._mean([_sum_of(self._style_loss.distance, own, wanted) for own, wanted in pairs])
-
-    def _mean(self, distances: Sequence[Any]) -> Any:
-        """The mean over the style layers, by their ``layer_weights``."""
-        weights = self._table.layer_weights
-        return tf.add_n([weight * one for weight, one in zip(weights, distances, strict=True)]) / sum(weights)
+        distances = [_sum_of(self._style_loss.distance, own, wanted) for own, wanted in pairs]
+        return tf.add_n(distances) / len(distances)
 
     def _statistics(self, features: Sequence[Any]) -> list[tuple[Any, ...]]:
         layers = zip(STYLE_LAYERS, features, strict=True)
@@ -171,8 +167,8 @@ class PerceptualLoss:
         return _Style(share, statistics, _constants(self._projections(features)), Colors.of(image[0]))
 
 
-def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> list[Any]:
-    """The squared sliced 2-Wasserstein distance of each layer, over the variance of what is *wanted*.
+def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:
+    """Mean over the layers of the squared sliced 2-Wasserstein distance, over the variance of what is *wanted*.
 
     Heitz et al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021.
     """
@@ -181,7 +177,7 @@ def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> list[Any]:
         target = evenly(its, tf.shape(mine)[-1])
         spread = tf.reduce_mean(tf.math.reduce_variance(its, -1))
         distances.append(tf.reduce_mean(tf.square(mine - target), (1, 2)) / spread)
-    return distances
+    return tf.add_n(distances) / len(distances)
 
 
 def _sum_of(distance: Callable[[Any, Any], Any], own: Sequence[Any], wanted: Sequence[Any]) -> Any:

@@ -150,7 +150,7 @@ class StyleTrainTable(TrainTable):
         (key,)
         for key in (
             *("style", "loss_network", "style_size", "style_loss", "content_layer", "frozen_norm"),
-            *("content_weight", "style_weight", "layer_weights", "color_weight", "tv_weight", "edge_weight"),
+            *("content_weight", "style_weight", "color_weight", "tv_weight", "edge_weight"),
             *("weave_weight", "wasserstein_weight", "stability_weight", "loss_border"),
         )
     )
@@ -183,12 +183,6 @@ class StyleTrainTable(TrainTable):
         "moments",
         description="what the style loss compares: means and covariances of features, or Gram matrices, which are "
         "ruled by the means and are lowered by painting the mean colour",
-    )
-    layer_weights: tuple[float, float, float, float] = Field(
-        (1.0, 1.0, 1.0, 1.0),
-        strict=False,
-        description="shares of relu1_1 .. relu4_1 in the style and Wasserstein losses; their sum makes no difference",
-        json_schema_extra={"items": {"type": "number", "minimum": 0}},
     )
     color_weight: float = Field(
         0.0, ge=0, description="weight of the colour loss, of means and covariances of pixels and squares of them"
@@ -226,13 +220,6 @@ class StyleTrainTable(TrainTable):
         if not 1 <= sides[0] <= sides[1] <= 8:
             raise ValueError("give the least and the most, between 1 and 8, the least first")
         return sides
-
-    @field_validator("layer_weights")
-    @classmethod
-    def _weighs_a_layer(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
-        if min(weights) < 0 or not sum(weights):
-            raise ValueError("give four numbers of 0 or more, not all 0")
-        return weights
 
     @model_validator(mode="after")
     def _aims_at_something(self) -> Self:
