@@ -26,12 +26,30 @@ def _load_tensorflow() -> None:
 
 _load_tensorflow()
 
+from .adain import adain_subpixel, style_encoder  # noqa: E402
 from .blocks import BLOCKS_KINDS, NORMS  # noqa: E402
 from .style_net import johnson, small  # noqa: E402
 from .subpixel import subpixel  # noqa: E402
 from .unet import unet  # noqa: E402
 from .vgg import vgg19  # noqa: E402
 
-NETWORKS: dict[str, Callable[..., Any]] = {"johnson": johnson, "small": small, "subpixel": subpixel, "unet": unet}
+NETWORKS: dict[str, Callable[..., Any]] = {
+    "adain_subpixel": adain_subpixel,
+    "johnson": johnson,
+    "small": small,
+    "subpixel": subpixel,
+    "unet": unet,
+}
 
-__all__ = ["BLOCKS_KINDS", "NETWORKS", "NORMS", "johnson", "small", "subpixel", "unet", "vgg19"]
+__all__ = [
+    "BLOCKS_KINDS",
+    "NETWORKS",
+    "NORMS",
+    "adain_subpixel",
+    "johnson",
+    "small",
+    "style_encoder",
+    "subpixel",
+    "unet",
+    "vgg19",
+]

@@ -98,6 +98,23 @@ class Rescaling(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
+class SquareRoot(keras.layers.Layer):
+    """``sqrt(max(x, 0) + epsilon)``: of a variance that rounding may have made negative."""
+
+    def __init__(self, epsilon: float = EPSILON, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"epsilon is {epsilon}; it must be above 0")
+        self.epsilon = float(epsilon)
+
+    def call(self, inputs: Any) -> Any:
+        return tf.sqrt(tf.nn.relu(inputs) + self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
 class ScaleSize(keras.layers.Layer):
     """Resizes ``(N, H, W, C)`` to ``(N, round(rho H), round(rho W), C)``, bilinear.
 

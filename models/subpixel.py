@@ -103,7 +103,7 @@ def subpixel(
     # Without zeros around it takes one point of the margin off by itself.
     last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
     x = last(x)
-    _start_alike(last)
+    start_alike(last)
     x = keras.layers.ReLU(6, name="out_relu6")(x)
     if points > 1:
         x = keras.layers.Cropping2D(points - 1, name="cut")(x)
@@ -137,7 +137,7 @@ def _context(x: Any, filters: int) -> Any:
     return keras.layers.Add(name="context_add")([x, shift])
 
 
-def _start_alike(last: Any) -> None:
+def start_alike(last: Any) -> None:
     """Give the 16 pixels of a square one kernel at first, or an untrained network paints a weave with a period of 4.
 
     Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017 (ICNR).

@@ -6,8 +6,8 @@ of single pixels alone paints fine lines of yellow and blue in turn, which look 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,11 +18,11 @@ SCALES = (1, 4, 16)  # sides of the squares that are averaged, pixels
 LEAST_DEVIATION = 4.0  # levels of 255; a painting in one colour has no more along some axes
 
 
-@dataclass(frozen=True)
-class Colors:
-    """The colours of an image at one scale: mean ``(3,)``, what whitens them, and the covariance whitened by it.
+class Colors(NamedTuple):
+    """The colours of an image at one scale: mean ``(1, 3)``, what whitens them, and the covariance whitened by it.
 
-    That is the identity, but for axes along which there is less than :data:`LEAST_DEVIATION`.
+    That is the identity, but for axes along which there is less than :data:`LEAST_DEVIATION`. Both are ``(1, 3, 3)``;
+    of one image for each item of a batch all are ``(N, ...)``.
     """
 
     mean: Any
@@ -32,15 +32,14 @@ class Colors:
     @classmethod
     def of(cls, image: np.ndarray) -> tuple[Colors, ...]:
         """Those of *image*, ``(H, W, 3)`` RGB 0..255, at each of :data:`SCALES`."""
-        return tuple(cls._at(image, scale) for scale in SCALES)
+        return tuple(cls._at(*(part.numpy() for part in own)) for own in color_moments(tf.constant(image[None])))
 
     @classmethod
-    def _at(cls, image: np.ndarray, scale: int) -> Colors:
-        mean, covariance = (part[0].numpy() for part in moments(_averaged(tf.constant(image[None], tf.float32), scale)))
-        variances, axes = np.linalg.eigh(covariance)
+    def _at(cls, mean: np.ndarray, covariance: np.ndarray) -> Colors:
+        variances, axes = np.linalg.eigh(covariance[0])
         roots = np.sqrt(np.maximum(variances, LEAST_DEVIATION**2))
         whitening = ((axes / roots) @ axes.T).astype(np.float32)
-        return cls(mean, whitening, whitening @ covariance @ whitening)
+        return cls(mean, whitening[None], (whitening @ covariance[0] @ whitening)[None])
 
     def distance(self, own_mean: Any, own_covariance: Any) -> Any:
         """``(||W (C - C_s) W||_F^2 + ||W (m - m_s)||^2) / 3`` of means ``(N, 3)``, covariances ``(N, 3, 3)``.
@@ -48,17 +47,20 @@ class Colors:
         Whitened, a hue counts as much as the brightness, though paintings vary less in it.
         """
         spread = tf.matmul(tf.matmul(self.whitening, own_covariance), self.whitening) - self.whitened
-        shift = tf.matmul(own_mean - self.mean, self.whitening)
+        shift = tf.linalg.matvec(self.whitening, own_mean - self.mean)
         return (tf.reduce_sum(tf.square(spread), (1, 2)) + tf.reduce_sum(tf.square(shift), 1)) / 3
 
 
-def color_loss(output: Any, styles: list[tuple[Colors, ...]], shares: list[float]) -> Any:
-    """The mean over the scales of the distances of *output* ``(N, H, W, 3)`` to *styles*, by *shares*: ``(N,)``."""
-    found = []
-    for index, scale in enumerate(SCALES):
-        own = moments(_averaged(output, scale))
-        found += [share * colors[index].distance(*own) for share, colors in zip(shares, styles, strict=True)]
-    return tf.add_n(found) / len(SCALES)
+def color_moments(images: Any) -> list[tuple[Any, Any]]:
+    """Mean and covariance of the colours of *images*, ``(N, H, W, 3)`` RGB 0..255, at each of :data:`SCALES`."""
+    images = tf.cast(images, tf.float32)
+    return [moments(_averaged(images, scale)) for scale in SCALES]
+
+
+def color_loss(own: Sequence[tuple[Any, Any]], style: Sequence[Colors]) -> Any:
+    """The mean over the scales of the distances of *own*, from :func:`color_moments`, to *style*: ``(N,)``."""
+    found = [colors.distance(*at_scale) for colors, at_scale in zip(style, own, strict=True)]
+    return tf.add_n(found) / len(found)
 
 
 def _averaged(images: Any, scale: int) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from export_pipeline import coding
 from export_pipeline.errors import WeightsError
 from export_pipeline.perception.vgg_weights import Weights, vgg19_weights, vgg_weights
-from export_pipeline.recipe import StyleTransferRecipe
+from export_pipeline.recipe import PerceptualRecipe
 
 DISTILLED = Path(__file__).parent / "distilled.weights"
 
@@ -80,7 +80,7 @@ class LossNetwork:
         return tf.constant(self.roots[layer]) if layer in self.roots else None
 
 
-def loss_network(recipe: StyleTransferRecipe) -> LossNetwork:
+def loss_network(recipe: PerceptualRecipe) -> LossNetwork:
     """The one that ``train.loss_network`` of *recipe* names.
 
     Raises:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from export_pipeline.perception.color_loss import Colors, color_loss
+from export_pipeline.perception.color_loss import Colors, color_loss, color_moments
 from export_pipeline.perception.distances import relative, relative_squared
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.pixel_losses import edge_loss, total_variation, weave_loss
 from export_pipeline.perception.statistics import evenly, gram, moments, sorted_projections
-from export_pipeline.recipe import StyleTrainTable
+from export_pipeline.recipe import PerceptualTrainTable
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LOSSES = ("total", "content", "style", "tv", "edge", "color")
@@ -28,7 +28,7 @@ OPTIONAL = ("weave", "wasserstein")  # slow ones, computed only where they have 
 STABILITY = "stability"  # takes a second look at the network, on a disturbed photograph
 
 
-def loss_names(table: StyleTrainTable) -> tuple[str, ...]:
+def loss_names(table: PerceptualTrainTable) -> tuple[str, ...]:
     """:data:`LOSSES`, and those of :data:`OPTIONAL` and :data:`STABILITY` that *table* gives a weight."""
     return (*LOSSES, *(name for name in (*OPTIONAL, STABILITY) if getattr(table, f"{name}_weight")))
 
@@ -61,14 +61,26 @@ STYLE_LOSSES = {
 }
 
 
-@dataclass(frozen=True)
-class _Style:
-    """What a style image asks for: its share, statistics and projections of each style layer, and its colours."""
+class StyleTarget(NamedTuple):
+    """What a style image asks for: statistics and projections of each style layer, and its colours.
 
-    share: float
-    statistics: list[tuple[Any, ...]]
+    Tensors of one style, ``(1, ...)``, which all items of a batch are held against, or of one an item, ``(N, ...)``.
+    """
+
+    statistics: tuple[tuple[Any, ...], ...]
     projections: tuple[Any, ...]
     colors: tuple[Colors, ...]
+
+    @classmethod
+    def stacked(cls, targets: Sequence[StyleTarget]) -> StyleTarget:
+        """*targets* of one style each as one ``(N, ...)``, of which :meth:`taken` takes some."""
+        made: StyleTarget = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *targets)
+        return made
+
+    def taken(self, index: Any) -> StyleTarget:
+        """Those at *index*, ``(N,)`` int32."""
+        taken: StyleTarget = tf.nest.map_structure(lambda part: tf.gather(part, index), self)
+        return taken
 
 
 class PerceptualLoss:
@@ -81,7 +93,7 @@ class PerceptualLoss:
         self,
         network: LossNetwork,
         style: np.ndarray | Sequence[np.ndarray],
-        table: StyleTrainTable,
+        table: PerceptualTrainTable,
         shares: Sequence[float] = (1.0,),
     ) -> None:
         """*style* is an ``(H, W, 3)`` uint8 RGB image, or several; each is resized to ``style_size`` squared.
@@ -94,41 +106,53 @@ class PerceptualLoss:
         # The photo needs no layer above its own: a shallower network saves its forward pass.
         self._content_features = network.features((table.content_layer,))
         styles = (style,) if isinstance(style, np.ndarray) else style
-        self._styles = [self._seen(image, share) for share, image in zip(shares, styles, strict=True)]
+        self._styles = [(share, self.target(image)) for share, image in zip(shares, styles, strict=True)]
 
-    def __call__(self, photo: Any, output: Any) -> dict[str, Any]:
-        """The losses of *output* for *photo*, both ``(N, H, W, 3)`` RGB 0..255: ``(N,)`` by :func:`loss_names`."""
-        return self.losses(output, self.content(photo))
+    def __call__(self, photo: Any, output: Any, target: StyleTarget | None = None) -> dict[str, Any]:
+        """The losses of *output* for *photo*, both ``(N, H, W, 3)`` RGB 0..255: ``(N,)`` by :func:`loss_names`.
+
+        *target* is held against in place of the style images, where it is given.
+        """
+        return self.losses(output, self.content(photo), target)
 
     def content(self, photo: Any) -> Any:
         """What :meth:`losses` holds an output against: worth keeping where one photo is compared many times."""
         layer = self._table.content_layer
         return tf.stop_gradient(self._network.embedded(self._content_features(self._inner(photo)), layer))
 
-    def losses(self, output: Any, wanted: Any) -> dict[str, Any]:
+    def losses(self, output: Any, wanted: Any, target: StyleTarget | None = None) -> dict[str, Any]:
         """As the call, for a photo whose :meth:`content` is *wanted*."""
         table, edges = self._table, edge_loss(output)
+        styles = self._styles if target is None else [(1.0, target)]
         output = self._inner(output)
         features = self._features(output)
         of_content = features[STYLE_LAYERS.index(table.content_layer)]
         content = relative(self._network.embedded(of_content, table.content_layer) - wanted, wanted)
         statistics = self._statistics(features)
-        style = self._to_styles(lambda one: self._style_distance(statistics, one))
+        # A gradient that is multiplied by nothing would cost as much as any other.
+        colors = color_moments(output if table.color_weight else tf.stop_gradient(output))
         parts = {
             "content": content,
-            "style": style,
+            "style": _shared(styles, lambda one: self._style_distance(statistics, one)),
             "tv": total_variation(output),
             "edge": edges,
-            # A gradient that is multiplied by nothing would cost as much as any other.
-            "color": self._color(output if table.color_weight else tf.stop_gradient(output)),
+            "color": _shared(styles, lambda one: color_loss(colors, one.colors)),
         }
         if table.weave_weight:
             parts["weave"] = weave_loss(output)
         if table.wasserstein_weight:
             projections = self._projections(features)
-            parts["wasserstein"] = self._to_styles(lambda one: _wasserstein(projections, one.projections))
+            parts["wasserstein"] = _shared(styles, lambda one: _wasserstein(projections, one.projections))
         total = tf.add_n([getattr(table, f"{name}_weight") * part for name, part in parts.items()])
         return {"total": total, **parts}
+
+    def target(self, style: np.ndarray) -> StyleTarget:
+        """What *style*, ``(H, W, 3)`` uint8 RGB, asks for, resized to ``style_size`` squared."""
+        square = Image.fromarray(style).resize((self._table.style_size,) * 2, Image.Resampling.LANCZOS)
+        image = np.asarray(square, np.float32)[None]
+        features = self._features(image)
+        statistics = tuple(_constants(layer) for layer in self._statistics(features))
+        return StyleTarget(statistics, _constants(self._projections(features)), Colors.of(image[0]))
 
     def _inner(self, images: Any) -> Any:
         border = self._table.loss_border
@@ -139,18 +163,11 @@ class PerceptualLoss:
         inner = tf.slice(images, (0, border, border, 0), (count, height - 2 * border, width - 2 * border, channels))
         return tf.ensure_shape(inner, (None, None, None, 3))
 
-    def _color(self, output: Any) -> Any:
-        return color_loss(output, [one.colors for one in self._styles], [one.share for one in self._styles])
-
-    def _to_styles(self, distance: Callable[[_Style], Any]) -> Any:
-        """The sum over the style images of *distance* to each, by their shares."""
-        return tf.add_n([one.share * distance(one) for one in self._styles])
-
     def _projections(self, features: Sequence[Any]) -> list[Any]:
         layers = zip(STYLE_LAYERS, features, strict=True)
         return [sorted_projections(self._network.embedded(layer, name)) for name, layer in layers]
 
-    def _style_distance(self, statistics: list[tuple[Any, ...]], style: _Style) -> Any:
+    def _style_distance(self, statistics: list[tuple[Any, ...]], style: StyleTarget) -> Any:
         pairs = zip(statistics, style.statistics, strict=True)
         distances = [_sum_of(self._style_loss.distance, own, wanted) for own, wanted in pairs]
         return tf.add_n(distances) / len(distances)
@@ -159,12 +176,10 @@ class PerceptualLoss:
         layers = zip(STYLE_LAYERS, features, strict=True)
         return [self._style_loss.statistics(self._network, name, layer) for name, layer in layers]
 
-    def _seen(self, style: np.ndarray, share: float) -> _Style:
-        square = Image.fromarray(style).resize((self._table.style_size,) * 2, Image.Resampling.LANCZOS)
-        image = np.asarray(square, np.float32)[None]
-        features = self._features(image)
-        statistics = [_constants(layer) for layer in self._statistics(features)]
-        return _Style(share, statistics, _constants(self._projections(features)), Colors.of(image[0]))
+
+def _shared(styles: Sequence[tuple[float, StyleTarget]], distance: Callable[[StyleTarget], Any]) -> Any:
+    """The sum over *styles* of *distance* to each, by their shares."""
+    return tf.add_n([share * distance(one) for share, one in styles])
 
 
 def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:
@@ -175,7 +190,7 @@ def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:
     distances = []
     for mine, its in zip(own, wanted, strict=True):
         target = evenly(its, tf.shape(mine)[-1])
-        spread = tf.reduce_mean(tf.math.reduce_variance(its, -1))
+        spread = tf.reduce_mean(tf.math.reduce_variance(its, -1), -1)
         distances.append(tf.reduce_mean(tf.square(mine - target), (1, 2)) / spread)
     return tf.add_n(distances) / len(distances)
 

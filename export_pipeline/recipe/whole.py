@@ -151,6 +151,7 @@ DEFAULT_TASK = "style_transfer"
 # Module and class of the recipes of each task. They are subclasses of ``Recipe``, so that they are loaded after it.
 RECIPES = {
     "style_transfer": ("export_pipeline.recipe.style_transfer", "StyleTransferRecipe"),
+    "arbitrary_style": ("export_pipeline.recipe.arbitrary_style", "ArbitraryStyleRecipe"),
     "segmentation": ("export_pipeline.recipe.segmentation", "SegmentationRecipe"),
     "parity": ("export_pipeline.recipe.parity", "ParityRecipe"),
 }

@@ -12,6 +12,7 @@ __all__ = ["TASKS", "Origin", "Task", "open_task"]
 # Module and class of each task, loaded when a recipe asks for it.
 TASKS = {
     "style_transfer": ("export_pipeline.tasks.style_transfer", "StyleTransfer"),
+    "arbitrary_style": ("export_pipeline.tasks.arbitrary_style", "ArbitraryStyle"),
     "segmentation": ("export_pipeline.tasks.segmentation", "Segmentation"),
     "parity": ("export_pipeline.tasks.parity", "Parity"),
 }

@@ -21,7 +21,7 @@ from PIL import Image
 from export_pipeline.base.files import sha256_of
 from export_pipeline.base.images import images_below, list_images, load_image, load_photograph
 from export_pipeline.errors import ImageError, UsageError
-from export_pipeline.recipe import BUILTIN, StyleTransferRecipe
+from export_pipeline.recipe import BUILTIN, PerceptualRecipe, StyleTransferRecipe
 
 MOST_NAMED = 8  # files that a warning names
 CACHE_BYTES = 2**30  # of decoded photographs
@@ -110,7 +110,7 @@ def builtin_photographs() -> Photographs:
     return Photographs(names, lambda index: found[names[index]])
 
 
-def photographs(recipe: StyleTransferRecipe) -> tuple[Photographs, Photographs]:
+def photographs(recipe: PerceptualRecipe) -> tuple[Photographs, Photographs]:
     """Training and validation photographs that *recipe* names."""
     content, hold_out = recipe.train.content, recipe.train.hold_out
     found = builtin_photographs() if content == BUILTIN else folder_photographs(recipe.path(content))
@@ -154,7 +154,7 @@ def random_crop(
     return np.ascontiguousarray(cut[:, ::-1] if random.random() < 0.5 else cut)
 
 
-def crops(photos: Photographs, recipe: StyleTransferRecipe, first_step: int, last_step: int) -> Any:
+def crops(photos: Photographs, recipe: PerceptualRecipe, first_step: int, last_step: int) -> Any:
     """A ``tf.data.Dataset`` of batches ``(batch_size, crop, crop, 3)`` float32 for the steps asked for."""
     import tensorflow as tf
 

@@ -203,15 +203,25 @@ class _Perceptual(Objective):
         return self._losses(batch[IMAGE], outputs[STYLIZED])
 
     def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
-        """With the stability loss, where it has a weight: what the network makes of the photographs with noise."""
-        outputs = call(batch)
-        losses = self(batch, outputs)
-        if not self._stability_weight:
-            return losses
-        noisy = disturbed(batch[IMAGE])
-        other = call({**batch, IMAGE: noisy})
-        stability = stability_loss(outputs[STYLIZED], other[STYLIZED], batch[IMAGE], noisy)
-        return {**losses, STABILITY: stability, "total": losses["total"] + self._stability_weight * stability}
+        """With the stability loss, where it has a weight."""
+        return with_stability(self, batch, call, self._stability_weight)
+
+
+def with_stability(
+    objective: Objective,
+    batch: Mapping[str, Any],
+    call: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    weight: float,
+) -> dict[str, Any]:
+    """The losses of *objective*, and by *weight* the stability loss: what *call* makes of photographs with noise."""
+    outputs = call(batch)
+    losses = objective(batch, outputs)
+    if not weight:
+        return losses
+    noisy = disturbed(batch[IMAGE])
+    other = call({**batch, IMAGE: noisy})
+    stability = stability_loss(outputs[STYLIZED], other[STYLIZED], batch[IMAGE], noisy)
+    return {**losses, STABILITY: stability, "total": losses["total"] + weight * stability}
 
 
 @dataclass(frozen=True)
@@ -223,17 +233,21 @@ class Judged(Evaluator):
     def of(self, sample: Sample) -> SampleEvaluator:
         """The one for the photograph of *sample*."""
         photograph = sample.inputs[IMAGE]
-        return _JudgedPhotograph(self.judge, photograph, self.judge.reference(photograph))
+        return JudgedPhotograph(self.judge, photograph, self.judge.reference(photograph))
 
 
 @dataclass(frozen=True, eq=False)
-class _JudgedPhotograph(SampleEvaluator):
+class JudgedPhotograph(SampleEvaluator):
+    """Measures pictures of one photograph."""
+
     judge: StyleJudge
     photograph: np.ndarray
     reference: Reference
 
     def measure(self, outputs: Arrays) -> Values:
+        """All distances of the picture."""
         return self.judge.distances(outputs[STYLIZED], self.reference).model_dump()
 
     def baseline(self) -> Values:
+        """All distances of the photograph itself."""
         return self.judge.distances(self.photograph, self.reference).model_dump()

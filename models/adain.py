@@ -1,0 +1,183 @@
+"""Arbitrary style transfer: the sub-pixel network with adaptive instance norms, and the encoder that tells it a style.
+
+Two networks, so that an app encodes a painting once and paints frames from then on: ``style_encoder`` makes statistics
+of a painting, and ``adain_subpixel`` makes a picture of a photograph and statistics. Huang and Belongie, "Arbitrary
+Style Transfer in Real-Time with Adaptive Instance Normalization", 2017; that the norms' scales and shifts are learned
+from the style is of Ghiasi et al., "Exploring the Structure of a Real-Time, Arbitrary Neural Artistic Stylization
+Network", 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from .blocks import INPUT_SCALE, check_added, check_blocks, check_margin, scaled_filters, with_widths
+from .layers import DepthToSpace, EdgePadding, InstanceNormalization, MatchSize, Rescaling, SpaceToDepth, SquareRoot
+from .subpixel import FILTERS, OUTPUT_SCALE, STRIDE, start_alike
+from .vgg import MEAN_RGB, needed_layers
+
+BLOCKS = 4
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+# Means and deviations of the distilled loss network's features, of 16, 32, 64 and 128 channels.
+STATISTICS = 2 * (16 + 32 + 64 + 128)
+# What divides the features of a layer, so that statistics of paintings are about 1.
+FEATURE_SCALES = (64.0, 256.0, 512.0, 512.0)
+HIDDEN = 96
+POOL = 16  # side of the squares that are averaged first: a sum over a whole image is too large for half precision
+
+
+def adain_subpixel(
+    *,
+    alpha: float = 1.25,
+    blocks: int | None = None,
+    margin: int = 0,
+    statistics: int = STATISTICS,
+    widths: Mapping[str, int] | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    name: str = "adain_subpixel",
+) -> keras.Model:
+    """The network that paints: at a quarter of the resolution, with instance norms that a style scales and shifts.
+
+    After each norm stands ``s (n * scale + shift) + (1 - s) x``: n is the norm of x, scale and shift are what two
+    layers make of the statistics, and s is the strength (Huang and Belongie call it alpha). At strength 0 no norm is
+    left and the photograph comes out again.
+
+    Args:
+        alpha: width multiplier; every convolution has ``int(32 alpha)`` filters, at least one.
+        blocks: number of residual blocks, 0 or more; ``None`` takes 4.
+        margin: pixels, a multiple of 4, that the image is continued by beyond its edges at a quarter of the
+            resolution, and that are cut off again.
+        statistics: how many numbers say what a style is like, as :func:`style_encoder` makes them.
+        widths: filters of single convolutions by layer name, such as ``block0_a_conv``, instead of those of *alpha*.
+            ``down_conv`` and every ``block*_b_conv`` are added to each other and have the same.
+        height, width: pixels; ``None`` takes any size.
+
+    Returns:
+        A model from ``image`` ``(N, H, W, 3)`` RGB 0..255, ``style`` ``(N, 1, 1, statistics)`` and ``strength``
+        ``(N, 1, 1, 1)`` 0..1, all float32, to a picture of the size of the image, 0..255.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    check_margin(margin)
+    if margin % STRIDE:
+        raise ValueError(f"margin is {margin}; it must be a multiple of {STRIDE}")
+    points = margin // STRIDE
+    blocks = BLOCKS if blocks is None else blocks
+    check_blocks(blocks)
+    filters = _filters(alpha, blocks, widths or {})
+
+    image = keras.Input((height, width, 3), name="image")
+    style = keras.Input((1, 1, statistics), name="style")
+    strength = keras.Input((1, 1, 1), name="strength")
+    told = keras.layers.Conv2D(HIDDEN, 1, activation="relu", name="style_conv")(style)
+    rest = Rescaling(-1.0, 1.0, name="rest")(strength)
+
+    def adapted(x: Any, layer: str) -> Any:
+        return _adapted(x, layer, told, strength, rest)
+
+    x = SpaceToDepth(STRIDE, name="to_channels")(image)
+    x = Rescaling(INPUT_SCALE, name="rescale")(x)
+    x = keras.layers.Conv2D(filters["down_conv"], 1, name="down_conv")(x)
+    if points:
+        x = EdgePadding(points, name="margin")(x)
+    x = keras.layers.Activation("relu", name="down_relu")(adapted(x, "down"))
+    for index in range(blocks):
+        first, second = f"block{index}_a", f"block{index}_b"
+        y = keras.layers.Conv2D(filters[f"{first}_conv"], 3, padding="same", name=f"{first}_conv")(x)
+        y = keras.layers.Activation("relu", name=f"{first}_relu")(adapted(y, first))
+        y = keras.layers.Conv2D(filters[f"{second}_conv"], 3, padding="same", name=f"{second}_conv")(y)
+        x = keras.layers.Add(name=f"block{index}_add")([x, adapted(y, second)])
+    # Without zeros around it takes one point of the margin off by itself.
+    last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
+    x = last(x)
+    start_alike(last)
+    x = keras.layers.ReLU(6, name="out_relu6")(x)
+    if points > 1:
+        x = keras.layers.Cropping2D(points - 1, name="cut")(x)
+    x = DepthToSpace(STRIDE, name="to_pixels")(x)
+    x = MatchSize(name="crop")([Rescaling(OUTPUT_SCALE, name="to_image")(x), image])
+    return keras.Model([image, style, strength], x, name=name)
+
+
+def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, int]:
+    (count,) = scaled_filters((FILTERS,), alpha)
+    names = ["down_conv", *(f"block{index}_{half}_conv" for index in range(blocks) for half in "ab")]
+    filters = with_widths(dict.fromkeys(names, count), widths)
+    check_added(filters, "down_conv")
+    return filters
+
+
+def _adapted(x: Any, name: str, told: Any, strength: Any, rest: Any) -> Any:
+    """*x* with the norm, scale and shift of the style by *strength*, and as it is by the *rest*."""
+
+    def of_style(part: str, first: str) -> Any:
+        layer = keras.layers.Conv2D(x.shape[-1], 1, bias_initializer=first, name=f"{name}_{part}")
+        return keras.layers.Multiply(name=f"{name}_{part}_strength")([layer(told), strength])
+
+    normed = InstanceNormalization(name=f"{name}_norm")(x)
+    scaled = keras.layers.Multiply(name=f"{name}_scaled")([normed, of_style("scale", "ones")])
+    kept = keras.layers.Multiply(name=f"{name}_kept")([x, rest])
+    shifted = keras.layers.Add(name=f"{name}_shifted")([scaled, of_style("shift", "zeros")])
+    return keras.layers.Add(name=f"{name}_adapted")([shifted, kept])
+
+
+def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> keras.Model:
+    """The network that tells a style: means and deviations of features of VGG's form, over the whole painting.
+
+    Args:
+        weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name, of the distilled loss network.
+        size: height and width of the painting, pixels, a multiple of 128.
+
+    Returns:
+        A model from ``painting`` ``(N, size, size, 3)`` RGB 0..255 to ``style`` ``(N, 1, 1, S)``: for each of relu1_1
+        .. relu4_1 the means of its C channels and then the deviations, over :data:`FEATURE_SCALES`.
+
+    Raises:
+        ValueError: *size* is no multiple of 128.
+    """
+    if size < 8 * POOL or size % (8 * POOL):
+        raise ValueError(f"size is {size}; it must be a multiple of {8 * POOL}")
+    painting = keras.Input((size, size, 3), name="painting")
+    x, found = painting, []
+    for layer in needed_layers(STYLE_LAYERS):
+        if layer.endswith("_1") and layer != "conv1_1":
+            x = keras.layers.MaxPool2D(name=f"{layer}_pool")(x)
+        kernel, bias = weights[layer]
+        if layer == "conv1_1":  # zeros around it are the mean colour, so that this cannot be folded into its bias
+            to_bgr = keras.layers.Conv2D(3, 1, name="to_bgr")
+            x = to_bgr(x)
+            to_bgr.set_weights(_to_bgr())
+        conv = keras.layers.Conv2D(bias.shape[0], 3, padding="same", activation="relu", name=layer)
+        x = conv(x)
+        conv.set_weights([kernel, bias])
+        name = layer.replace("conv", "relu")
+        if name in STYLE_LAYERS:
+            found += _moments(x, name, FEATURE_SCALES[STYLE_LAYERS.index(name)])
+    style = keras.layers.Concatenate(name="style")(found)
+    return keras.Model(painting, style, name="style_encoder")
+
+
+def _to_bgr() -> list[Any]:
+    kernel = np.eye(3, dtype=np.float32)[::-1][None, None]
+    return [kernel, -np.array(MEAN_RGB[::-1], np.float32)]
+
+
+def _moments(x: Any, name: str, scale: float) -> list[Any]:
+    """Means and deviations of the channels of *x* over *scale*, each ``(N, 1, 1, C)``."""
+
+    def mean(value: Any, part: str) -> Any:
+        value = keras.layers.AveragePooling2D(POOL, name=f"{name}_{part}_pool")(value)
+        return keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_{part}")(value)
+
+    x = Rescaling(1 / scale, name=f"{name}_scaled")(x)
+    means = mean(x, "mean")
+    squares = mean(keras.layers.Multiply(name=f"{name}_squared")([x, x]), "square")
+    of_means = keras.layers.Multiply(name=f"{name}_mean_squared")([means, means])
+    variance = keras.layers.Subtract(name=f"{name}_variance")([squares, of_means])
+    return [means, SquareRoot(name=f"{name}_deviation")(variance)]
