@@ -33,6 +33,7 @@ from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Origin, Sam
 STYLE, STRENGTH = "style", "strength"  # further inputs
 VARIANT, PAINTING = "variant", "painting"  # what is known of a batch, and of a sample: indices of styles
 IDENTITY = "identity"
+OF_STYLE = ("style", "color", "wasserstein")  # losses
 ENCODED_SIDE = 512  # pixels, that a painting is encoded at
 # Of samples: what part has the style in full, and what part none of it. The rest is between.
 WHOLE, NONE = 0.75, 0.125
@@ -245,8 +246,19 @@ class _Perceptual(Objective):
         identity = tf.reduce_mean(tf.abs(stylized - photo), (1, 2, 3)) / 255
         strength = tf.reshape(batch[STRENGTH], (-1,))
         unchanged = self._table.identity_weight * identity + self._table.content_weight * losses["content"]
-        total = strength * losses["total"] + (1 - strength) * unchanged
+        total = strength * self._total(losses) + (1 - strength) * unchanged
         return {**losses, IDENTITY: identity, "total": total}
+
+    def _total(self, losses: Mapping[str, Any]) -> Any:
+        """The weighted sum of *losses*, with ``log(1 + x)`` of those to the style.
+
+        They are relative to the style, and a flat one or one in gray may be a thousand times as far off as another.
+        """
+        import tensorflow as tf
+
+        parts = {name: loss for name, loss in losses.items() if name != "total"}
+        of_style = {name: tf.math.log1p(parts[name]) for name in OF_STYLE if name in parts}
+        return tf.add_n([getattr(self._table, f"{name}_weight") * part for name, part in {**parts, **of_style}.items()])
 
     def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
         """With the stability loss, where it has a weight."""

@@ -80,13 +80,17 @@ def _variant(seed: int, index: int, of: Photographs, photographs: Photographs, s
     random = np.random.default_rng([seed, 2, index])
     taken = random.random() < share
     image = photographs[int(random.integers(len(photographs)))] if taken else of[index % len(of)]
-    height, width = (round(length * random.uniform(LEAST_SHARE, 1)) for length in image.shape[:2])
-    top, left = (
-        int(random.integers(whole - part + 1)) for whole, part in zip(image.shape, (height, width), strict=False)
-    )
-    cut = squared(image[top : top + height, left : left + width], side)
+    rows, columns = (_part(length, random) for length in image.shape[:2])
+    cut = squared(image[rows, columns], side)
     cut = cut[:, ::-1] if random.random() < 0.5 else cut
     return recolored(cut, random) if random.random() < 0.75 else np.ascontiguousarray(cut)
+
+
+def _part(length: int, random: np.random.Generator) -> slice:
+    """Somewhere in *length*, at least :data:`LEAST_SHARE` of it."""
+    part = round(length * random.uniform(LEAST_SHARE, 1))
+    first = int(random.integers(length - part + 1))
+    return slice(first, first + part)
 
 
 def squared(image: np.ndarray, side: int) -> np.ndarray:
