@@ -27,6 +27,8 @@ STATISTICS = 2 * (16 + 32 + 64 + 128)
 # What divides the features of a layer, so that statistics of paintings are about 1.
 FEATURE_SCALES = (64.0, 256.0, 512.0, 512.0)
 HIDDEN = 96
+LAST_SCALE = 0.4  # of the last kernel at first, so that few pixels are black or white
+ADDED = 0.3  # deviation of what a block adds at first: a sum of ones would be cut off by the last activation
 POOL = 16  # side of the squares that are averaged first: a sum over a whole image is too large for half precision
 
 
@@ -78,8 +80,8 @@ def adain_subpixel(
     told = keras.layers.Conv2D(HIDDEN, 1, activation="relu", name="style_conv")(style)
     rest = Rescaling(-1.0, 1.0, name="rest")(strength)
 
-    def adapted(x: Any, layer: str) -> Any:
-        return _adapted(x, layer, told, strength, rest)
+    def adapted(x: Any, layer: str, deviation: float = 1.0) -> Any:
+        return _adapted(x, layer, deviation, told, strength, rest)
 
     x = SpaceToDepth(STRIDE, name="to_channels")(image)
     x = Rescaling(INPUT_SCALE, name="rescale")(x)
@@ -92,11 +94,11 @@ def adain_subpixel(
         y = keras.layers.Conv2D(filters[f"{first}_conv"], 3, padding="same", name=f"{first}_conv")(x)
         y = keras.layers.Activation("relu", name=f"{first}_relu")(adapted(y, first))
         y = keras.layers.Conv2D(filters[f"{second}_conv"], 3, padding="same", name=f"{second}_conv")(y)
-        x = keras.layers.Add(name=f"block{index}_add")([x, adapted(y, second)])
+        x = keras.layers.Add(name=f"block{index}_add")([x, adapted(y, second, ADDED)])
     # Without zeros around it takes one point of the margin off by itself.
     last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
     x = last(x)
-    start_alike(last)
+    start_alike(last, LAST_SCALE)
     x = keras.layers.ReLU(6, name="out_relu6")(x)
     if points > 1:
         x = keras.layers.Cropping2D(points - 1, name="cut")(x)
@@ -113,17 +115,21 @@ def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, 
     return filters
 
 
-def _adapted(x: Any, name: str, told: Any, strength: Any, rest: Any) -> Any:
-    """*x* with the norm, scale and shift of the style by *strength*, and as it is by the *rest*."""
+def _adapted(x: Any, name: str, deviation: float, told: Any, strength: Any, rest: Any) -> Any:
+    """*x* with the norm, scale and shift of the style by *strength*, and as it is by the *rest*.
 
-    def of_style(part: str, first: str) -> Any:
-        layer = keras.layers.Conv2D(x.shape[-1], 1, bias_initializer=first, name=f"{name}_{part}")
+    The scale is about *deviation* at first.
+    """
+
+    def of_style(part: str, first: float) -> Any:
+        start = keras.initializers.Constant(first)
+        layer = keras.layers.Conv2D(x.shape[-1], 1, bias_initializer=start, name=f"{name}_{part}")
         return keras.layers.Multiply(name=f"{name}_{part}_strength")([layer(told), strength])
 
     normed = InstanceNormalization(name=f"{name}_norm")(x)
-    scaled = keras.layers.Multiply(name=f"{name}_scaled")([normed, of_style("scale", "ones")])
+    scaled = keras.layers.Multiply(name=f"{name}_scaled")([normed, of_style("scale", deviation)])
     kept = keras.layers.Multiply(name=f"{name}_kept")([x, rest])
-    shifted = keras.layers.Add(name=f"{name}_shifted")([scaled, of_style("shift", "zeros")])
+    shifted = keras.layers.Add(name=f"{name}_shifted")([scaled, of_style("shift", 0.0)])
     return keras.layers.Add(name=f"{name}_adapted")([shifted, kept])
 
 

@@ -19,6 +19,7 @@ from export_pipeline.train import network
 from tests import strangers
 
 SIZE = {"height": 48, "width": 64}
+PAINTED = ("style_transfer", "arbitrary_style")
 TRAINED = [name for name in TASKS if name != "parity"]
 
 
@@ -30,8 +31,10 @@ def task(request: pytest.FixtureRequest, vgg_file: Path) -> Task:
         export = {**SIZE, "calibration_images": 2, "targets": ["onnx-fp32"]}
         return open_task(Recipe.parse({"task": request.param, **tables, "export": export}))
     train = {"crop": 32, "hold_out": 2, "batch_size": 2}
-    if request.param == "style_transfer":
+    if request.param in PAINTED:
         train |= {"vgg_weights": str(vgg_file), "style_size": 64}
+    if request.param == "arbitrary_style":
+        train |= {"style_variants": 3}
     tables = {"model": {"alpha": 0.125}, "train": train, "verify": {"images": 2}}
     return open_task(Recipe.parse({"task": request.param, **tables, "export": {**SIZE, "calibration_images": 2}}))
 
@@ -80,8 +83,9 @@ def test_samples_fit_the_signature(task: Task) -> None:
         check_fits(sample.inputs, task.signature.inputs)
     for inputs in task.calibration():
         check_fits(inputs, task.signature.inputs)
-    (images,) = task.examples(2)
+    images, *rest = task.examples(2)
     assert images.shape[::3] == (2, 3)
+    assert [array.shape for array in rest] == [(2, *port.shape[1:]) for port in task.signature.inputs[1:]]
 
 
 def test_nothing_is_trained_on_that_is_verified_on(task: Task) -> None:
