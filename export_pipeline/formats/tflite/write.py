@@ -77,8 +77,11 @@ def _calibrated(conversion: Conversion) -> tuple[bytes, tuple[str, ...]]:
         if port.color is not None:
             array[0, 0, 0], array[0, -1, -1] = port.low, port.high
 
+    # By name: the converter's own order of inputs is not the signature's.
+    named = [dict(zip((port.name for port in signature.inputs), batch, strict=True)) for batch in batches]
+
     def samples() -> Any:
-        yield from batches
+        yield from named
 
     calibrating = converter(conversion.model, signature)
     calibrating.optimizations = [tf.lite.Optimize.DEFAULT]
