@@ -91,7 +91,7 @@ class ArbitraryStyle(Task):
             return {STYLE: tf.gather(encoded, variant), STRENGTH: strength, VARIANT: variant}
 
         numbers = tf.data.Dataset.range(first_step * table.batch_size, last_step * table.batch_size)
-        told = numbers.map(load, deterministic=True).batch(table.batch_size)
+        told = numbers.map(load).batch(table.batch_size)
         photos = crops(self.training, self.recipe, first_step, last_step)
         return tf.data.Dataset.zip((photos, told)).map(lambda photo, rest: {IMAGE: photo, **rest})
 

@@ -17,6 +17,7 @@ from export_pipeline.models.layers import InstanceNormalization
 from export_pipeline.recipe import Recipe, StyleModelTable
 from export_pipeline.targets import TARGETS
 from tests.export import material
+from tests.models.material import GIVES
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
@@ -38,7 +39,7 @@ def kernels(model: Any) -> dict[str, tuple[int, ...]]:
     return {layer.name: tuple(layer.weights[0].shape) for layer in model.layers if isinstance(layer, kinds)}
 
 
-@pytest.mark.parametrize("name", models.NETWORKS)
+@pytest.mark.parametrize("name", GIVES)
 def test_all_convolutions_but_the_ends_are_depthwise_and_pointwise(name: str) -> None:
     full, separable = models.NETWORKS[name](), kernels(models.NETWORKS[name](**SEPARABLE))
     wanted: dict[str, tuple[int, ...]] = {}
@@ -66,7 +67,7 @@ def work(folder: Path, network: str, **arguments: Any) -> dict[str, int]:
     return {row.name: row.multiply_accumulates for row in contents.work}
 
 
-@pytest.mark.parametrize("network", models.NETWORKS)
+@pytest.mark.parametrize("network", GIVES)
 def test_a_layer_takes_the_share_of_the_paper(network: str, tmp_path: Path) -> None:
     """Howard et al., section 3.1: 1 / filters + 1 / 9; eight to nine times fewer from 72 filters on."""
     full, separable = work(tmp_path, network), work(tmp_path, network, **SEPARABLE)

@@ -1,0 +1,65 @@
+"""A network of several inputs, in an order that is not that of their names, in every format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline.export import export
+from export_pipeline.formats import open_model
+from export_pipeline.models import adain_subpixel
+from export_pipeline.models.adain import STATISTICS
+from export_pipeline.recipe import Recipe, default_targets
+from export_pipeline.records.signature import Signature, picture, tensor
+from export_pipeline.targets import TARGETS
+from tests.export import material
+
+SIDE = 64
+LEAST_PSNR = {"fp32": 90.0, "fp16": 45.0, "int8": 30.0}
+SIGNATURE = Signature(
+    inputs=(
+        picture("image", SIDE, SIDE),
+        tensor("style", (1, 1, 1, STATISTICS)),
+        tensor("strength", (1, 1, 1, 1), 0, 1),
+    ),
+    outputs=(picture("stylized", SIDE, SIDE),),
+)
+MADE = default_targets(Recipe.parse({}).compress)
+
+
+def samples() -> list[dict[str, np.ndarray]]:
+    random = np.random.default_rng(2)
+    styles = random.uniform(0, 1.5, (4, 1, 1, STATISTICS)).astype(np.float32)
+    strengths = np.array([1, 0.4, 1, 0], np.float32).reshape(4, 1, 1, 1)
+    photographs = [image[:SIDE, :SIDE] for image in material.photographs()]
+    return [
+        {"image": image, "style": style, "strength": strength}
+        for image, style, strength in zip(photographs, styles, strengths, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, dict[str, Any]]:
+    model = adain_subpixel(alpha=0.25, blocks=1, margin=8)
+    folder = tmp_path_factory.mktemp("any_style")
+    table = {"export": {"height": SIDE, "width": SIDE, "targets": MADE}, "task": "arbitrary_style"}
+    records = export(model, Recipe.parse(table), SIGNATURE, folder, samples())
+    return model, folder, {record.target: record for record in records}
+
+
+@pytest.mark.parametrize("target", MADE)
+def test_each_input_goes_where_its_name_says(files: tuple[Any, Path, dict[str, Any]], target: str) -> None:
+    model, folder, records = files
+    runtime = open_model(folder / records[target].file, threads=1)
+    assert [port.name for port in runtime.signature.inputs] == ["image", "style", "strength"]
+    pictures = []
+    for sample in samples()[:2]:
+        expected = model([array[None].astype(np.float32) for array in sample.values()]).numpy()[0]
+        (found,) = runtime.infer(sample).values()
+        error = np.mean((found.astype(np.float64) - expected) ** 2)
+        assert 10 * np.log10(255**2 / error) > LEAST_PSNR[TARGETS[target].weights]
+        pictures.append(found)
+    assert np.abs(pictures[0] - pictures[1]).mean() > 1

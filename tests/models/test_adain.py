@@ -1,0 +1,131 @@
+"""The network of any style, and the encoder that tells it one."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export_pipeline import models
+from export_pipeline.models.adain import FEATURE_SCALES, STATISTICS, STYLE_LAYERS
+from export_pipeline.models.layers import InstanceNormalization
+from export_pipeline.perception.loss_network import distilled
+from tests.models.material import of_type, photo
+
+import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
+
+random = np.random.default_rng(3)
+STYLES = random.uniform(0, 1, (2, 1, 1, STATISTICS)).astype(np.float32)
+
+
+def strengths(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)[:, None, None, None]
+
+
+@cache
+def network(**arguments: Any) -> Any:
+    """A narrow one, with norms and shifts that no initializer gives."""
+    model = models.adain_subpixel(**{"alpha": 0.25, "blocks": 1, **arguments})
+    own = np.random.default_rng(4)
+    for weight in model.weights:
+        if len(weight.shape) == 1:
+            weight.assign_add(own.uniform(-0.2, 0.2, weight.shape).astype(np.float32))
+    return model
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 30), (64, 48)])
+def test_any_image_keeps_its_size_and_the_output_its_range(size: tuple[int, int]) -> None:
+    for margin in (0, 4, 8):
+        output = network(margin=margin)([photo(*size, 2), STYLES, strengths(1, 0.5)]).numpy()
+        assert output.shape == (2, *size, 3)
+        assert output.min() >= 0
+        assert output.max() <= 255
+        assert output.std() > 1
+
+
+def test_each_image_of_a_batch_has_its_own_style_and_strength() -> None:
+    images = photo(32, 24, 2)
+    both = network()([images, STYLES, strengths(1, 0.3)]).numpy()
+    for index, strength in enumerate((1, 0.3)):
+        alone = network()([images[index : index + 1], STYLES[index : index + 1], strengths(strength)])
+        np.testing.assert_allclose(both[index], alone[0], atol=2e-3)
+
+
+def test_a_style_changes_the_picture_and_at_strength_0_none_does() -> None:
+    images = np.repeat(photo(32, 24), 2, 0)
+    styled, plain = (network()([images, STYLES, strengths(value, value)]).numpy() for value in (1, 0))
+    assert np.abs(styled[0] - styled[1]).mean() > 1
+    np.testing.assert_array_equal(plain[0], plain[1])
+
+
+def test_at_strength_0_no_norm_is_left() -> None:
+    """A pixel then has no say in the picture far from it; by the norms it has."""
+    image = photo(64, 64)
+    changed = image.copy()
+    changed[0, :4, :4] = 255 - changed[0, :4, :4]
+    for strength, far in ((0, False), (1, True)):
+        one, other = (network()([each, STYLES[:1], strengths(strength)]).numpy() for each in (image, changed))
+        assert bool(np.abs(one - other)[0, 32:, 32:].max() > 1e-3) is far
+
+
+def test_every_convolution_but_the_last_has_a_norm_a_scale_and_a_shift() -> None:
+    model = models.adain_subpixel()
+    norms = of_type(model, InstanceNormalization)
+    assert len(norms) == 9
+    names = [layer.name for layer in of_type(model, keras.layers.Conv2D)]
+    for norm in norms:
+        stem = norm.name.removesuffix("_norm")
+        assert {f"{stem}_conv", f"{stem}_scale", f"{stem}_shift"} <= set(names)
+    assert model.count_params() == 251_544
+
+
+def test_a_saved_network_comes_back_the_same(tmp_path: Path) -> None:
+    inputs = [photo(20, 24), STYLES[:1], strengths(0.7)]
+    network(margin=4).save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded(inputs), network(margin=4)(inputs))
+
+
+def test_widths_are_those_of_single_convolutions() -> None:
+    widths = {"down_conv": 7, "block0_b_conv": 7, "block0_a_conv": 3}
+    model = models.adain_subpixel(alpha=0.25, blocks=1, widths=widths)
+    found = {layer.name: layer.filters for layer in of_type(model, keras.layers.Conv2D)}
+    assert {name: found[name] for name in widths} == widths
+    assert model([photo(16, 16), STYLES[:1], strengths(1)]).shape == (1, 16, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"alpha": 0.03}, "alpha is 0.03"),
+        ({"blocks": -1}, "blocks is -1"),
+        ({"margin": 6}, "margin is 6; it must be a multiple of 4"),
+        ({"margin": -4}, "margin is -4"),
+        ({"widths": {"down_conv": 3}}, "their outputs are added"),
+        ({"widths": {"out_conv": 3}}, "widths names 'out_conv'"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_value_errors_that_name_them(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        models.adain_subpixel(**arguments)
+
+
+def test_the_encoder_gives_means_and_deviations_of_the_loss_network() -> None:
+    image = photo(128, 128)
+    found = models.style_encoder(distilled().weights, 128)(image).numpy()
+    assert found.shape == (1, 1, 1, STATISTICS)
+    expected = []
+    for features, scale in zip(distilled().features(STYLE_LAYERS)(image), FEATURE_SCALES, strict=True):
+        scaled = features.numpy() / scale
+        expected += [scaled.mean((0, 1, 2)), np.sqrt(scaled.var((0, 1, 2)) + 1e-5)]
+    np.testing.assert_allclose(found.ravel(), np.concatenate(expected), rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("size", [0, 64, 130])
+def test_a_painting_has_a_side_that_the_pools_divide(size: int) -> None:
+    with pytest.raises(ValueError, match=f"size is {size}; it must be a multiple of 128"):
+        models.style_encoder(distilled().weights, size)
