@@ -41,7 +41,7 @@ FLOORS = (
     ("stage_adapters",),
     ("work",),
     ("pipeline",),
-    ("apps", "diff", "distill", "gatys", "sweep"),
+    ("apps", "diff", "distill", "gatys", "sweep", "universal"),
     ("verbs",),
     ("cli",),
     ("", "__main__"),

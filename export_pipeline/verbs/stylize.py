@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from export_pipeline.base.console import Console
 from export_pipeline.base.files import refuse_input
 from export_pipeline.errors import UsageError
+from export_pipeline.verbs import stylize_adain
 from export_pipeline.verbs.common import MODEL_HELP, VGG_HELP, Verb, show
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from export_pipeline.gatys.optimize import Iteration, Optimization, Stylized
 
 DEFAULT_SIZE = 512
+CHECKPOINT_SUFFIX = ".safetensors"
 LARGEST_SIZE = 2048  # L-BFGS remembers forty pictures in double precision: 4 GB
 # What the settings of the optimization and the options that set them are called.
 SETTINGS = (
@@ -30,16 +32,25 @@ SETTINGS = (
     "seed",
     "preserve_colour",
 )
-OF_GATYS = ("style", "style_weights", "loss_network", "vgg_weights", "every", "size", *SETTINGS)
+OF_BOTH = ("style", "style_weights", "preserve_colour")  # which the methods without a model share
+OF_GATYS = ("loss_network", "vgg_weights", "every", "size", *SETTINGS)
+# The options of each method; those of another are refused.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "model": (),
+    "gatys": (*OF_BOTH, *OF_GATYS),
+    "adain": (*OF_BOTH, *stylize_adain.OWN),
+}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments. The methods take different ones: those given are held against the method later."""
     parser.usage = (
         f"{parser.prog} MODEL IMAGE -o OUT [--threads N] [--json]\n       "
-        f"{parser.prog} PHOTO --method gatys --style STYLE [--style STYLE ...] -o OUT [...]"
+        f"{parser.prog} PHOTO --method {{adain,gatys}} --style STYLE [--style STYLE ...] -o OUT [...]"
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help=f"{MODEL_HELP}; none with --method gatys")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help=f"{MODEL_HELP}, or a checkpoint; none with a --method"
+    )
     # Not required of the parser, which then takes two paths, one, and two with options between them.
     parser.add_argument("image", type=Path, metavar="IMAGE", help="the photograph").required = False
     parser.add_argument(
@@ -47,21 +58,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--method",
-        choices=("model", "gatys"),
+        choices=tuple(OPTIONS),
         default="model",
-        help="a model, or optimization (default: model)",
+        help="a model; the network of any style, for a photograph of any size; or optimization (default: model)",
     )
     parser.add_argument("--threads", type=int, help="threads of the computation with a model (default: all)")
+    _add_shared(parser)
+    stylize_adain.add(parser)
     _add_gatys(parser)
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    own = parser.add_argument_group("with --method adain or gatys").add_argument
+    own("--style", type=Path, action="append", metavar="IMAGE", help="a style image; once for each")
+    own("--style-weights", metavar="W,W", help="of each style, relative to one another (default: equal)")
+    own("--preserve-colour", action="store_true", default=None, help="paint with the luminance only")
 
 
 def _add_gatys(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("with --method gatys").add_argument
-    own("--style", type=Path, action="append", metavar="IMAGE", help="a style image; once for each")
-    own("--style-weights", metavar="W,W", help="of each style, relative to one another (default: equal)")
     own("--loss-network", choices=("distilled", "vgg19"), help="that looks at the images (default: distilled)")
     own("--vgg-weights", metavar="FILE", help=VGG_HELP)
-    own("--preserve-colour", action="store_true", default=None, help="paint with the luminance only")
     own("--iterations", type=int, metavar="N", help="of L-BFGS (default: 200)")
     own("--every", type=int, metavar="K", help="write the picture beside OUT every K iterations, as OUT-0050.png")
     own(
@@ -96,22 +113,37 @@ def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         ImageError, ModelError, WeightsError, OutputError: what is named cannot be read, run or written.
     """
     paths = [path for path in (options.model, options.image) if path is not None]
-    if options.method == "gatys":
+    _refuse_foreign(options)
+    if options.method != "model":
         if len(paths) != 1:
             raise UsageError(
-                f"--method gatys takes one PHOTO and no model; got {len(paths)} paths: {', '.join(map(str, paths))}.\n"
-                "Name style images with --style."
+                f"--method {options.method} takes one PHOTO and no model; got {len(paths)} paths: "
+                f"{', '.join(map(str, paths))}.\nName style images with --style."
             )
-        return _by_optimization(paths[0], options, console)
+        if options.threads is not None:
+            raise UsageError(
+                f"--threads is for a model file; --method {options.method} uses every processor. Leave it out."
+            )
+        if options.method == "gatys":
+            return _by_optimization(paths[0], options, console)
+        weights = None if options.style_weights is None else _numbers("--style-weights", options.style_weights)
+        return stylize_adain.run(paths[0], options, weights, console)
     if len(paths) != 2:
         raise UsageError(
             f"stylize takes MODEL IMAGE; got one path: {paths[0]}.\n"
             "To stylize without a model, give --method gatys --style STYLE."
         )
-    if foreign := [_flag(name) for name in OF_GATYS if getattr(options, name) is not None]:
-        raise UsageError(f"{', '.join(foreign)} is for --method gatys; a model file has its style in it.")
     model, photograph = paths
     return _with_model(model, photograph, options, console)
+
+
+def _refuse_foreign(options: argparse.Namespace) -> None:
+    """Refuse options of other methods than the one that is asked for."""
+    own = OPTIONS[options.method]
+    for method, names in OPTIONS.items():
+        if foreign := [_flag(name) for name in names if name not in own and getattr(options, name) is not None]:
+            why = "a model file has its style in it" if options.method == "model" else "leave it out"
+            raise UsageError(f"{', '.join(foreign)} is for --method {method}; {why}.")
 
 
 def _with_model(model: Path, photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -121,6 +153,8 @@ def _with_model(model: Path, photograph: Path, options: argparse.Namespace, cons
     refuse_input(options.output, model, photograph)
     check_output(options.output)
     image = load_photograph(photograph)
+    if model.suffix == CHECKPOINT_SUFFIX:
+        return _with_checkpoint(model, image, options, console)
     runtime = open_model(model, options.threads)
     fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
     fitted = image if fits else resize_to(image, runtime.signature)
@@ -136,6 +170,29 @@ def _with_model(model: Path, photograph: Path, options: argparse.Namespace, cons
         "height": output.shape[0],
         "width": output.shape[1],
     }
+
+
+def _with_checkpoint(model: Path, image: np.ndarray, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """The float network of a checkpoint, which takes the photograph in its own size, in bands of rows."""
+    from export_pipeline.base.images import save_image, to_uint8
+    from export_pipeline.train import restored
+    from export_pipeline.train.checkpoint import Checkpoint
+    from export_pipeline.universal.bands import run_in_bands
+
+    checkpoint = Checkpoint.open(model)
+    if checkpoint.info.recipe.task != "style_transfer":
+        raise UsageError(
+            f"{model} is of a network of {checkpoint.info.recipe.task}; allowed: one of style_transfer. "
+            "For arbitrary_style give --method adain --network."
+        )
+
+    def told(done: int, count: int, layer: str) -> None:
+        console.progress("layer", done, count, {})
+
+    output = to_uint8(run_in_bands(restored(checkpoint), {"image": image}, progress=told))
+    save_image(options.output, output)
+    made = {"model": str(model), "runtime": "float network in bands", "output": str(options.output)}
+    return {**made, "height": output.shape[0], "width": output.shape[1]}
 
 
 def _by_optimization(photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -168,8 +225,6 @@ def _by_optimization(photograph: Path, options: argparse.Namespace, console: Con
 
 def _checked(options: argparse.Namespace) -> tuple[Optimization, list[float] | None, int | None]:
     """The settings, the weights of the styles and the distance of intermediate pictures, held against each other."""
-    if options.threads is not None:
-        raise UsageError("--threads is for a model file; --method gatys uses every processor. Leave it out.")
     if not options.style:
         raise UsageError("--method gatys paints after style images; name one or more with --style")
     if options.vgg_weights is not None and options.loss_network != "vgg19":
