@@ -18,7 +18,7 @@ KILL_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios
+.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios universal universalstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -97,6 +97,12 @@ distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, i
 
 killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on, and compare the bytes (KILL_ARGS="--kills 10")
 	$(BIN)/python -m tests.benchmarks.kill_study $(KILL_ARGS)
+
+universal: $(STAMP)  ## write the style encoder and the recipe of its bundle, into runs/universal
+	$(BIN)/python -m export_pipeline.universal runs/universal
+
+universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal_study (UNIVERSAL_ARGS="--photographs 4")
+	$(BIN)/python -m tests.benchmarks.universal_study $(UNIVERSAL_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
 	$(BIN)/python -m tests.benchmarks.loss_study $(LOSS_ARGS)

@@ -30,14 +30,14 @@ class Colors(NamedTuple):
     whitened: Any
 
     @classmethod
-    def of(cls, image: np.ndarray) -> tuple[Colors, ...]:
-        """Those of *image*, ``(H, W, 3)`` RGB 0..255, at each of :data:`SCALES`."""
-        return tuple(cls._at(*(part.numpy() for part in own)) for own in color_moments(tf.constant(image[None])))
+    def of(cls, image: np.ndarray, least: float = LEAST_DEVIATION) -> tuple[Colors, ...]:
+        """Those of *image*, ``(H, W, 3)`` RGB 0..255, at each of :data:`SCALES`; *least* in place of the constant."""
+        return tuple(cls._at(*(part.numpy() for part in own), least) for own in color_moments(image[None]))
 
     @classmethod
-    def _at(cls, mean: np.ndarray, covariance: np.ndarray) -> Colors:
+    def _at(cls, mean: np.ndarray, covariance: np.ndarray, least: float) -> Colors:
         variances, axes = np.linalg.eigh(covariance[0])
-        roots = np.sqrt(np.maximum(variances, LEAST_DEVIATION**2))
+        roots = np.sqrt(np.maximum(variances, least**2))
         whitening = ((axes / roots) @ axes.T).astype(np.float32)
         return cls(mean, whitening[None], (whitening @ covariance[0] @ whitening)[None])
 

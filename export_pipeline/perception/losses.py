@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from export_pipeline.perception.color_loss import Colors, color_loss, color_moments
+from export_pipeline.perception.color_loss import LEAST_DEVIATION, Colors, color_loss, color_moments
 from export_pipeline.perception.distances import relative, relative_squared
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.perception.pixel_losses import edge_loss, total_variation, weave_loss
@@ -95,11 +95,14 @@ class PerceptualLoss:
         style: np.ndarray | Sequence[np.ndarray],
         table: PerceptualTrainTable,
         shares: Sequence[float] = (1.0,),
+        least_deviation: float = LEAST_DEVIATION,
     ) -> None:
         """*style* is an ``(H, W, 3)`` uint8 RGB image, or several; each is resized to ``style_size`` squared.
 
-        The style and colour losses are the sums of those to each image, weighted by *shares*.
+        The style and colour losses are the sums of those to each image, weighted by *shares*. The colours of a style
+        are taken to deviate by *least_deviation*, levels of 255, or more.
         """
+        self._least_deviation = least_deviation
         self._table, self._network = table, network
         self._style_loss = STYLE_LOSSES[table.style_loss]
         self._features = network.features(STYLE_LAYERS)
@@ -152,7 +155,9 @@ class PerceptualLoss:
         image = np.asarray(square, np.float32)[None]
         features = self._features(image)
         statistics = tuple(_constants(layer) for layer in self._statistics(features))
-        return StyleTarget(statistics, _constants(self._projections(features)), Colors.of(image[0]))
+        return StyleTarget(
+            statistics, _constants(self._projections(features)), Colors.of(image[0], self._least_deviation)
+        )
 
     def _inner(self, images: Any) -> Any:
         border = self._table.loss_border

@@ -33,6 +33,8 @@ from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Origin, Sam
 STYLE, STRENGTH = "style", "strength"  # further inputs
 VARIANT, PAINTING = "variant", "painting"  # what is known of a batch, and of a sample: indices of styles
 IDENTITY = "identity"
+SOFT = 3.0  # above it a loss to a style counts less and less
+LEAST_DEVIATION = 12.0  # of the colours of a style, levels of 255: else those in gray would rule
 OF_STYLE = ("style", "color", "wasserstein")  # losses
 ENCODED_SIDE = 512  # pixels, that a painting is encoded at
 # Of samples: what part has the style in full, and what part none of it. The rest is between.
@@ -229,7 +231,7 @@ class _Perceptual(Objective):
     def __init__(self, task: ArbitraryStyle, network: LossNetwork) -> None:
         table = task.recipe.train
         self._table = table
-        self._losses = PerceptualLoss(network, (), table, ())
+        self._losses = PerceptualLoss(network, (), table, (), LEAST_DEVIATION)
         self._targets = StyleTarget.stacked([self._losses.target(image) for image in task.variants()])
         self.terms = (*loss_names(table), IDENTITY)
         self.fingerprint = {
@@ -250,14 +252,14 @@ class _Perceptual(Objective):
         return {**losses, IDENTITY: identity, "total": total}
 
     def _total(self, losses: Mapping[str, Any]) -> Any:
-        """The weighted sum of *losses*, with ``log(1 + x)`` of those to the style.
+        """The weighted sum of *losses*, with ``a log(1 + x / a)`` of those to the style.
 
         They are relative to the style, and a flat one or one in gray may be a thousand times as far off as another.
         """
         import tensorflow as tf
 
         parts = {name: loss for name, loss in losses.items() if name != "total"}
-        of_style = {name: tf.math.log1p(parts[name]) for name in OF_STYLE if name in parts}
+        of_style = {name: SOFT * tf.math.log1p(parts[name] / SOFT) for name in OF_STYLE if name in parts}
         return tf.add_n([getattr(self._table, f"{name}_weight") * part for name, part in {**parts, **of_style}.items()])
 
     def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
