@@ -144,9 +144,8 @@ def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
     scale = max(height / image.shape[0], width / image.shape[1])
     box_height, box_width = height / scale, width / scale
     # Rounding may put an edge of the box a little beyond that of the image, which Pillow refuses.
-    top, left = (
-        max(0.0, (whole - part) / 2) for whole, part in zip(image.shape, (box_height, box_width), strict=False)
-    )
+    top = max(0.0, (image.shape[0] - box_height) / 2)
+    left = max(0.0, (image.shape[1] - box_width) / 2)
     box = (left, top, min(left + box_width, image.shape[1]), min(top + box_height, image.shape[0]))
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, box=box))
 

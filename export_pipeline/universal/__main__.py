@@ -15,7 +15,8 @@ from export_pipeline.tasks.arbitrary_style import ENCODED_SIDE, style_encoder
 from export_pipeline.tasks.paintings import squared
 
 RECIPE = """\
-# The style encoder of `universal`: a painting in, the statistics out that tell its style. An app runs it once a painting.
+# The style encoder of `universal`: a painting in, the statistics out that tell its style. An app runs it once for
+# each painting.
 name = "universal_encoder"
 task = "parity"
 

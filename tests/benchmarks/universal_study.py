@@ -85,18 +85,19 @@ def milliseconds(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, di
             call()
             if number:
                 found[name].append(1000 * (time.perf_counter() - begun))
-    return {
-        name: dict(zip(("q1", "median", "q3"), np.percentile(v, (25, 50, 75)).round(2))) for name, v in found.items()
-    }
+    return {name: _spread(times) for name, times in found.items()}
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    return dict(zip(("q1", "median", "q3"), np.percentile(times, (25, 50, 75)).round(2).tolist(), strict=True))
 
 
 def measured(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     """The record of the study."""
-    bundle, tells = Bundle.open(options.bundle), Bundle.open(options.encoder)
+    recipe = Bundle.open(options.bundle).manifest.recipe
     files = {name: next(options.bundle.glob(f"*-{name}")) for name in ("int8.mlmodel", "dynamic.tflite", "int8.tflite")}
     encode = encoder(next(options.encoder.glob("*-int8.mlmodel")))
     theirs, ours = published(data.parent / "anchors" / PUBLISHED), painter(files["int8.mlmodel"])
-    recipe = bundle.manifest.recipe
     held = {path.name: path for folder in ("styles", "paintings") for path in list_images(data / folder)}
     paintings = {name: load_photograph(held[name]) for name in recipe.train.hold_out_styles}
     photos = [
@@ -127,9 +128,8 @@ def measured(options: argparse.Namespace, data: Path) -> dict[str, Any]:
         for name in ("int8.mlmodel", "dynamic.tflite")
     }
     sizes["published"] = size_of(data.parent / "anchors" / PUBLISHED).bytes
-    assert tells.manifest.recipe.task == "parity"
     return {
-        "machine": machine().model_dump() if hasattr(machine(), "model_dump") else str(machine()),
+        "machine": machine().model_dump(),
         "photographs": len(photos),
         "rows": rows,
         "milliseconds": milliseconds(calls, options.runs),
@@ -166,10 +166,9 @@ def page(record: dict[str, Any]) -> str:
     for name, spread in record["milliseconds"].items():
         label = {"published": "published, encodes at every frame", "encoder": "ours, encoding a painting, once"}
         size = record["bytes"].get({"encoder": "encoder-int8.mlmodel"}.get(name, name), 0)
-        times.append(
-            f"| {label.get(name, f'ours, {name}')} | {spread['median']:.1f} | {spread['q1']:.1f} to {spread['q3']:.1f} | "
-            f"{base / spread['median']:.1f} | {size:,} |"
-        )
+        quartiles = f"{spread['q1']:.1f} to {spread['q3']:.1f}"
+        cells = [label.get(name, f"ours, {name}"), f"{spread['median']:.1f}", quartiles]
+        times.append(f"| {' | '.join(cells)} | {base / spread['median']:.1f} | {size:,} |")
     together = record["bytes"]["int8.mlmodel"] + record["bytes"]["encoder-int8.mlmodel"]
     return PAGE.format(
         photographs=record["photographs"], table="\n".join(table), times="\n".join(times), together=f"{together:,}"
