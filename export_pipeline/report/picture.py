@@ -26,6 +26,7 @@ BRIGHTER = 8  # times as bright as it is, a difference can be seen
 IN_LINE = 5  # images side by side, as many as a page shows without scrolling
 TILE_WIDTH = 200  # pixels at most; larger images are scaled down
 DOES_NOT_RUN = "does not run"
+QUALITY = 85  # of the JPEG, which a bundle holds twice: by itself and in the page
 GAP = 8
 CAPTION = 40
 FONT_SIZE = 14
@@ -53,7 +54,7 @@ def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], fl
             return
         head = [Tile("input", shown), *_reference(task, samples[index], shown), Tile(network[0], drawn)]
         blocks += [head, *_with_differences(tiles, drawn)]
-    save_image(path, laid_out(blocks))
+    save_image(path, laid_out(blocks), QUALITY)
 
 
 def _with_differences(tiles: Sequence[Tile], network: np.ndarray) -> Iterator[list[Tile]]:
