@@ -32,7 +32,8 @@ class Colors(NamedTuple):
     @classmethod
     def of(cls, image: np.ndarray, least: float = LEAST_DEVIATION) -> tuple[Colors, ...]:
         """Those of *image*, ``(H, W, 3)`` RGB 0..255, at each of :data:`SCALES`; *least* in place of the constant."""
-        return tuple(cls._at(*(part.numpy() for part in own), least) for own in color_moments(image[None]))
+        found = color_moments(image[None])
+        return tuple(cls._at(mean.numpy(), covariance.numpy(), least) for mean, covariance in found)
 
     @classmethod
     def _at(cls, mean: np.ndarray, covariance: np.ndarray, least: float) -> Colors:

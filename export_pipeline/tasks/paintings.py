@@ -109,7 +109,8 @@ def recolored(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     middle = pixels.mean(0)
     level = middle @ of_gray + (middle - middle @ of_gray) @ turned.T
     made = (pixels - middle) @ matrix.T + level + random.normal(0, BRIGHTNESS)
-    return np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8).reshape(image.shape)
+    found: np.ndarray = np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8).reshape(image.shape)
+    return found
 
 
 def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:

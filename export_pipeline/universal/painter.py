@@ -13,7 +13,8 @@ from PIL import Image
 from export_pipeline.base.images import to_uint8
 from export_pipeline.errors import CheckpointError
 from export_pipeline.recipe import ArbitraryStyleRecipe
-from export_pipeline.tasks.arbitrary_style import IMAGE, STRENGTH, STYLE, encode
+from export_pipeline.tasks.arbitrary_style import STRENGTH, STYLE, encode
+from export_pipeline.tasks.style_transfer import IMAGE
 from export_pipeline.train import restored
 from export_pipeline.train.checkpoint import Checkpoint
 from export_pipeline.universal.bands import ROWS, Progress, run_in_bands
