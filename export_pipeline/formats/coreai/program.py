@@ -59,17 +59,16 @@ class Program:
         from coreai.authoring.graph_builder import GraphOp
 
         inputs, outputs = network["ports"]
-        with self._context, Location.unknown():
-            with InsertionPoint(self._module.body):
-                types = [self._type(port["shape"], port.get("dtype", "float32")) for port in inputs]
-                graph = GraphOp(FUNCTION, types, [], [port["name"] for port in inputs], [])
-                with graph.block:
-                    given = [Tensor(value) for value in graph.arguments]
-                    made = build(self, [self.computed(each) if "float" in each.dtype else each for each in given])
-                    values = [self.last(self._given(tensor, port)) for tensor, port in zip(made, outputs, strict=True)]
-                    self.ops.output(values)
-                names = [port["name"] for port in outputs]
-                graph.outputs_spec = list(zip(names, values, strict=True))
+        with self._context, Location.unknown(), InsertionPoint(self._module.body):
+            types = [self._type(port["shape"], port.get("dtype", "float32")) for port in inputs]
+            graph = GraphOp(FUNCTION, types, [], [port["name"] for port in inputs], [])
+            with graph.block:
+                given = [Tensor(value) for value in graph.arguments]
+                made = build(self, [self.computed(each) if "float" in each.dtype else each for each in given])
+                values = [self.last(self._given(tensor, port)) for tensor, port in zip(made, outputs, strict=True)]
+                self.ops.output(values)
+            names = [port["name"] for port in outputs]
+            graph.outputs_spec = list(zip(names, values, strict=True))
 
     def _given(self, tensor: Tensor, port: dict[str, Any]) -> Tensor:
         tensor = self.cast(tensor, port.get("dtype", "float32"))
