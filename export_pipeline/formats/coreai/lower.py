@@ -21,10 +21,13 @@ COMPUTE = "float16"
 __all__ = ["layers", "write"]
 
 
-def write(network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, path: Path) -> None:
+def write(
+    network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, path: Path, compute: str = COMPUTE
+) -> None:
     """Write the program of *network*, whose weights are *arrays*, to the file *path*, as *target* says.
 
-    It is made twice: the first one tells which parts occur more than once.
+    It is made twice: the first one tells which parts occur more than once. With *compute* in float32 it tells what of
+    a difference is the arithmetic's.
     """
 
     def build(program: Program, inputs: list[Tensor]) -> list[Tensor]:
@@ -38,9 +41,9 @@ def write(network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, pa
         return [tensors[number] for number in network["outputs"]]
 
     storage = Storage(TARGETS[target])
-    counted = Program(storage, COMPUTE)
+    counted = Program(storage, compute)
     counted.make(network, build)
-    made = Program(storage, COMPUTE, counted.functions.counts)
+    made = Program(storage, compute, counted.functions.counts)
     made.make(network, build)
     made.write(path)
 
