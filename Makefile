@@ -9,6 +9,7 @@ TEST_JOBS ?= logical
 DEMO_ARGS ?=
 CONFORMANCE_ARGS ?=
 FUZZ_ARGS ?=
+RUNS ?= 1000000
 KMEANS_ARGS ?=
 LOAD_ARGS ?=
 WIDTH_ARGS ?=
@@ -18,7 +19,7 @@ KILL_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios universal universalstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios universal universalstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -119,8 +120,16 @@ golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff
 conformance: $(STAMP)  ## run Apple's operation tests out of the coremltools wheel; writes SUPPORT.md (CONFORMANCE_ARGS="iOS17 -k conv": only some)
 	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
 
-fuzz: $(STAMP)  ## damage Core ML models at random, 200,000 times or for 30 minutes (FUZZ_ARGS="--seconds 60")
+# atheris has wheels for Linux and Python 3.11 to 3.13 only, so that it is in no extra; elsewhere the target says SKIPPED.
+fuzz: $(STAMP)  ## fuzz every reader, guided by coverage; goes on with the corpus in .fuzz (RUNS=1000000, FUZZ_ARGS="--seconds 60 --readers tflite")
+	@test -d $(VENV)/fuzz || $(PIP) install --quiet --no-deps --require-hashes --only-binary :all: --target $(VENV)/fuzz -r tests/fuzz/requirements.txt || rm -rf $(VENV)/fuzz
+	PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m tests.fuzz --runs $(RUNS) $(FUZZ_ARGS)
+
+emulatorfuzz: $(STAMP)  ## damage Core ML models at random, 200,000 times or for 30 minutes (FUZZ_ARGS="--seconds 60")
 	$(BIN)/python -m tests.emulator.fuzz $(FUZZ_ARGS)
+
+crosstable: $(STAMP)  ## compare Core ML by the emulator with Core AI by Apple's runtime on every network; writes SUPPORT.md
+	$(BIN)/python -m tests.formats.coreai.cross
 
 speed: $(STAMP)  ## time the emulator against tf2onnx's exports; writes SPEED.md
 	$(BIN)/python -m tests.emulator.speed

@@ -8,7 +8,7 @@ from pathlib import Path
 from export_pipeline.errors import ModelError, UsageError
 from export_pipeline.formats.format import Conversion, Format, Kernel, WrittenFormat
 from export_pipeline.formats.interface import Interface
-from export_pipeline.formats.runtime import Runtime
+from export_pipeline.formats.runtime import Runtime, reading
 from export_pipeline.formats.values import resize_to
 from export_pipeline.records.contents import Contents
 from export_pipeline.records.diagnosis import Diagnosis
@@ -93,7 +93,8 @@ def interface_of(path: Path | str) -> Interface:
     """
     kind = format_of(path)
     check_there(Path(path))
-    return kind.interface(Path(path))
+    with reading(Path(path), _whole(path)):
+        return kind.interface(Path(path))
 
 
 def contents_of(path: Path | str, height: int | None = None, width: int | None = None) -> Contents:
@@ -109,7 +110,8 @@ def contents_of(path: Path | str, height: int | None = None, width: int | None =
     """
     kind = format_of(path)
     check_there(Path(path))
-    return kind.contents(Path(path), height, width)
+    with reading(Path(path), _whole(path)):
+        return kind.contents(Path(path), height, width)
 
 
 def diagnosis_of(path: Path | str, contents: Contents) -> Diagnosis:
@@ -124,7 +126,8 @@ def diagnosis_of(path: Path | str, contents: Contents) -> Diagnosis:
     """
     kind = format_of(path)
     check_there(Path(path))
-    return kind.diagnosis(Path(path), contents)
+    with reading(Path(path), _whole(path)):
+        return kind.diagnosis(Path(path), contents)
 
 
 def check_there(path: Path) -> None:
@@ -139,6 +142,10 @@ def check_there(path: Path) -> None:
         return
     found, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
     raise ModelError(f"{path} is a {found}; a model with the suffix {path.suffix} is a {wanted}. Name a {wanted}.")
+
+
+def _whole(path: Path | str) -> str:
+    return f"a whole {Path(path).suffix} model"
 
 
 def _that_take(option: str) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.base.documents import parsed
 from export_pipeline.base.files import written_aside
 from export_pipeline.base.images import READ_SUFFIXES, WRITE_SUFFIXES, fit, load_image, to_uint8
 from export_pipeline.errors import OutputError, UsageError, near
@@ -71,10 +72,10 @@ def _read(runtime: Runtime, port: Port, value: str, say: Say) -> Any:
         text = path.read_text("utf-8") if suffix == ".json" else value
         if port.dtype == "string" and suffix != ".json" and not value.startswith('"'):
             return value  # a label needs no quotation marks
-        found = json.loads(text)
+        found = parsed(text)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise UsageError(f"the value of --input {port.name} is not {_VALUES}: {value[:60]!r}") from None
     return found if port.dtype in NO_NUMBERS else _numbers(found, port.name)
 

@@ -39,5 +39,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"cannot read recipe {path}: {error.strerror}. Give the path of a TOML recipe.") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path} is not a TOML recipe: {error}") from error
+    except RecursionError:
+        raise RecipeError(f"{path} is not a TOML recipe: it nests too deeply. Give a .toml file.") from None
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not a TOML recipe: it is no text in UTF-8. Give a .toml file.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from export_pipeline.base.documents import parsed
 from export_pipeline.base.printable import printable
 from export_pipeline.base.size import Size, size_of
 from export_pipeline.coding.weight_files import read_arrays
@@ -84,7 +84,7 @@ def _metadata(path: Path) -> dict[str, str]:
     with safe_open(path, framework="numpy") as file:
         found = dict(file.metadata() or {})
     try:
-        about = json.loads(found.pop(_OWN, "{}"))
+        about = parsed(found.pop(_OWN, "{}"))
     except ValueError:
         about = {}
     return {**found, **dict(_flat("", about))}

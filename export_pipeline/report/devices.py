@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from export_pipeline.base.documents import parsed
 from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.bundle import MEASURED, Bundle
 from export_pipeline.errors import BundleError, UsageError
@@ -70,7 +71,7 @@ def read_result(path: Path) -> tuple[str, _Written]:
         UsageError: it is of this program, which measures no device.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = parsed(path.read_bytes())
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}. {_ALLOWED}") from error
     except ValueError as error:

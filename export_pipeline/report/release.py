@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from export_pipeline.base.documents import parsed
 from export_pipeline.bundle import MANIFEST, Bundle
 from export_pipeline.errors import BundleError
 from export_pipeline.report.model import Benchmark, FileRecord, Record
@@ -79,7 +80,7 @@ def _of_file(path: Path) -> Release:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        found = parsed(path.read_bytes())
     except OSError as error:
         raise BundleError(f"cannot read {path}: {error.strerror}. {_ALLOWED}") from error
     except ValueError as error:

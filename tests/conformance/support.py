@@ -11,6 +11,7 @@ from export_pipeline.emulator import registry
 from export_pipeline.emulator.coremltools_quietly import coremltools
 from export_pipeline.emulator.program import PIPELINES
 from tests.conformance.causes import cause_of, kind_of
+from tests.formats.coreai import cross_table
 
 PATH = Path(registry.__file__).with_name("SUPPORT.md")
 _HEAD = """# What the emulator runs
@@ -52,7 +53,8 @@ _OPSETS = ("iOS15", "iOS16", "iOS17", "iOS18")
 
 def text(results: Mapping[str, Any]) -> str:
     """The whole file, for the results of a full run."""
-    parts = [_HEAD, *_conformance(results), *_failures(results), *_kinds(), *_operations(results), *_layers(results)]
+    parts = [_HEAD, *_conformance(results), *_failures(results), *cross_table.lines(), *_kinds()]
+    parts += [*_operations(results), *_layers(results)]
     return "\n".join(parts) + "\n"
 
 

@@ -1,7 +1,7 @@
 """Damages small models at random and demands that each still ends in a result or in EmulatorError.
 
-``make fuzz``, or ``python -m tests.emulator.fuzz --count 200000 --seconds 1800``. The work is done by child processes,
-so that a crash of native code is a finding too; the damaged model is kept and named.
+``make emulatorfuzz``, or ``python -m tests.emulator.fuzz --count 200000 --seconds 1800``. The work is done by child
+processes, so that a crash of native code is a finding too; the damaged model is kept and named.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NUMBERS = [0, 1, -1, 2, 7, 127, 255, 65536, 2**31 - 1, -(2**31), 2**40, 2**63 -
 _FLOATS = [0.0, -1.0, 1e-45, 3.4e38, float("inf"), float("-inf"), float("nan")]
 
 
-def _fields(message: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+def fields(message: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
     """Every set field of a protobuf, with the message that it is in."""
     for field, value in message.ListFields():
         yield message, field
@@ -43,36 +43,41 @@ def _fields(message: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
         else:
             inner = list(value) if hasattr(value, "__len__") else [value]
         for one in inner:
-            yield from _fields(one, depth + 1)
+            yield from fields(one, depth + 1)
 
 
-def _damage_field(rng: random.Random, data: bytes) -> bytes:
+def damage_spec(rng: random.Random, data: bytes) -> bytes:
     spec = ct.proto.Model_pb2.Model()
     spec.ParseFromString(data)
-    message, field = rng.choice(list(_fields(spec)))
+    damage_field(rng, spec)
+    return bytes(spec.SerializeToString())
+
+
+def damage_field(rng: random.Random, whole: Any) -> None:
+    """Change or clear one field anywhere in the protobuf *whole*, which has some."""
+    message, field = rng.choice(list(fields(whole)))
     value = getattr(message, field.name)
     try:
         if field.message_type is not None or rng.random() < 0.1:
             message.ClearField(field.name)
         elif hasattr(value, "append"):
             value.append(rng.choice(list(value)))
-            value[rng.randrange(len(value))] = _other(rng, value[0])
+            value[rng.randrange(len(value))] = other(rng, value[0])
         else:
-            setattr(message, field.name, _other(rng, value))
+            setattr(message, field.name, other(rng, value))
     except (ValueError, TypeError):
         message.ClearField(field.name)  # the number does not fit the field
-    return bytes(spec.SerializeToString())
 
 
-def _other(rng: random.Random, value: Any) -> Any:
+def other(rng: random.Random, value: Any) -> Any:
     if isinstance(value, str):
         return rng.choice(["", "x", "../../etc/passwd", "x" * 300, value + "\0", value[::-1]])
     if isinstance(value, bytes):
-        return _damage_bytes(rng, value)
+        return damage_bytes(rng, value)
     return rng.choice(_FLOATS if isinstance(value, float) else _NUMBERS)
 
 
-def _damage_bytes(rng: random.Random, data: bytes) -> bytes:
+def damage_bytes(rng: random.Random, data: bytes) -> bytes:
     if not data:
         return bytes([rng.randrange(256)])
     at, end = sorted(rng.randrange(len(data) + 1) for _ in range(2))
@@ -100,10 +105,10 @@ def damage(rng: random.Random, seed: Path, target: Path) -> None:
         file = target
     data = file.read_bytes()
     structured = file.suffix == ".mlmodel" and rng.random() < 0.7
-    file.write_bytes(_damage_field(rng, data) if structured else _damage_bytes(rng, data))
+    file.write_bytes(damage_spec(rng, data) if structured else damage_bytes(rng, data))
 
 
-def _example(port: Any) -> Any:
+def example(port: Any) -> Any:
     """A value that the port takes, if any."""
     if port.kind == "value":
         return {"string": "a", "dictionary": {}, "sequence": []}.get(port.dtype, 0)
@@ -116,7 +121,7 @@ def execute(path: Path, described: bool = True) -> bool:
         if described:
             describe(path, MEMORY)
         model = CoreMLModel(path, threads=1, memory_limit=MEMORY, loop_limit=100)
-        model.run({port.name: _example(port) for port in model.inputs})
+        model.run({port.name: example(port) for port in model.inputs})
     except EmulatorError as error:
         if "\n" in str(error):
             raise ValueError("a message of more than one line") from error

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.base.documents import parsed
 from export_pipeline.errors import ModelError
 from export_pipeline.records.signature import Signature
 
@@ -49,8 +50,8 @@ def read_metadata(path: Path) -> dict[str, str]:
             raise ModelError(f"{path} is damaged: {PROGRAM} is not what {HASH} is of. Export it again.")
         if len(told) > _MOST_METADATA:
             raise ValueError("its metadata are too long")
-        return _texts(json.loads(told))
-    except (OSError, ValueError, RecursionError) as error:
+        return _texts(parsed(told))
+    except (OSError, ValueError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise ModelError(f"{path} is damaged or no Core AI model ({first}). Give a whole folder.") from error
 

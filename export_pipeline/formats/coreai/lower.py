@@ -21,8 +21,14 @@ COMPUTE = "float16"
 __all__ = ["layers", "write"]
 
 
-def write(network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, path: Path) -> None:
-    """Write the program of *network*, whose weights are *arrays*, to the file *path*, as *target* says."""
+def write(
+    network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, path: Path, compute: str = COMPUTE
+) -> None:
+    """Write the program of *network*, whose weights are *arrays*, to the file *path*, as *target* says.
+
+    It is made twice: the first one tells which parts occur more than once. With *compute* in float32 it tells what of
+    a difference is the arithmetic's.
+    """
 
     def build(program: Program, inputs: list[Tensor]) -> list[Tensor]:
         tensors = dict(zip(network["inputs"], inputs, strict=True))
@@ -34,7 +40,12 @@ def write(network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, pa
             tensors[each["outputs"][0]] = made
         return [tensors[number] for number in network["outputs"]]
 
-    Program(Storage(TARGETS[target]), COMPUTE).write(network, build, path)
+    storage = Storage(TARGETS[target])
+    counted = Program(storage, compute)
+    counted.make(network, build)
+    made = Program(storage, compute, counted.functions.counts)
+    made.make(network, build)
+    made.write(path)
 
 
 def _call(each: dict[str, Any], arrays: Sequence[np.ndarray]) -> Call:

@@ -6,13 +6,15 @@ program, and takes no port names that are not Python's; so the operations are ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from export_pipeline.formats.coreai import bytecode
+from export_pipeline.formats.coreai.functions import Functions, Part
 from export_pipeline.formats.coreai.storage import Storage
 from export_pipeline.formats.coreai.tensor import FIRST_TO_LAST, LAST_TO_FIRST, Tensor, held_axis, placed
 
@@ -27,9 +29,10 @@ class Program:
     Args:
         storage: how kernels are held.
         compute: the type of the arithmetic, ``float16`` or ``float32``.
+        counts: how often each part occurs that may be a function of its own, see :class:`Functions`.
     """
 
-    def __init__(self, storage: Storage, compute: str) -> None:
+    def __init__(self, storage: Storage, compute: str, counts: Counter[Hashable] | None = None) -> None:
         from coreai._compiler.context import Context
         from coreai._compiler.dialects import coreai as operations
         from coreai._compiler.ir import Location, Module
@@ -41,27 +44,31 @@ class Program:
         self._kernels: dict[tuple[tuple[int, ...], bytes], Any] = {}
         with self._context, Location.unknown():
             self._module = Module.create()
+        self.functions = Functions(self._module, counts)
 
     # The whole
 
-    def write(self, network: dict[str, Any], build: Any, path: Path) -> None:
-        """Make the function of *network*, whose tensors *build* gives for its inputs, and write the program."""
+    def write(self, path: Path) -> None:
+        """Write the program."""
+        with self._context:
+            bytecode.write(self._module, path)
+
+    def make(self, network: dict[str, Any], build: Any) -> None:
+        """Make the function of *network*, whose tensors *build* gives for its inputs."""
         from coreai._compiler.ir import InsertionPoint, Location
         from coreai.authoring.graph_builder import GraphOp
 
         inputs, outputs = network["ports"]
-        with self._context, Location.unknown():
-            with InsertionPoint(self._module.body):
-                types = [self._type(port["shape"], port.get("dtype", "float32")) for port in inputs]
-                graph = GraphOp(FUNCTION, types, [], [port["name"] for port in inputs], [])
-                with graph.block:
-                    given = [Tensor(value) for value in graph.arguments]
-                    made = build(self, [self.computed(each) if "float" in each.dtype else each for each in given])
-                    values = [self.last(self._given(tensor, port)) for tensor, port in zip(made, outputs, strict=True)]
-                    self.ops.output(values)
-                names = [port["name"] for port in outputs]
-                graph.outputs_spec = list(zip(names, values, strict=True))
-            bytecode.write(self._module, path)
+        with self._context, Location.unknown(), InsertionPoint(self._module.body):
+            types = [self._type(port["shape"], port.get("dtype", "float32")) for port in inputs]
+            graph = GraphOp(FUNCTION, types, [], [port["name"] for port in inputs], [])
+            with graph.block:
+                given = [Tensor(value) for value in graph.arguments]
+                made = build(self, [self.computed(each) if "float" in each.dtype else each for each in given])
+                values = [self.last(self._given(tensor, port)) for tensor, port in zip(made, outputs, strict=True)]
+                self.ops.output(values)
+            names = [port["name"] for port in outputs]
+            graph.outputs_spec = list(zip(names, values, strict=True))
 
     def _given(self, tensor: Tensor, port: dict[str, Any]) -> Tensor:
         tensor = self.cast(tensor, port.get("dtype", "float32"))
@@ -74,6 +81,10 @@ class Program:
 
     def _element(self, dtype: Any) -> Any:
         return self._type((), dtype).element_type
+
+    def part(self, kind: Hashable, part: Part, *tensors: Tensor) -> Tensor:
+        """What *part* gives for *tensors*; written once if it occurs more often, see :meth:`Functions.called`."""
+        return self.functions.called(kind, part, tensors)
 
     # Constants
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +17,88 @@ _FLOATS = {"f16": "float16", "f32": "float32", "f64": "float64", "bf16": "bfloat
 _WHOLE = re.compile(r"(si|ui)(\d+)")
 # A constant of one number is the size of an image where it meets one; that large it is no weight.
 _MOST_REPEATED = 1 << 16
+# Operations of a program, those of a function as often as it is called: its functions may call one another.
+_MOST_OPERATIONS = 1_000_000
+_CALLEE = re.compile(r"@(\w+)")
 # Types whose values NumPy holds as they lie.
 _PLAIN = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """All functions of the program in the file *path*, and the values of their constants.
+    """All public functions of the program in the file *path*, and the values of their constants.
 
     A function is ``{"name", "inputs", "outputs", "operations"}``; a port ``{"name", "shape", "dtype"}``; an operation
     ``{"name", "operands", "results", "array", "repeated"}``, where operands and results have numbers, results also a
     shape and a type, ``array`` is the number of a constant's values among the arrays, and ``repeated`` says that all of
-    them are one.
+    them are one. What calls a private function is replaced by the operations of that.
     """
-    arrays: list[np.ndarray] = []
     largest = 8 * max(path.stat().st_size, _MOST_REPEATED)
     module = bytecode.read(path)
     graphs = [each for each in bytecode.operations(module.operation) if each.name == f"{_PREFIX}graph"]
-    return {"functions": [_function(graph, arrays, largest) for graph in graphs]}, arrays
+    walk = _Walk({graph.opview.sym_name.value: graph for graph in graphs}, largest)
+    return {"functions": [walk.function(graph) for graph in graphs if "priv" not in graph.attributes]}, walk.arrays
 
 
-def _function(graph: Any, arrays: list[np.ndarray], largest: int) -> dict[str, Any]:
-    (block,) = graph.regions[0].blocks
-    numbers: dict[Any, int] = {}
-    view = graph.opview
-    inputs = [_port(_named(view.arg_attrs, index), value) for index, value in enumerate(block.arguments)]
-    for value in block.arguments:
-        numbers[value] = len(numbers)
-    operations = list(_operations(block, numbers, arrays, largest))
-    last = block.operations[len(block.operations) - 1].operation
-    outputs = [_port(_named(view.res_attrs, index), value) for index, value in enumerate(last.operands)]
-    return {"name": view.sym_name.value, "inputs": inputs, "outputs": outputs, "operations": operations}
+class _Walk:
+    """Goes through functions and all that they call."""
 
+    def __init__(self, graphs: dict[str, Any], largest: int) -> None:
+        self.arrays: list[np.ndarray] = []
+        self._graphs, self._largest = graphs, largest
+        self._places: dict[Any, int | None] = {}  # of constants among the arrays, for one may be met several times
+        self._values = self._operations = 0
 
-def _operations(
-    block: Any, numbers: dict[Any, int], arrays: list[np.ndarray], largest: int
-) -> Iterator[dict[str, Any]]:
-    for each in block.operations:
-        operation = each.operation
-        name = operation.name.removeprefix(_PREFIX)
-        if name == "output":
-            continue
-        for value in operation.results:
-            numbers[value] = len(numbers)
-        made = [{"number": numbers[value], **_typed(value)} for value in operation.results]
-        array = _values(operation, made[0], arrays, largest) if name == "constant" else None
-        yield {
-            "name": name,
-            "operands": [numbers[value] for value in operation.operands],
-            "results": made,
-            "array": array,
-            "repeated": array is not None and _is_repeated(operation),
-        }
+    def function(self, graph: Any) -> dict[str, Any]:
+        (block,) = graph.regions[0].blocks
+        view = graph.opview
+        inputs = [_port(_named(view.arg_attrs, index), value) for index, value in enumerate(block.arguments)]
+        self._values = len(inputs)
+        operations: list[dict[str, Any]] = []
+        self._run(graph, list(range(len(inputs))), operations, ())
+        last = block.operations[len(block.operations) - 1].operation
+        outputs = [_port(_named(view.res_attrs, index), value) for index, value in enumerate(last.operands)]
+        return {"name": view.sym_name.value, "inputs": inputs, "outputs": outputs, "operations": operations}
+
+    def _run(self, graph: Any, given: list[int], made: list[dict[str, Any]], above: tuple[str, ...]) -> list[int]:
+        """Append the operations of *graph* to *made*; the numbers of what it gives."""
+        (block,) = graph.regions[0].blocks
+        numbers: dict[Any, int] = dict(zip(block.arguments, given, strict=True))
+        for each in block.operations:
+            operation = each.operation
+            name = operation.name.removeprefix(_PREFIX)
+            operands = [numbers[value] for value in operation.operands]
+            if name == "output":
+                return operands
+            self._operations += 1
+            if self._operations > _MOST_OPERATIONS:
+                raise ValueError(f"it has more than {_MOST_OPERATIONS:,} operations")
+            if name == "invoke":
+                results = self._called(operation, operands, made, above)
+                numbers |= dict(zip(operation.results, results, strict=True))
+                continue
+            for value in operation.results:
+                numbers[value] = self._values
+                self._values += 1
+            results = [{"number": numbers[value], **_typed(value)} for value in operation.results]
+            array = self._array(operation, results[0]) if name == "constant" else None
+            repeated = array is not None and _is_repeated(operation)
+            made.append({"name": name, "operands": operands, "results": results, "array": array, "repeated": repeated})
+        raise ValueError("a function has no end")
+
+    def _called(self, call: Any, operands: list[int], made: list[dict[str, Any]], above: tuple[str, ...]) -> list[int]:
+        found = _CALLEE.search(str(call.attributes["callee"]))
+        name = found[1] if found else ""
+        if name not in self._graphs:
+            raise ValueError(f"it calls a function {name!r} that it does not have")
+        if name in above:
+            raise ValueError(f"its function {name!r} calls itself")
+        return self._run(self._graphs[name], operands, made, (*above, name))
+
+    def _array(self, constant: Any, result: dict[str, Any]) -> int | None:
+        value = constant.results[0]
+        if value not in self._places:
+            self._places[value] = _values(constant, result, self.arrays, self._largest)
+        return self._places[value]
 
 
 def _named(attributes: Any, index: int) -> str:

@@ -34,7 +34,8 @@ class Worker:
     async def _write(self, message: dict[str, Any], arrays: list[np.ndarray]) -> wire.Message:
         from export_pipeline.formats.coreai import lower
 
-        lower.write(message["network"], arrays, message["target"], Path(message["path"]))
+        compute = message.get("compute", lower.COMPUTE)
+        lower.write(message["network"], arrays, message["target"], Path(message["path"]), compute)
         return {}, []
 
     async def _read(self, message: dict[str, Any], arrays: list[np.ndarray]) -> wire.Message:

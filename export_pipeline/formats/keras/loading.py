@@ -5,13 +5,13 @@ What a file is, its first bytes say, not its suffix. Nothing that a file names i
 
 from __future__ import annotations
 
-import json
 import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.base.documents import parsed
 from export_pipeline.errors import ModelError
 from export_pipeline.formats.keras.foreign import refuse_foreign
 from export_pipeline.formats.keras.library import keras
@@ -51,8 +51,8 @@ def _archive(path: Path) -> Any:
             names = archive.namelist()
             if _CONFIG not in names:
                 raise ModelError(f"{path} is an archive without {_CONFIG}, not {_WHAT}. In Python, {_SAVE}.")
-            config = json.loads(archive.read(_CONFIG))
-            version = json.loads(archive.read(_METADATA)).get("keras_version", "") if _METADATA in names else ""
+            config = parsed(archive.read(_CONFIG))
+            version = parsed(archive.read(_METADATA)).get("keras_version", "") if _METADATA in names else ""
         if not str(version).startswith("2."):
             return _archive_of_keras3(path, config, names)
         refuse_foreign(config, path)
@@ -83,7 +83,7 @@ def _hdf5(path: Path) -> Any:
     with reading(path, _WHAT), h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
             raise ModelError(f"{path} holds weights without the layers that they are of. In Python, {_SAVE}.")
-        config = json.loads(file.attrs["model_config"])
+        config = parsed(file.attrs["model_config"])
         if str(file.attrs.get("keras_version", "2.")).startswith("3."):
             built = keras3.network(config, str(path))
             weights.fill_from_h5(built, file, str(path))

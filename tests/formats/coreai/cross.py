@@ -1,35 +1,48 @@
-"""Core ML by the emulator beside Core AI by Apple's runtime: ``python -m tests.formats.coreai.cross`` prints the table.
+"""Core ML by the emulator beside Core AI by Apple's runtime: ``make crosstable`` writes the table in SUPPORT.md.
 
-Both files are made of one network and are given the same picture; Core ML gives pictures in whole numbers.
+Both files are made of one network with random weights and are given the same picture. What each column says stands in
+the text of the table.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export_pipeline.base.images import to_uint8
 from export_pipeline.export import export
-from export_pipeline.formats import open_model
+from export_pipeline.formats import open_model, static
+from export_pipeline.formats.coreai import asset
+from export_pipeline.formats.coreai.network import described
+from export_pipeline.formats.coreai.process import Process
+from export_pipeline.formats.values import from_port
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.signature import Signature, image_to_image, picture, tensor
 from tests.export import material
+from tests.formats.coreai.cross_table import COLUMNS, FLOAT32, FORMS, PATH, WEIGHTS
 from tests.small_models import COMPRESSED
 
-PAIRS = {f"mlpackage-{form}": f"aimodel-{form}" for form in ("fp16", "int8", "palettized", "sparse")}
+_EXACT = ("palettized", "sparse")  # forms of a compressed network
 SIDE = 48
+_STEPS = 60  # until running means are those of the picture
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "small": {"network": "small", "alpha": 0.3, "blocks": 1},
-    "small, separable": {"network": "small", "alpha": 0.3, "blocks": 1, "blocks_kind": "separable", "norm": "batch"},
+    "small, separable, batch norm": {
+        "network": "small", "alpha": 0.3, "blocks": 1, "blocks_kind": "separable", "norm": "batch",
+    },
     "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "rho": 0.5},
     "subpixel": {"network": "subpixel", "alpha": 0.3, "blocks": 1, "margin": 8},
     "unet": {"network": "unet", "alpha": 0.2},
     "unet, instance norm": {"network": "unet", "alpha": 0.2, "norm": "instance"},
-}
+    "unet, instance norm, separable": {
+        "network": "unet", "alpha": 0.2, "norm": "instance", "blocks_kind": "separable",
+    },
+}  # fmt: skip
 
 
 def _signature(name: str) -> Signature:
@@ -39,29 +52,85 @@ def _signature(name: str) -> Signature:
     return Signature(inputs=(picture("image", SIDE, SIDE),), outputs=(mask,))
 
 
-def differences(name: str) -> dict[str, float]:
-    """The largest difference of an output, as a share of its range, by the Core AI target."""
-    model = material.compressed(material.filled(**NETWORKS[name]), 16, 0.6)
-    targets = (*PAIRS, *PAIRS.values())
+def differences(name: str, forms: Sequence[str] = FORMS) -> dict[str, float]:
+    """The largest differences of an output by column, as shares of what it spans, its largest less its least value.
+
+    Args:
+        name: one of ``NETWORKS``.
+        forms: the columns of files; fp16 is one of them.
+    """
+    model, photo = material.filled(**NETWORKS[name]), material.photographs()[0][:SIDE, :SIDE]
+    image = photo[None].astype(np.float32)
+    _settle(model, image)
+    as_it_is = model(image, training=False).numpy()
+    model.set_weights([values.astype(np.float16).astype(np.float32) for values in model.get_weights()])
+    pairs = {WEIGHTS: (as_it_is, model(image, training=False).numpy())}
+    with tempfile.TemporaryDirectory() as work:
+        folder, signature = Path(work), _signature(name)
+        pairs |= _files(model, signature, [form for form in forms if form not in _EXACT], photo, folder)
+        exact = _in_float32(model, signature, folder / "exact.aimodel")
+        given = _given(folder / "cross-fp16.mlpackage", photo, compute="float32")
+        pairs[FLOAT32] = given, _given(exact, photo)
+        if compressed := [form for form in forms if form in _EXACT]:
+            _settle(material.compressed(model, 16, 0.6), image)
+            pairs |= _files(model, signature, compressed, photo, folder)
+    return {column: _share(*pairs[column]) for column in COLUMNS if column in pairs}
+
+
+def _settle(model: Any, image: np.ndarray) -> None:
+    """Give batch norms the statistics of *image*: with random ones the output of a deep network is one number."""
+    if any("BatchNormalization" in type(layer).__name__ for layer in model.layers):
+        for _ in range(_STEPS):
+            model(image, training=True)
+
+
+def _share(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one - other).max() / np.ptp(one))
+
+
+def _files(
+    model: Any, signature: Signature, forms: Sequence[str], photo: np.ndarray, folder: Path
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What the files of *forms*, written to *folder*, give by Core ML and by Core AI."""
+    targets = tuple(f"{kind}-{form}" for form in forms for kind in ("mlpackage", "aimodel"))
     tables = {"compress": COMPRESSED, "export": {"height": SIDE, "width": SIDE, "targets": targets}}
-    photo = material.photographs()[0][:SIDE, :SIDE]
-    with tempfile.TemporaryDirectory() as folder:
-        records = export(model, Recipe.parse({"name": "cross", **tables}), _signature(name), Path(folder))
-        opened = {record.target: open_model(Path(folder) / record.file, threads=1) for record in records}
-        found = {target: next(iter(runtime.infer({"image": photo}).values())) for target, runtime in opened.items()}
-    if name.startswith("unet"):
-        return {ours: float(np.abs(found[theirs] - found[ours]).max()) for theirs, ours in PAIRS.items()}
-    return {
-        ours: float(np.abs(found[theirs] - to_uint8(found[ours]).astype(np.float32)).max()) / 255
-        for theirs, ours in PAIRS.items()
-    }
+    records = export(model, Recipe.parse({"name": "cross", **tables}), signature, folder)
+    found = {record.target: _given(folder / record.file, photo) for record in records}
+    return {form: (found[f"mlpackage-{form}"], found[f"aimodel-{form}"]) for form in forms}
+
+
+def _given(path: Path, photo: np.ndarray, **options: Any) -> np.ndarray:
+    """What the file at *path* gives for *photo*, before a picture is rounded to whole numbers."""
+    runtime = open_model(path, threads=1, **options)
+    (taken,), (made,) = runtime.inputs, runtime.outputs
+    array = photo[None].astype(np.float32)
+    array = array if taken.shape[-1] == 3 else array.transpose(0, 3, 1, 2)
+    return from_port(runtime.run({taken.name: array})[made.name], made)
+
+
+def _in_float32(model: Any, signature: Signature, path: Path) -> Path:
+    """A Core AI file of *model* with weights in half precision and arithmetic in float32, which no target is."""
+    network, arrays = described(static.at_size(model, signature), signature)
+    program = path.with_suffix(".program")
+    message = {"do": "write", "network": network, "target": "aimodel-fp16", "compute": "float32", "path": str(program)}
+    with Process() as process:
+        process.ask(message, arrays)
+    asset.write(path, program.read_bytes(), signature, "cross", "")
+    return path
 
 
 def main() -> None:
-    """Print the table in Markdown."""
-    print("| network | fp16 | int8 | palettized | sparse |\n| --- | --- | --- | --- | --- |")
+    """Measure all networks, and write what was found and the table."""
+    from tests.conformance import support
+    from tests.conformance.record import RESULTS
+
+    argparse.ArgumentParser(prog="make crosstable", description=__doc__).parse_args()
+    rows = {}
     for name in NETWORKS:
-        print(f"| {name} | {' | '.join(f'{value:.4f}' for value in differences(name).values())} |", flush=True)
+        rows[name] = {column: round(value, 6) for column, value in differences(name).items()}
+        print(name, rows[name], flush=True)
+    PATH.write_text(json.dumps({"side": SIDE, "networks": rows}, indent=1) + "\n", encoding="utf-8")
+    support.write(RESULTS)
 
 
 if __name__ == "__main__":

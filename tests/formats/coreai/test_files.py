@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,25 @@ def test_a_program_has_no_operation_but_those_of_its_layers(made: Path) -> None:
     assert found["relu"] == 5
     assert found["transpose"] == 2  # from channels last, and to them
     assert "constant" not in found
+
+
+def test_norms_of_one_size_are_one_function_that_is_read_as_often_as_it_is_called(made: Path) -> None:
+    program = (made / asset.PROGRAM).read_bytes()
+    assert [name in program for name in (b"part0", b"part1", b"part2")] == [True, True, False]
+    assert contents_of(made).operations["rsqrt"] == 6
+
+
+def test_functions_that_call_one_another_without_end_are_refused(made: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.formats.coreai.calling", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
+    path = copied(made, tmp_path)
+    (path / asset.HASH).unlink()
+    shutil.copy(tmp_path / "once.mlirb", path / asset.PROGRAM)
+    assert contents_of(path).operations["exp"] == 2
+    for name, told in (("deep", "more than 1,000,000 operations"), ("round", "calls itself")):
+        shutil.copy(tmp_path / f"{name}.mlirb", path / asset.PROGRAM)
+        with pytest.raises(ModelError, match=told):
+            contents_of(path)
 
 
 @pytest.mark.parametrize("damage", ["no program", "no metadata", "metadata of text", "another hash", "no signature"])

@@ -22,26 +22,23 @@ def _last_axis(config: Any) -> str:
 
 
 def _normalized(program: Program, x: Tensor, axes: Sequence[int], call: Call) -> Tensor:
-    """*x* with mean ``beta`` and deviation ``gamma`` over *axes*, in the type of the arithmetic.
+    """*x* with mean ``beta`` and deviation ``gamma`` over *axes*, in the type of the arithmetic."""
+    roles = [role for role in ("gamma", "beta") if call.has(role)]
+    weights = [program.channels(program.computed(x), call.weight(role)) for role in roles]
+    epsilon = float(call.config["epsilon"])
 
-    The factor is ``gamma sqrt(N) / sqrt(sum of squares + N epsilon)``, which saves a division by their number ``N``.
-    """
-    exact = program.cast(x, np.float32)
-    centred = program.binary("sub", exact, program.mean(exact, axes))
-    squares = program.sum_over(program.binary("mul", centred, centred), axes)
-    count = float(np.prod(x.held) / np.prod(squares.held))
-    scale = program.unary("rsqrt", program.scaled(squares, 1, count * float(call.config["epsilon"])))
-    gamma = call.weight("gamma") if call.has("gamma") else np.ones(x.shape[-1])
-    scale = program.binary("mul", scale, program.channels(scale, _rounded(gamma * np.sqrt(count))))
-    made = program.computed(program.binary("mul", centred, scale))
-    return made if not call.has("beta") else program.binary("add", made, program.channels(made, call.weight("beta")))
+    def part(x: Tensor, *weights: Tensor) -> Tensor:
+        given = dict(zip(roles, weights, strict=True))
+        exact = program.cast(x, np.float32)
+        centred = program.binary("sub", exact, program.mean(exact, axes))
+        variance = program.mean(program.binary("mul", centred, centred), axes)
+        scale = program.unary("rsqrt", program.scaled(variance, 1, epsilon))
+        if "gamma" in given:
+            scale = program.binary("mul", scale, program.cast(given["gamma"], np.float32))
+        made = program.computed(program.binary("mul", centred, scale))
+        return program.binary("add", made, given["beta"]) if "beta" in given else made
 
-
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """*values* with the eleven bits that half precision has, but not its range: the rest would not deflate."""
-    parts, exponents = np.frexp(np.asarray(values, np.float32))
-    rounded: np.ndarray = np.ldexp(np.rint(parts * 2**11) / 2**11, exponents)
-    return rounded
+    return program.part(("normalized", *roles, *axes, epsilon), part, x, *weights)
 
 
 @layer("InstanceNormalization")
@@ -73,7 +70,7 @@ def _group(program: Program, call: Call, x: Tensor) -> Tensor:
     shape = x.shape
     groups = shape[-1] if call.config["groups"] == -1 else int(call.config["groups"])
     parts = program.reshape(x, (shape[0], int(np.prod(shape[1:-1])), groups, shape[-1] // groups))
-    bare = replace(call, weights=[("gamma", np.ones(parts.shape[-1]))])
+    bare = replace(call, weights=[])
     made = program.reshape(_normalized(program, parts, (1, 3), bare), shape)
     if call.has("gamma"):
         made = program.binary("mul", made, program.channels(made, call.weight("gamma")))
