@@ -226,8 +226,8 @@ def imported_distributions(names: set[str]) -> set[str]:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["all"])
-    declared |= distributions(project()["optional-dependencies"]["emulator"])
-    declared |= distributions(project()["optional-dependencies"]["coreai"])
+    for extra in ("emulator", "coreai", "completion"):
+        declared |= distributions(project()["optional-dependencies"][extra])
     assert imported_distributions(set().union(*map(third_party, modules()))) == declared
 
 

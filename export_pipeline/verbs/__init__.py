@@ -31,6 +31,7 @@ NAMES = (
     "device",
     "clean",
     "list",
+    "completion",
     "doctor",
 )
 

@@ -18,7 +18,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="RESULT",
         help="a benchmark.json that the app shared",
     )
-    parser.add_argument("--bundle", type=Path, help="that was measured (default: artifacts/NAME, by the results' name)")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="FOLDER",
+        help="that was measured (default: artifacts/NAME, by the results' name)",
+    )
 
 
 def run(options: argparse.Namespace) -> None:

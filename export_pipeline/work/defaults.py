@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, TypeAdapter
 
 from export_pipeline.recipe import Recipe
 from export_pipeline.work import Decides
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 def with_defaults(found: Decides, now: Decides, recipe: Recipe) -> Decides:
@@ -47,7 +48,7 @@ def _missing(found: Decides, value: Any, prefix: str) -> Iterator[tuple[str, Any
             if _has(found, key):
                 yield from _missing(found, getattr(value, name), f"{key}.")
             elif not field.is_required():
-                yield from leaves(key, to_jsonable_python(field.get_default(call_default_factory=True)))
+                yield from leaves(key, _JSON.dump_python(field.get_default(call_default_factory=True), mode="json"))
 
 
 def _has(found: Decides, key: str) -> bool:
