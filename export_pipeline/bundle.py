@@ -2,7 +2,8 @@
 
 ``manifest.json`` lists what is the same whenever the bundle is built from the same checkpoint.
 ``measured.json`` lists what one machine measured (latency, memory, and the pages that show them). Both carry
-a digest of themselves, so that no byte of a bundle can change unnoticed.
+a digest of themselves, so that no byte of a bundle can change unnoticed. ``model.sig``, where a bundle is signed, says
+who vouches for all of it.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from export_pipeline.records.signature import Signature
 MANIFEST = "manifest.json"
 MEASURED = "measured.json"
 CHECKPOINT = "checkpoint.safetensors"
+SIGNATURE = "model.sig"  # of all other files, if the bundle is signed; no listing names it
 PLAN = "plan.toml"
 GOLDEN_PHOTO = "golden/photo.png"
 GOLDEN_OUTPUT = "golden/float.png"
 # The same where they are not one picture each.
 GOLDEN_INPUTS = "golden/inputs.npz"
 GOLDEN_OUTPUTS = "golden/outputs.npz"
+# What vouches for the other files.
+_OUTSIDE = (MANIFEST, MEASURED, SIGNATURE)
 
 
 class FileHash(BaseModel):
@@ -107,7 +111,7 @@ class Bundle:
     def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...], made_from: str = "") -> Bundle:
         """Write both listings over the files that lie in *path*; *measured* names those of one machine."""
         hashes = {file.relative_to(path).as_posix(): _hash(file) for file in files_of(path)}
-        for listing in (MANIFEST, MEASURED):  # of an earlier sealing
+        for listing in _OUTSIDE:  # of an earlier sealing
             hashes.pop(listing, None)
         own = {name: hashes.pop(name) for name in measured}
         write_text(path / MANIFEST, Manifest(files=hashes, **manifest).sealed())
@@ -164,7 +168,7 @@ class Bundle:
 
     def _found(self) -> dict[str, Path]:
         found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
-        return {name: file for name, file in found.items() if name not in (MANIFEST, MEASURED)}
+        return {name: file for name, file in found.items() if name not in _OUTSIDE}
 
     def model_path(self, model: ExportedModel) -> Path:
         """Where the file of *model* lies."""

@@ -17,6 +17,7 @@ NAMES = (
     "verify",
     "report",
     "diff",
+    "sign",
     "plan",
     "sweep",
     "stylize",

@@ -39,7 +39,12 @@ def test_it_explains_itself(verb: Verb, capsys: pytest.CaptureFixture[str]) -> N
 
 @EVERY
 def test_an_unknown_argument_is_refused_in_one_line(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
-    required = {"plan": ["--bytes", "1"], "sweep": ["--set", "a=1"], "quantize": ["--bits", "4"]}
+    required = {
+        "sign": ["--key", "k"],
+        "plan": ["--bytes", "1"],
+        "sweep": ["--set", "a=1"],
+        "quantize": ["--bits", "4"],
+    }
     words = {
         "list": [],
         "doctor": [],
