@@ -219,8 +219,9 @@ def distributions(requirements: list[str]) -> set[str]:
 
 def imported_distributions(names: set[str]) -> set[str]:
     """The distributions that provide the top-level modules *names*."""
-    # Not everywhere is there a wheel of the first; the name of its package says nothing of it.
-    installed = {"coreai": [coreai.library.DISTRIBUTION], **packages_distributions()}
+    # Not everywhere are they installed, and the names of their packages say nothing of them.
+    told = {"coreai": [coreai.library.DISTRIBUTION], "OpenSSL": ["pyOpenSSL"]}
+    installed = {**told, **packages_distributions()}
     return {canonicalize_name(installed.get(name, [name])[0]) for name in names}
 
 
