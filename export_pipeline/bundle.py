@@ -218,21 +218,27 @@ def _is_bundle(path: Path) -> bool:
 Arrays = Mapping[str, np.ndarray]
 
 
-def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Arrays) -> None:
+def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Arrays, size: str = "") -> None:
     """Write a sample and what the float network gives for it, which any machine can check the files against.
 
-    Pictures are written as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
+    Those of a further *size*, as it stands in the names of targets, lie in a folder of that name. Pictures are written
+    as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
     """
     if shows_pictures(signature):
-        save_image(folder / GOLDEN_PHOTO, next(iter(inputs.values())))
-        save_image(folder / GOLDEN_OUTPUT, to_uint8(next(iter(outputs.values()))))
+        save_image(folder / _golden(GOLDEN_PHOTO, size), next(iter(inputs.values())))
+        save_image(folder / _golden(GOLDEN_OUTPUT, size), to_uint8(next(iter(outputs.values()))))
         return
     for name, arrays in ((GOLDEN_INPUTS, inputs), (GOLDEN_OUTPUTS, outputs)):
-        with written_aside(folder / name) as aside, aside.open("wb") as file:
+        with written_aside(folder / _golden(name, size)) as aside, aside.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **dict(arrays))
 
 
-def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:
+def _golden(name: str, size: str) -> str:
+    folder, _, file = name.partition("/")
+    return f"{folder}/{size}/{file}" if size else name
+
+
+def read_golden(bundle: Bundle, size: str = "") -> tuple[Arrays, Arrays]:
     """Inputs and outputs as :func:`write_golden` wrote them, by name.
 
     Raises:
@@ -240,9 +246,10 @@ def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:
     """
     signature = bundle.manifest.signature
     if shows_pictures(signature):
-        photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
+        photo, expected = (load_image(bundle.path / _golden(name, size)) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
         return {signature.inputs[0].name: photo}, {signature.outputs[0].name: expected}
-    return _arrays(bundle.path / GOLDEN_INPUTS), _arrays(bundle.path / GOLDEN_OUTPUTS)
+    found = (_arrays(bundle.path / _golden(name, size)) for name in (GOLDEN_INPUTS, GOLDEN_OUTPUTS))
+    return next(found), next(found)
 
 
 def shows_pictures(signature: Signature) -> bool:

@@ -286,11 +286,12 @@ class StyleTransferRecipe(Recipe):
         if self.verify.judge == "cached" and (limited or structured.blocks or structured.rounds):
             what = f"budgets of distances ({', '.join(limited)})" if limited else "compress.structured"
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
-        if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
+        least = min(min(sides) for sides in self.export.all_sides)
+        if self.model.rho * least < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
         if self.train.crop - 2 * self.train.loss_border < LEAST_SIDE:
             raise ValueError(f"train.loss_border leaves less than {LEAST_SIDE} pixels a side of train.crop")
-        if self.model.rho * min(self.export.height, self.export.width, self.train.crop) <= self.model.margin:
+        if self.model.rho * min(least, self.train.crop) <= self.model.margin:
             raise ValueError(
                 f"model.margin is {self.model.margin}, and an image is mirrored by less than its sides; "
                 "take a smaller one, or larger images"

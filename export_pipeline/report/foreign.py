@@ -252,8 +252,8 @@ def _of_tests(path: Path, document: list[Any], told: Told) -> Iterator[Timing]:
         system = " ".join(filter(None, (run.device.platform, run.device.osVersion)))
         own = {"device": run.device.modelName or run.device.deviceName, "system": system}
         about = _need(path, told, **own, file=None, accelerator=None)
-        spread = {"median_ms": median, "iqr_ms": high - low, "mean_ms": float(each.mean())}
-        runtime = {"runtime": told.runtime or "Core ML", "version": told.version or system}
+        spread: dict[str, Any] = {"median_ms": median, "iqr_ms": high - low, "mean_ms": float(each.mean())}
+        runtime: dict[str, Any] = {"runtime": told.runtime or "Core ML", "version": told.version or system}
         yield Timing(**about, **runtime, threads=told.threads or 0, runs=len(each), **spread)
 
 
@@ -286,7 +286,7 @@ def _result(data: bytes) -> Mapping[int, Any] | None:
 def _of_result(path: Path, result: Mapping[int, Any], told: Told) -> Timing:
     latency, misc = result[_LATENCY], result[_MISC]
     about = _need(path, told, file=None, device=None, system=None, accelerator=None)
-    runtime = {"runtime": told.runtime or TFLITE, "version": told.version or "", "threads": told.threads or 0}
+    runtime: dict[str, Any] = {"runtime": told.runtime or TFLITE, "version": told.version or ""}
     median = latency.get(_MEDIAN)
-    spread = {"mean_ms": latency[_AVERAGE], "median_ms": median if isinstance(median, float) else None}
-    return Timing(**about, **runtime, runs=misc[_RUNS], **spread)
+    spread: dict[str, Any] = {"mean_ms": latency[_AVERAGE], "median_ms": median if isinstance(median, float) else None}
+    return Timing(**about, **runtime, threads=told.threads or 0, runs=misc[_RUNS], **spread)

@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 from export_pipeline.base.files import files_of, sha256, written_aside
@@ -69,7 +68,7 @@ def sign(bundle: Bundle, signer: Signer, replace: bool = False) -> Path:
         UsageError: it is signed already, a key or certificate cannot be read or does not fit, or a library is missing.
     """
     path = bundle.path / SIGNATURE
-    _library()
+    _require_library()
     from model_signing import signing
 
     if path.exists() and not replace:
@@ -100,7 +99,7 @@ def check_signature(bundle: Bundle, trust: Trust) -> int:
         CheckFailed: it is not signed, or by somebody else, or it has changed since; every file that has is named.
         UsageError: the key or a certificate cannot be read, or a library is missing.
     """
-    _library()
+    _require_library()
     from model_signing import verifying
 
     _require_files(*trust.roots, *(() if trust.key is None else (trust.key,)))
@@ -151,18 +150,17 @@ def _hashing() -> Any:
     return hashing.Config().set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
 
 
-def _library() -> ModuleType:
-    """The library, and what it imports without asking for it.
+def _require_library() -> None:
+    """The library must be there, and what it imports without asking for it.
 
     Raises:
         UsageError: one is not installed.
     """
     try:
-        import model_signing
+        import model_signing  # noqa: F401
         import OpenSSL  # noqa: F401
     except ModuleNotFoundError as error:
         raise UsageError(NEEDS.format(name={"OpenSSL": "pyOpenSSL"}.get(str(error.name), "model-signing"))) from error
-    return model_signing
 
 
 def _require_files(*paths: Path) -> None:

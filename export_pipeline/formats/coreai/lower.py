@@ -13,7 +13,7 @@ from export_pipeline.formats.coreai.program import Program
 from export_pipeline.formats.coreai.registry import LAYERS, Call
 from export_pipeline.formats.coreai.storage import Storage
 from export_pipeline.formats.coreai.tensor import Tensor
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import target_of
 
 # What the Neural Engine computes in. Apple's devices are as fast in it as in none other.
 COMPUTE = "float16"
@@ -34,7 +34,7 @@ def write(network: dict[str, Any], arrays: Sequence[np.ndarray], target: str, pa
             tensors[each["outputs"][0]] = made
         return [tensors[number] for number in network["outputs"]]
 
-    Program(Storage(TARGETS[target]), COMPUTE).write(network, build, path)
+    Program(Storage(target_of(target)), COMPUTE).write(network, build, path)
 
 
 def _call(each: dict[str, Any], arrays: Sequence[np.ndarray]) -> Call:
