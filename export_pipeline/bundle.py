@@ -2,7 +2,8 @@
 
 ``manifest.json`` lists what is the same whenever the bundle is built from the same checkpoint.
 ``measured.json`` lists what one machine measured (latency, memory, and the pages that show them). Both carry
-a digest of themselves, so that no byte of a bundle can change unnoticed.
+a digest of themselves, so that no byte of a bundle can change unnoticed. ``model.sig``, where a bundle is signed, says
+who vouches for all of it.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from export_pipeline.records.signature import Signature
 MANIFEST = "manifest.json"
 MEASURED = "measured.json"
 CHECKPOINT = "checkpoint.safetensors"
+SIGNATURE = "model.sig"  # of all other files, if the bundle is signed; no listing names it
 PLAN = "plan.toml"
 GOLDEN_PHOTO = "golden/photo.png"
 GOLDEN_OUTPUT = "golden/float.png"
 # The same where they are not one picture each.
 GOLDEN_INPUTS = "golden/inputs.npz"
 GOLDEN_OUTPUTS = "golden/outputs.npz"
+# What vouches for the other files.
+_OUTSIDE = (MANIFEST, MEASURED, SIGNATURE)
 
 
 class FileHash(BaseModel):
@@ -107,7 +111,7 @@ class Bundle:
     def seal(cls, path: Path, manifest: dict[str, Any], measured: tuple[str, ...], made_from: str = "") -> Bundle:
         """Write both listings over the files that lie in *path*; *measured* names those of one machine."""
         hashes = {file.relative_to(path).as_posix(): _hash(file) for file in files_of(path)}
-        for listing in (MANIFEST, MEASURED):  # of an earlier sealing
+        for listing in _OUTSIDE:  # of an earlier sealing
             hashes.pop(listing, None)
         own = {name: hashes.pop(name) for name in measured}
         write_text(path / MANIFEST, Manifest(files=hashes, **manifest).sealed())
@@ -164,7 +168,7 @@ class Bundle:
 
     def _found(self) -> dict[str, Path]:
         found = {file.relative_to(self.path).as_posix(): file for file in files_of(self.path)}
-        return {name: file for name, file in found.items() if name not in (MANIFEST, MEASURED)}
+        return {name: file for name, file in found.items() if name not in _OUTSIDE}
 
     def model_path(self, model: ExportedModel) -> Path:
         """Where the file of *model* lies."""
@@ -214,21 +218,27 @@ def _is_bundle(path: Path) -> bool:
 Arrays = Mapping[str, np.ndarray]
 
 
-def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Arrays) -> None:
+def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Arrays, size: str = "") -> None:
     """Write a sample and what the float network gives for it, which any machine can check the files against.
 
-    Pictures are written as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
+    Those of a further *size*, as it stands in the names of targets, lie in a folder of that name. Pictures are written
+    as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
     """
     if shows_pictures(signature):
-        save_image(folder / GOLDEN_PHOTO, next(iter(inputs.values())))
-        save_image(folder / GOLDEN_OUTPUT, to_uint8(next(iter(outputs.values()))))
+        save_image(folder / _golden(GOLDEN_PHOTO, size), next(iter(inputs.values())))
+        save_image(folder / _golden(GOLDEN_OUTPUT, size), to_uint8(next(iter(outputs.values()))))
         return
     for name, arrays in ((GOLDEN_INPUTS, inputs), (GOLDEN_OUTPUTS, outputs)):
-        with written_aside(folder / name) as aside, aside.open("wb") as file:
+        with written_aside(folder / _golden(name, size)) as aside, aside.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **dict(arrays))
 
 
-def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:
+def _golden(name: str, size: str) -> str:
+    folder, _, file = name.partition("/")
+    return f"{folder}/{size}/{file}" if size else name
+
+
+def read_golden(bundle: Bundle, size: str = "") -> tuple[Arrays, Arrays]:
     """Inputs and outputs as :func:`write_golden` wrote them, by name.
 
     Raises:
@@ -236,9 +246,10 @@ def read_golden(bundle: Bundle) -> tuple[Arrays, Arrays]:
     """
     signature = bundle.manifest.signature
     if shows_pictures(signature):
-        photo, expected = (load_image(bundle.path / name) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
+        photo, expected = (load_image(bundle.path / _golden(name, size)) for name in (GOLDEN_PHOTO, GOLDEN_OUTPUT))
         return {signature.inputs[0].name: photo}, {signature.outputs[0].name: expected}
-    return _arrays(bundle.path / GOLDEN_INPUTS), _arrays(bundle.path / GOLDEN_OUTPUTS)
+    found = (_arrays(bundle.path / _golden(name, size)) for name in (GOLDEN_INPUTS, GOLDEN_OUTPUTS))
+    return next(found), next(found)
 
 
 def shows_pictures(signature: Signature) -> bool:

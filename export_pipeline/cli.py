@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
-    """The parser of the command line; ``verb`` of what it parses names the verb."""
+    """The parser of the command line; of what it parses, ``verb`` names the verb, and ``parser`` is this one."""
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--quiet", action="store_true", help="say nothing on the way: the result and errors alone")
@@ -38,6 +38,7 @@ def parser(verbs: Sequence[Verb]) -> argparse.ArgumentParser:
     choices = root.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb in verbs:
         verb.add(choices.add_parser(verb.name, help=verb.help, description=verb.help, parents=[common]))
+    root.set_defaults(parser=root)  # for the verb that describes all of them
     return root
 
 

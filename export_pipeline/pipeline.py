@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import empty, locked, remove_parts, remove_parts_of, write_text, written_aside
 from export_pipeline.base.progress import NOTHING_LOGGED, Counted, Progress
-from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable, write_golden
+from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
-from export_pipeline.stage_adapters import checked_task
+from export_pipeline.stage_adapters import checked_task, export_sizes, verify_sizes, write_golden_sizes
 from export_pipeline.work.folder import SHELF, work_folder
 from export_pipeline.work.ledger import noted
 
@@ -117,26 +117,13 @@ class Pipeline:
 
     def export(self, network: Network) -> tuple[ExportedModel, ...]:
         """Export: every target of the recipe, calibrated on training samples."""
-        from export_pipeline.export import export
-
-        self.say(f"export: {', '.join(self.recipe.export.targets)}")
+        self.say(f"export: {', '.join(self.recipe.export.all_targets)}")
         with noted(self.work, self.task, "export", self.say):
-            return export(
-                network.compressed.deployed,
-                self.recipe,
-                self.task.signature,
-                self.files,
-                self.task.calibration(),
-                checkpoint_sha256=network.checkpoint.sha256,
-                title=self.task.title,
-                progress=self.say,
-                resume=True,
-                rounded=network.compressed.rounded,
-            )
+            deployed, rounded = network.compressed.deployed, network.compressed.rounded
+            return export_sizes(self.task, deployed, rounded, self.files, network.checkpoint.sha256, self.say)
 
     def verify(self, model: Any, exported: tuple[ExportedModel, ...]) -> tuple[ParityResult, ...]:
         """Verify: every file against the float network *model* on the validation samples."""
-        from export_pipeline.verify import verify
         from export_pipeline.work.parity import KeptParity
 
         self.say(f"verify: {len(exported)} files")
@@ -145,7 +132,7 @@ class Pipeline:
             if (rows := kept.read()) is not None:
                 self.say("verify: kept, for neither files nor samples have changed")
                 return rows
-            return kept.write(verify(self.files, exported, model, self.task, self.task.evaluator(), self.say))
+            return kept.write(verify_sizes(self.task, model, exported, self.files, self.say))
 
     def record(self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...]) -> Record:
         """The half of the report that needs no clock: sizes, contents, parity and the budgets on them."""
@@ -181,11 +168,10 @@ class Pipeline:
                 made.remove(reporting.PICTURE_FILE)
             for source in (*(self.files / name for name in made), self.work / CHECKPOINT):
                 (shutil.copytree if source.is_dir() else shutil.copy)(source, aside / source.name)
-            plan, sample = network.compressed.plan, self.task.shown()[0]
+            plan = network.compressed.plan
             if plan and plan.text:
                 write_text(aside / PLAN, plan.text)
-            outputs = self.task.infer(network.compressed.model, sample.inputs)
-            write_golden(aside, self.task.signature, sample.inputs, outputs)
+            write_golden_sizes(self.task, network.compressed.model, aside)
             manifest = {
                 "name": self.recipe.name,
                 "recipe": self.recipe,

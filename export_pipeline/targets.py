@@ -6,13 +6,16 @@ off :data:`TARGETS`. A new target of a known format is one more row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Storage = Literal["int8", "fp16", "fp32", "palettized", "sparse", "joint"]
 Interface = Literal["image", "float32", "uint8"]
 # What the compress stage leaves in a network: few values in each kernel, or zeros.
 Need = Literal["clusters", "prunes"]
+# A size of images as recipes and names have it: height, then width, pixels.
+SIZE = r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}"
 
 _GIVES: dict[Interface, str] = {
     "image": "RGB images, else arrays",
@@ -34,7 +37,8 @@ class Target:
     """How one kind of file is stored and computed, and what it is for.
 
     Attributes:
-        name: format and precision, such as ``mlpackage-int8``.
+        name: format and precision, such as ``mlpackage-int8``; of a file of a further size, as in
+            ``mlpackage-int8@640x480``, that too.
         purpose: the systems and chips that it is for.
         weights: how every convolution kernel is stored; the file is read back and checked for it. The last three
             hold the fp16 values of the network bit for bit, each kernel in its smallest form.
@@ -80,9 +84,13 @@ class Target:
         return self.format == "mlpackage" or (self.format == "tflite" and self.weights == "fp16")
 
     def file_name(self, name: str) -> str:
-        """Its file in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``."""
-        form, precision = self.name.split("-")
-        return f"{name}-{precision}.{form}"
+        """Its file in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``.
+
+        That of ``mlpackage-int8@640x480`` is ``demo-640x480-int8.mlpackage``.
+        """
+        base, size = split_size(self.name)
+        form, precision = base.split("-")
+        return f"{name}-{f'{size}-' if size else ''}{precision}.{form}"
 
 
 _FLOAT32 = Tolerance(60, "the same float32 arithmetic, only in another order")
@@ -177,6 +185,33 @@ _ROWS = (
 )  # fmt: skip
 
 TARGETS: dict[str, Target] = {row.name: row for row in _ROWS}
+
+
+def at_size(name: str, size: str) -> str:
+    """The name of the target *name* for images of *size*; without one, that of the size that all targets have."""
+    return f"{name}@{size}" if size else name
+
+
+def split_size(name: str) -> tuple[str, str]:
+    """The name of a target, and its size; nothing where it is the one that all targets have."""
+    base, _, size = name.partition("@")
+    return base, size
+
+
+def is_target(name: str) -> bool:
+    """Whether *name* is that of a target, maybe of a further size."""
+    base, at, size = name.partition("@")
+    return base in TARGETS and (not at or re.fullmatch(SIZE, size) is not None)
+
+
+def target_of(name: str) -> Target:
+    """The target of *name*, maybe of a further size.
+
+    Raises:
+        KeyError: there is none.
+    """
+    base, size = split_size(name)
+    return replace(TARGETS[base], name=name) if size else TARGETS[base]
 
 
 def table() -> str:

@@ -219,15 +219,16 @@ def distributions(requirements: list[str]) -> set[str]:
 
 def imported_distributions(names: set[str]) -> set[str]:
     """The distributions that provide the top-level modules *names*."""
-    # Not everywhere is there a wheel of the first; the name of its package says nothing of it.
-    installed = {"coreai": [coreai.library.DISTRIBUTION], **packages_distributions()}
+    # Not everywhere are they installed, and the names of their packages say nothing of them.
+    told = {"coreai": [coreai.library.DISTRIBUTION], "OpenSSL": ["pyOpenSSL"]}
+    installed = {**told, **packages_distributions()}
     return {canonicalize_name(installed.get(name, [name])[0]) for name in names}
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["all"])
-    declared |= distributions(project()["optional-dependencies"]["emulator"])
-    declared |= distributions(project()["optional-dependencies"]["coreai"])
+    for extra in ("emulator", "coreai", "completion", "signing"):
+        declared |= distributions(project()["optional-dependencies"][extra])
     assert imported_distributions(set().union(*map(third_party, modules()))) == declared
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from export_pipeline.base.images import to_uint8
-from export_pipeline.bundle import read_golden, shows_pictures
+from export_pipeline.bundle import Bundle, read_golden, shows_pictures
 from export_pipeline.diff.model import PictureChange
 from export_pipeline.diff.words import hashes_of
 from export_pipeline.errors import EmulatorError, ImageError, ModelError
 from export_pipeline.formats import open_model
 from export_pipeline.report import Release
 from export_pipeline.report.picture import BRIGHTER
+from export_pipeline.targets import split_size
 
 MOST_DB = 200.0  # of equal pictures
 
@@ -56,26 +57,32 @@ def picture_sheet(old: Release, new: Release, say: Callable[[str], None] = lambd
         return "a report has no model files and no golden photograph; name two bundles to see pictures"
     if not shows_pictures(new.bundle.manifest.signature):
         return "the network does not turn one picture into another"
-    inputs, expected = read_golden(new.bundle)
-    photo, network = next(iter(inputs.values())), next(iter(expected.values()))
-    return Sheet(photo, _networks(old, photo, network), tuple(_files(old, new, photo, say)))
+    photo, network = _golden(new.bundle)
+    return Sheet(photo, _networks(old, photo, network), tuple(_files(old, new, say)))
+
+
+def _golden(bundle: Bundle, size: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """The golden photograph of a further *size*, or of the first, and what the float network makes of it."""
+    inputs, expected = read_golden(bundle, size)
+    return next(iter(inputs.values())), next(iter(expected.values()))
 
 
 def _networks(old: Release, photo: np.ndarray, network: np.ndarray) -> Shown:
     assert old.bundle is not None
-    inputs, expected = read_golden(old.bundle)
-    if not np.array_equal(next(iter(inputs.values())), photo):
+    before, made = _golden(old.bundle)
+    if not np.array_equal(before, photo):
         change = PictureChange(target="float network", note="the old bundle's golden photograph is another")
         return Shown(change, None, network)
-    return _compared("float network", next(iter(expected.values())), network)
+    return _compared("float network", made, network)
 
 
-def _files(old: Release, new: Release, photo: np.ndarray, say: Callable[[str], None]) -> Iterator[Shown]:
+def _files(old: Release, new: Release, say: Callable[[str], None]) -> Iterator[Shown]:
+    assert new.bundle is not None
     for row in new.record.files:
         if old.file_of(row.target) is None:
             continue
         say(f"pictures of {row.target}")
-        yield _of_both(old, new, row.target, photo)
+        yield _of_both(old, new, row.target, _golden(new.bundle, split_size(row.target)[1])[0])
 
 
 def _of_both(old: Release, new: Release, target: str, photo: np.ndarray) -> Shown:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.base.files import remove_parts_of, size, written_aside
+from export_pipeline.base import files
+from export_pipeline.base.files import remove_parts_of, written_aside
 from export_pipeline.base.images import fit
 from export_pipeline.errors import ExportError, near
 from export_pipeline.export import guard, state
@@ -19,7 +20,7 @@ from export_pipeline.formats.format import Rounded
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.signature import Signature
-from export_pipeline.targets import TARGETS, Target
+from export_pipeline.targets import TARGETS, Target, at_size, is_target, target_of
 
 __all__ = ["Sample", "export", "pictures"]
 
@@ -42,6 +43,7 @@ def export(
     progress: Callable[[str], None] | None = None,
     resume: bool = False,
     rounded: Rounded | None = None,
+    size: str = "",
 ) -> tuple[ExportedModel, ...]:
     """Write a file for each target of *recipe*, read it back and check that it is what was asked for.
 
@@ -57,6 +59,7 @@ def export(
         progress: called with a line of text before and after each file.
         resume: keep files that are already there, whole, and made from the same network and settings.
         rounded: *model* with trained ranges, which files with 8-bit activations take; nothing is calibrated then.
+        size: that of *signature*, where it is a further one of the recipe's, which then stands in names of targets.
 
     Returns:
         One record for each target, in the recipe's order; none for a target whose library is not here, which is said.
@@ -67,7 +70,7 @@ def export(
         OutputError: *folder* cannot be written, or the disk is full.
     """
     say = progress or (lambda line: None)
-    targets = [_known(name) for name in recipe.export.targets]
+    targets = [_known(at_size(name, size)) for name in recipe.export.targets]
     if rounded is not None:
         samples = ()
         rounded = Rounded(static.at_size(rounded.model, signature), rounded.ranges)
@@ -91,7 +94,7 @@ def export(
             found = _export_one(conversion, folder / target.file_name(recipe.name), checkpoint_sha256)
             found = found.model_copy(update={"notes": (*found.notes, *(scaled if target.half_sums else ()))})
             state.record(folder, found, key)
-        say(f"{target.name}: {found.file}, {size(folder / found.file):,} bytes")
+        say(f"{target.name}: {found.file}, {files.size(folder / found.file):,} bytes")
         done.append(found)
     if not done:
         raise ExportError(f"no target can be made here: {reason}. Name others in [export] targets, too.")
@@ -125,9 +128,9 @@ def _format(path: Path) -> WrittenFormat:
 
 
 def _known(name: str) -> Target:
-    if name not in TARGETS:
+    if not is_target(name):
         raise ExportError(f"unknown target {name!r}; {near(name, TARGETS)}")
-    return TARGETS[name]
+    return target_of(name)
 
 
 def _fitted(sample: Sample, signature: Signature) -> Sample:

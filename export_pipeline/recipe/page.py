@@ -11,6 +11,7 @@ from export_pipeline.recipe.classes import CLASSES
 from export_pipeline.recipe.distill import DistillRecipe
 from export_pipeline.recipe.schema import class_schema
 from export_pipeline.recipe.table import Table
+from export_pipeline.targets import SIZE
 
 PAGE = Path(__file__).with_name("KEYS.md")
 START = """# Recipe keys
@@ -97,6 +98,10 @@ def _range(node: dict[str, Any]) -> str:
     within = node.get("items") or node.get("additionalProperties") or node
     if "enum" in within:
         return ", ".join(f"`{choice}`" for choice in within["enum"])
+    if "anyOf" in within:
+        return "as in `export.targets`, also with a further size, such as `tflite-int8@640x480`"
+    if within.get("pattern") == f"^{SIZE}$":
+        return "height x width, within those of both"
     if "pattern" in within:
         return f"`{within['pattern']}`"
     parts = (

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from typing_extensions import Self
 
-from export_pipeline.recipe.export import ExportTable
+from export_pipeline.recipe.export import ExportTable, Size
 from export_pipeline.recipe.model import AnyModelTable
 from export_pipeline.recipe.report import Budget
 from export_pipeline.recipe.train import TrainTable
@@ -100,6 +100,13 @@ class ParityExportTable(ExportTable):
 
     height: int = Field(256, ge=1, le=4096, description="height of images, pixels, where the network takes any")
     width: int = Field(256, ge=1, le=4096, description="width of images, pixels, where the network takes any")
+    sizes: tuple[Size, ...] = Field(
+        (),
+        strict=False,
+        max_length=0,
+        description="none: a network of your own has one",
+        json_schema_extra={"maxItems": 0},
+    )
     length: int | None = Field(None, ge=1, le=100_000, description="steps of a series, where the network takes any")
 
     @field_validator("height", "width")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field, field_validator
 
-from export_pipeline.recipe.export import TargetName, by_target
+from export_pipeline.recipe.export import SizedTargetName, by_target
 from export_pipeline.recipe.table import LIMITS, WORSE, LimitsTable, Table
 
 
@@ -52,7 +52,7 @@ class RegressionTable(LimitsTable):
     psnr: float | None = Field(None, ge=0, description="dB by which the PSNR to the float network may fall")
     ssim: float | None = Field(None, ge=0, le=1, description="share by which the SSIM to it may fall")
     same_signature: bool = Field(True, description="whether names, shapes and types of inputs and outputs must stay")
-    may_drop: tuple[TargetName, ...] = Field(
+    may_drop: tuple[SizedTargetName, ...] = Field(
         (), strict=False, description="targets of the release that need not be made any more"
     )
 
@@ -72,7 +72,7 @@ class ReportTable(Table):
     """``[report]``: how to measure, and the budgets."""
 
     runs: int = Field(30, ge=30, le=10_000, description="timed runs of each file")
-    budgets: dict[TargetName, Budget] = Field(default_factory=dict, description="limits of each target's file")
+    budgets: dict[SizedTargetName, Budget] = Field(default_factory=dict, description="limits of each target's file")
     regression: RegressionTable | None = Field(None, description=ABOUT_REGRESSION)
 
     @field_validator("budgets")

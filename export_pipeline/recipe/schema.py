@@ -20,6 +20,7 @@ from export_pipeline.records.metric import Metric
 KINDS = {"recipe": "Recipe of export-pipeline build", "distill": "Recipe of export-pipeline distill"}
 # Of a node that pydantic makes: references, choices with null, and what earlier drafts do not know.
 DROPPED = ("$defs", "$ref", "anyOf", "title", "prefixItems")
+_NULL = {"type": "null"}
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
@@ -78,9 +79,12 @@ def _plain(node: dict[str, Any], tables: dict[str, Any], metrics: Sequence[Metri
     if "$ref" in node:
         # A table's own description says more than that of the key.
         own |= _plain(tables[node["$ref"].rsplit("/", 1)[1]], tables, metrics)
-    for choice in node.get("anyOf", ()):
-        if choice != {"type": "null"}:
+    choices = node.get("anyOf", ())
+    for choice in choices:
+        if choice != _NULL and _NULL in choices:
             own = {**_plain(choice, tables, metrics), **own}
+    if choices and _NULL not in choices:
+        own["anyOf"] = [_plain(choice, tables, metrics) for choice in choices]
     if "default" in own and _says_nothing(own["default"]):
         del own["default"]
     for key in ("items", "additionalProperties", "propertyNames"):

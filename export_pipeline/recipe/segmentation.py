@@ -140,7 +140,8 @@ class SegmentationRecipe(Recipe):
 
     @model_validator(mode="after")
     def _is_halved_without_rest(self) -> Self:
-        for name, side in (("height", self.export.height), ("width", self.export.width)):
+        sides = [pair for sides in self.export.all_sides for pair in zip(("height", "width"), sides, strict=True)]
+        for name, side in sides:
             if side % STRIDE:
                 nearest = max(STRIDE, round(side / STRIDE) * STRIDE)
                 raise ValueError(

@@ -107,9 +107,10 @@ class StyleTransferRecipe(PerceptualRecipe):
 
     @model_validator(mode="after")
     def _has_the_size(self) -> Self:
-        if self.model.rho * min(self.export.height, self.export.width) < LEAST_SIDE:
+        least = min(min(sides) for sides in self.export.all_sides)
+        if self.model.rho * least < LEAST_SIDE:
             raise ValueError(f"model.rho leaves less than {LEAST_SIDE} of the exported pixels a side")
-        if self.model.rho * min(self.export.height, self.export.width, self.train.crop) <= self.model.margin:
+        if self.model.rho * min(least, self.train.crop) <= self.model.margin:
             raise ValueError(
                 f"model.margin is {self.model.margin}, and an image is mirrored by less than its sides; "
                 "take a smaller one, or larger images"

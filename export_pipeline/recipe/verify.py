@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from export_pipeline.recipe.export import TargetName, by_target
+from export_pipeline.recipe.export import SizedTargetName, by_target
 from export_pipeline.recipe.table import Table
 
 
@@ -12,7 +12,7 @@ class VerifyTable(Table):
     """``[verify]``: how many samples to verify on, and tolerances other than the project's own."""
 
     images: int = Field(6, ge=1, le=1000, description="most samples to verify on")
-    min_psnr: dict[TargetName, float] = Field(
+    min_psnr: dict[SizedTargetName, float] = Field(
         default_factory=dict, description="least PSNR by target, dB, instead of the project's own tolerance"
     )
 

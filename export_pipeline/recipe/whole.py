@@ -13,7 +13,7 @@ from typing_extensions import Self
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe.about import AboutTable
 from export_pipeline.recipe.compress import CompressTable
-from export_pipeline.recipe.export import NEEDS, ExportTable, default_targets, unmet
+from export_pipeline.recipe.export import NEEDS, ExportTable, default_targets, sides_of, unmet
 from export_pipeline.recipe.model import AnyModelTable
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.report import ReportTable
@@ -62,7 +62,7 @@ class Recipe(Table):
     def _fits_together(self) -> Self:
         for table, named in (("verify.min_psnr", self.verify.min_psnr), ("report.budgets", self.report.budgets)):
             for target in named:
-                if target not in self.export.targets:
+                if target not in self.export.all_targets:
                     raise ValueError(f"{table} names {target}, which export.targets does not make")
         if self.train.frozen_norm and getattr(self.model, "norm", None) != "batch":
             raise ValueError("train.frozen_norm is of batch norm, and the network has none; set model.norm = 'batch'")
@@ -114,6 +114,12 @@ class Recipe(Table):
             return found
         name = found.name if found.parent.name == "warm_starts" else f"released_{found.parent.name}{found.suffix}"
         return SHIPPED / "warm_starts" / name
+
+    def at(self, size: str) -> Self:
+        """This recipe for images of *size*, one of its own, alone."""
+        height, width = sides_of(size)
+        sides = {"height": height, "width": width, "sizes": ()}
+        return self.model_copy(update={"export": self.export.model_copy(update=sides)})
 
     def without(self, *tables: str) -> Self:
         """This recipe as if its tables of these names had been left out; each must have a default for every key."""

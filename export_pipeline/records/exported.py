@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from export_pipeline.records.signature import Signature
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import is_target, target_of
 
 
 class ExportedModel(BaseModel):
@@ -37,9 +37,9 @@ def with_types(data: Any) -> Any:
 
     In older records no signature has a type, and all say ``{"height", "width", ..}``; an array gets its target's type.
     """
-    if not isinstance(data, dict) or "signature" not in data or data.get("target") not in TARGETS:
+    if not isinstance(data, dict) or "signature" not in data or not is_target(str(data.get("target"))):
         return data
-    interface = TARGETS[data["target"]].interface
+    interface = target_of(data["target"]).interface
     return data if interface == "image" else {**data, "signature": as_arrays(data["signature"], interface)}
 
 

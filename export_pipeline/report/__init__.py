@@ -20,11 +20,12 @@ from export_pipeline.records.contents import Contents
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import render
-from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept, speed_limits
+from export_pipeline.report.budgets import file_budgets, machine_budgets, sparsity_kept
 from export_pipeline.report.card import CARD_FILE, card
 from export_pipeline.report.devices import read_devices
 from export_pipeline.report.inspection import inspect
-from export_pipeline.report.latency import benchmark, measure
+from export_pipeline.report.latency import benchmark
+from export_pipeline.report.latency_of_sizes import measure_sizes
 from export_pipeline.report.machine import libraries, machine
 from export_pipeline.report.memory import peak_memory
 from export_pipeline.report.model import (
@@ -45,6 +46,7 @@ from export_pipeline.report.release import Release, read_release
 from export_pipeline.report.render import benchmark_text, inspection_text, terminal
 from export_pipeline.report.sbom import SBOM_FILE, sbom
 from export_pipeline.report.verdict import Verdict, failures, verdict
+from export_pipeline.targets import split_size
 from export_pipeline.tasks import Task
 
 RECORD_FILE = "report.json"
@@ -138,7 +140,8 @@ def make_report(
     _write(folder / BENCHMARK_FILE, report.benchmark)
     (folder / PICTURE_FILE).unlink(missing_ok=True)
     progress("picture")
-    draw_picture(folder / PICTURE_FILE, folder, exported, yardstick, task)
+    pictured = [one for one in exported if not split_size(one.target)[1]]
+    draw_picture(folder / PICTURE_FILE, folder, pictured, yardstick, task)
     write_text(folder / CARD_FILE, card(record))
     write_text(folder / SBOM_FILE, sbom(record, exported))
     render_pages(folder, report)
@@ -256,11 +259,9 @@ def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, sa
     files = [folder / row.file for row in record.files]
     unmeasured = {path.name: why for path in files if (why := format_of(path).unmeasured)}
     paths = [yardstick, *(path for path in files if path.name not in unmeasured)]
-    size = (recipe.export.height, recipe.export.width)
+    size = recipe.export.all_sides[0]
     say(f"latency of {len(paths)} files, {recipe.report.runs} runs each")
-    of_target = {row.target: str(folder / row.file) for row in record.files}
-    against = dict.fromkeys(of_target.values(), str(yardstick))
-    latency, errors = measure(paths, recipe.report.runs, None, size, against, speed_limits(recipe, of_target))
+    latency, errors = measure_sizes(folder, record, yardstick, recipe, unmeasured)
     skipped = unmeasured | {Path(path).name: reason for path, reason in errors.items()}
     memory = []
     for path in paths:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from export_pipeline.report.model import Record
 from export_pipeline.report.tables import TextTable, markdown_table
 from export_pipeline.report.words import number
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import target_of
 
 CARD_FILE = "MODEL_CARD.md"
 _TAGS = {"mlpackage": "coreml", "mlmodel": "coreml", "tflite": "tflite", "onnx": "onnx"}
@@ -71,7 +71,7 @@ def _files(record: Record) -> TextTable:
     for row in record.files:
         found = parity.get(row.target)
         psnr = number(found.psnr if found else None, 1)
-        rows.append((f"`{row.file}`", TARGETS[row.target].purpose, f"{row.size.bytes:,}", psnr))
+        rows.append((f"`{row.file}`", target_of(row.target).purpose, f"{row.size.bytes:,}", psnr))
     return TextTable("Files", ("file", "for", "bytes", "PSNR dB"), tuple(rows))
 
 

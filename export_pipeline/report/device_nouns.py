@@ -8,7 +8,10 @@ from export_pipeline.records.contents import Noun
 
 
 class DeviceRow(Noun):
-    """One file on one accelerator of one device: median and interquartile range over ``runs``, milliseconds."""
+    """One file on one accelerator of one device: median and interquartile range over ``runs``, milliseconds.
+
+    Programs that tell neither tell a mean, and then the FPS are those of it.
+    """
 
     file: str
     target: str
@@ -19,8 +22,9 @@ class DeviceRow(Noun):
     height: int = Field(description="of the image that goes in; 0 for what takes no image")
     width: int
     runs: int
-    median_ms: float
-    iqr_ms: float
+    median_ms: float | None
+    iqr_ms: float | None
+    mean_ms: float | None = Field(None, description="over the runs, where the program that measured tells it")
     fps: float
     energy_mj: float | None = Field(None, description="of one run, millijoules, where the device reports it")
 
@@ -30,7 +34,7 @@ class DeviceResult(Noun):
 
     device: str = Field(description="as it calls itself, such as iPhone15,2")
     system: str
-    cores: int
+    cores: int = Field(description="0 where it is not told")
     libraries: dict[str, str]
     rows: tuple[DeviceRow, ...]
     skipped: dict[str, str] = Field(default_factory=dict, description="what was not measured, and why")

@@ -1,4 +1,4 @@
-"""What phones measured: results of the apps' benchmark screens, beside a report and never mixed with this machine's."""
+"""What phones measured: of the apps' benchmark screens or other programs, beside a report and never mixed with ours."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from export_pipeline.errors import BundleError, UsageError
 from export_pipeline.records.contents import Noun
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.report.device_nouns import DeviceResult, DeviceRow, Devices
+from export_pipeline.report.foreign import ALLOWED, Timing, Told, timings
 from export_pipeline.report.latency import LEAST_RUNS
 
 DEVICES_FILE = "devices.json"
 NO_PYTHON = "none"  # what an app's record says of Python
-_ALLOWED = "Give a benchmark.json as the app's benchmark screen shares it."
 
 
 class _Row(Noun):
@@ -73,18 +73,18 @@ def read_result(path: Path) -> tuple[str, _Written]:
     try:
         data = parsed(path.read_bytes())
     except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror}. {_ALLOWED}") from error
+        raise BundleError(f"cannot read {path}: {error.strerror}. {ALLOWED}") from error
     except ValueError as error:
-        raise BundleError(f"{path} is no JSON: {str(error).splitlines()[0]}. {_ALLOWED}") from error
+        raise BundleError(f"{path} is no JSON: {str(error).splitlines()[0]}. {ALLOWED}") from error
     machine = data.get("machine") if isinstance(data, dict) else None
     if isinstance(machine, dict) and machine.get("python", NO_PYTHON) != NO_PYTHON:
-        raise UsageError(f"{path} was measured by export-pipeline on {machine.get('processor')}, no device. {_ALLOWED}")
+        raise UsageError(f"{path} was measured by export-pipeline on {machine.get('processor')}, no device. {ALLOWED}")
     try:
         found = _Written.model_validate_json(json.dumps(data))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the document"
-        raise BundleError(f"{path} is no result of an app: {where}: {first['msg']}. {_ALLOWED}") from error
+        raise BundleError(f"{path} is no result of an app: {where}: {first['msg']}. {ALLOWED}") from error
     return found.name, found
 
 
@@ -103,7 +103,9 @@ def read_devices(folder: Path) -> Devices | None:
         raise BundleError(f"{path} is damaged: {str(error).splitlines()[0]}. Delete it, and import again.") from error
 
 
-def import_results(bundle: Bundle, paths: Sequence[Path], render: Callable[[Path], None]) -> Devices:
+def import_results(
+    bundle: Bundle, paths: Sequence[Path], render: Callable[[Path], None], told: Told | None = None
+) -> Devices:
     """Add results to *bundle*: ``devices.json`` and the pages are written anew, and ``measured.json`` vouches for them.
 
     The bundle is replaced as a whole. What the same device measured of the same file, accelerator and threads before is
@@ -111,19 +113,20 @@ def import_results(bundle: Bundle, paths: Sequence[Path], render: Callable[[Path
 
     Args:
         bundle: whole, or without its largest files.
-        paths: results of the apps.
+        paths: results of the apps, or of other programs.
         render: draws the pages of a folder anew.
+        told: what results of other programs do not say themselves.
 
     Raises:
-        BundleError, UsageError: a result is none, is of another bundle, or names a file that is not in it.
+        BundleError, UsageError: a result is none, is of another bundle, names a file that is not in it, or does not
+            tell what it is of.
         CheckFailed: a file of the bundle has changed.
         OutputError: the bundle cannot be written.
     """
     bundle.check_files(partly=True)
     before = read_devices(bundle.path)
     found = {(one.device, one.system): one for one in (before.devices if before else ())}
-    for path in paths:
-        result = _of_bundle(path, bundle)
+    for result in (one for path in paths for one in _results(path, bundle, told or Told())):
         key = (result.device, result.system)
         found[key] = _joined(found[key], result) if key in found else result
     devices = Devices(name=bundle.manifest.name, devices=tuple(found[key] for key in sorted(found)))
@@ -141,10 +144,38 @@ def _measured(folder: Path) -> Iterator[str]:
     return (name for name in listed if name != DEVICES_FILE and (folder / name).is_file())
 
 
+def _results(path: Path, bundle: Bundle, told: Told) -> Iterator[DeviceResult]:
+    """What *path* has of *bundle*, an app's result or one of another program."""
+    found = timings(path, told)
+    if found is None:
+        if told.given:
+            raise UsageError(f"{path} is of an app and tells all of it itself. Leave out {', '.join(told.given)}.")
+        yield _of_bundle(path, bundle)
+        return
+    models = {model.file: model for model in bundle.manifest.models}
+    for one in found:
+        yield DeviceResult(
+            device=one.device, system=one.system, cores=0, libraries={}, rows=(_timed(path, one, models),)
+        )
+
+
+def _timed(path: Path, found: Timing, models: Mapping[str, ExportedModel]) -> DeviceRow:
+    if found.file not in models:
+        raise UsageError(
+            f"{path} has a time of {found.file}, which the bundle does not hold; give --file: {', '.join(models)}."
+        )
+    model = models[found.file]
+    size = next((port.size for port in model.signature.inputs if port.size), None) or (0, 0)
+    time = found.mean_ms if found.median_ms is None else found.median_ms
+    about = {key: value for key, value in vars(found).items() if key not in ("device", "system")}
+    row = {**about, "target": model.target, "height": size[0], "width": size[1], "fps": 1000 / time if time else 0.0}
+    return DeviceRow.model_validate(row)
+
+
 def _of_bundle(path: Path, bundle: Bundle) -> DeviceResult:
     name, written = read_result(path)
     if name != bundle.manifest.name:
-        raise UsageError(f"{path} is of the bundle {name!r}, and {bundle.path} is {bundle.manifest.name!r}. {_ALLOWED}")
+        raise UsageError(f"{path} is of the bundle {name!r}, and {bundle.path} is {bundle.manifest.name!r}. {ALLOWED}")
     if not written.latency:
         raise UsageError(f"{path} has no times: {_reasons(written.skipped)}. Run the benchmark on the device again.")
     models = {model.file: model for model in bundle.manifest.models}

@@ -174,6 +174,8 @@ class Benchmark(Noun):
         if own is None or yardstick is None:
             return None
         its, base = own.spread_ms, yardstick.spread_ms
+        if own.ratio is None and (own.height, own.width) != (yardstick.height, yardstick.width):
+            return None  # of a further size, at which the yardstick was not timed
         return own.ratio or Spread(low=base.low / its.high, median=own.fps / yardstick.fps, high=base.high / its.low)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from export_pipeline.report.model import FileRecord, Record
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import is_target, split_size, target_of
 
 
 def larger(record: Record, file: FileRecord) -> str:
@@ -32,12 +32,16 @@ def larger_notes(record: Record) -> Iterator[str]:
 
 def _plainer(record: Record, file: FileRecord) -> FileRecord | None:
     """The smallest other file of its format that holds plain numbers and is smaller than *file*, a compressed one."""
-    if file.target not in TARGETS or not TARGETS[file.target].exact:
+    if not is_target(file.target) or not target_of(file.target).exact:
         return None
+    size = split_size(file.target)[1]
     plain = [
         other
         for other in record.files
-        if other.format == file.format and other.target in TARGETS and not TARGETS[other.target].exact
+        if other.format == file.format
+        and is_target(other.target)
+        and not target_of(other.target).exact
+        and split_size(other.target)[1] == size
     ]
     found = min(plain, key=lambda other: other.size.bytes, default=None)
     return found if found is not None and found.size.bytes < file.size.bytes else None

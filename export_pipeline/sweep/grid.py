@@ -109,7 +109,10 @@ def _point(data: Mapping[str, Any], overrides: dict[str, Value], folder: Path) -
     own = copy.deepcopy(dict(data))
     for path, value in overrides.items():
         _put(own, path, value)
-    return Point(overrides, own, Recipe.parse(own, where=label(overrides), folder=folder))
+    recipe = Recipe.parse(own, where=label(overrides), folder=folder)
+    if recipe.export.further:
+        raise RecipeError(f"{label(overrides)}: points of a sweep are of one size; leave out export.sizes.")
+    return Point(overrides, own, recipe)
 
 
 def _put(data: dict[str, Any], path: str, value: Value) -> None:

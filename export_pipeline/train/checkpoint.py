@@ -211,7 +211,10 @@ def differences_of_runs(found: Checkpoint, wanted: CheckpointInfo) -> list[str]:
             differences.append(f"the hash of its {name.removesuffix(HASH).replace('_', ' ')} is another one")
     if found.info.parent_sha256 != wanted.parent_sha256:
         differences.append("it started from another checkpoint")
-    for table in ("model", "train", "compress"):
+    tasks = (found.info.recipe.task, wanted.recipe.task)
+    if tasks[0] != tasks[1]:  # whose tables have other keys
+        differences.append(f"its task is {tasks[0]}, not {tasks[1]}")
+    for table in ("model", "train", "compress") if tasks[0] == tasks[1] else ():
         free = {"checkpoint_every"} | ({"steps"} if _STEPS_OF.get(wanted.stage) == table else set())
         old, new = (getattr(info.recipe, table).model_dump() for info in (found.info, wanted))
         compared = _deciding_keys(wanted.stage) if table == "compress" else new

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from export_pipeline.errors import CheckpointError
 from export_pipeline.train.checkpoint import (
     Checkpoint,
     CheckpointFolder,
@@ -42,14 +43,31 @@ class Shelf:
                 return found
             self.say(f"{at.name}: anew, for {'; '.join(reasons)}")
             _move(at, self._place(at, found.info))
-        earlier = self._place(at, wanted)
-        if earlier.is_dir():
+        if earlier := self._earlier(at, wanted):
             self.say(f"{at.name}: what was done for such a recipe before is taken up again")
             _move(earlier, at)
         return CheckpointFolder(at).latest()
 
+    def _earlier(self, at: Path, wanted: CheckpointInfo) -> Path | None:
+        """The folder of the run *wanted*, if the shelf has it."""
+        place = self._place(at, wanted)
+        if place.is_dir():
+            return place
+        # Put there by a version whose recipes had fewer keys, it goes by another hash.
+        others = sorted(self.folder.glob(f"{at.name}-*")) if self.folder.is_dir() else []
+        return next((other for other in others if _key(other) == run_key(wanted)), None)
+
     def _place(self, at: Path, info: CheckpointInfo) -> Path:
         return self.folder / f"{at.name}-{run_key(info)}"
+
+
+def _key(folder: Path) -> str | None:
+    """What tells the run of the newest checkpoint in *folder* from every other; none where it cannot be read."""
+    try:
+        found = CheckpointFolder(folder).latest()
+    except CheckpointError:
+        return None
+    return None if found is None else run_key(found.info)
 
 
 def _reasons(found: Checkpoint, wanted: CheckpointInfo, steps: int) -> list[str]:

@@ -17,6 +17,7 @@ NAMES = (
     "verify",
     "report",
     "diff",
+    "sign",
     "plan",
     "sweep",
     "stylize",
@@ -31,6 +32,7 @@ NAMES = (
     "device",
     "clean",
     "list",
+    "completion",
     "doctor",
 )
 

@@ -60,7 +60,7 @@ class Verb:
 
 def add_build_arguments(parser: argparse.ArgumentParser, what: str = "RECIPE") -> None:
     """The arguments of the verbs that are a build or a part of one."""
-    parser.add_argument("-o", "--output", type=Path, help="folder of the bundle (default: artifacts/<name>)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="of the bundle (default: artifacts/<name>)")
     parser.add_argument("--fresh", action="store_true", help="forget what an interrupted build left behind")
     parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="write the losses there as TensorBoard logs")
     parser.add_argument("what", metavar=what)

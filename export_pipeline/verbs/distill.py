@@ -11,7 +11,7 @@ from export_pipeline.verbs.common import Verb, always, show
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("what", metavar="RECIPE", help="a TOML file: images, width and steps")
+    parser.add_argument("what", metavar="RECIPE.toml", help="a TOML file: images, width and steps")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="a .weights file")
     parser.add_argument("--fresh", action="store_true", help="forget what an interrupted run left behind")
 

@@ -20,7 +20,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PATH=VALUES",
         help="a key and its values, such as compress.bits=1..8 or model.alpha=0.25,0.5; several --set make a grid",
     )
-    parser.add_argument("-o", "--output", type=Path, help="folder of the results (default: artifacts/sweeps/<name>)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help="of the results (default: artifacts/sweeps/<name>)"
+    )
     parser.add_argument("--jobs", type=int, help="points at work at a time (default: one for each processor)")
     parser.add_argument(
         "--tolerance",

@@ -13,7 +13,7 @@ from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Metric, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
-from export_pipeline.targets import TARGETS, Tolerance
+from export_pipeline.targets import Tolerance, at_size, target_of
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
 from export_pipeline.verify.metrics import incomparable, kept, parity
 from export_pipeline.verify.stress import stressed
@@ -46,6 +46,7 @@ def verify(
     task: Task,
     evaluator: Evaluator | str,
     progress: Callable[[str], None] = lambda line: None,
+    size: str = "",
 ) -> tuple[ParityResult, ...]:
     """Compare every file with the float network on the task's validation samples.
 
@@ -57,6 +58,7 @@ def verify(
         task: gives the samples and the metrics; its recipe names tolerances of its own, if any.
         evaluator: measures the metrics; or why none does: then they are skipped, and the rows say so.
         progress: called with a line of text before each file.
+        size: that the task is of, where it is a further one of the recipe's, as it stands in the names of targets.
 
     A file that cannot be run, or whose output is not finite, has failed; and so has one that is no better than what
     can be had without a network, or that strays from the float network in a metric that must stay near it.
@@ -77,13 +79,13 @@ def verify(
                 references, task, evaluator
             )
         )
-    return (*results, *_skipped(task.recipe, exported))
+    return (*results, *_skipped(task.recipe, exported, size))
 
 
-def _skipped(recipe: Recipe, exported: Sequence[ExportedModel]) -> Iterator[ParityResult]:
+def _skipped(recipe: Recipe, exported: Sequence[ExportedModel], size: str) -> Iterator[ParityResult]:
     """Rows of targets that were not made, for what makes and runs them is not here."""
-    for target in recipe.export.targets:
-        file = TARGETS[target].file_name(recipe.name)
+    for target in (at_size(name, size) for name in recipe.export.targets):
+        file = target_of(target).file_name(recipe.name)
         if target in {model.target for model in exported} or not (reason := format_of(file).missing()):
             continue
         limit = tolerance(target, recipe)

@@ -11,6 +11,7 @@ from export_pipeline.errors import CheckFailed, EmulatorError, ModelError
 from export_pipeline.formats import format_of, open_model
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.targets import split_size
 from export_pipeline.verify.metrics import incomparable, parity
 from export_pipeline.verify.tolerances import verdict
 
@@ -27,9 +28,9 @@ def verify_bundle(bundle: Bundle, progress: Callable[[str], None] = lambda line:
     """
     count = bundle.check_files()
     progress(f"{count} files are as they were built")
-    inputs, expected = read_golden(bundle)
     results = []
     for model in bundle.manifest.models:
+        inputs, expected = read_golden(bundle, split_size(model.target)[1])
         progress(f"{model.target}: {model.file}")
         results.append(_check(bundle, model, inputs, expected))
     return tuple(results)

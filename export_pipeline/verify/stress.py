@@ -8,7 +8,7 @@ from export_pipeline.errors import EmulatorError, ModelError
 from export_pipeline.formats import open_model
 from export_pipeline.formats.stress import Stressed
 from export_pipeline.records.stress import StressResult
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import target_of
 from export_pipeline.tasks.task import Arrays, Sample, Task
 from export_pipeline.verify.metrics import incomparable, parity
 
@@ -28,7 +28,7 @@ def stressed(path: Path, target: str, task: Task, sample: Sample, reference: Arr
         sample: what the file is run on.
         reference: what the float network gives for it.
     """
-    if not TARGETS[target].half_sums:
+    if not target_of(target).half_sums:
         return None
     if not task.recipe.verify.stress:
         return StressResult(status="skipped", reason="the recipe leaves it out (verify.stress = false)")

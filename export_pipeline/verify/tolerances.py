@@ -6,7 +6,7 @@ from typing import Any
 
 from export_pipeline.errors import UsageError, near
 from export_pipeline.recipe import Recipe
-from export_pipeline.targets import TARGETS, Tolerance
+from export_pipeline.targets import TARGETS, Tolerance, is_target, split_size, target_of
 
 NOT_A_NUMBER = (
     "PSNR is not a number: the float network's output is not finite, or constant at a port with no known range"
@@ -16,14 +16,17 @@ NOT_A_NUMBER = (
 def tolerance(target: str, recipe: Recipe) -> Tolerance:
     """The tolerance of *target*: the recipe's where it sets one, else that of its row in ``TARGETS``.
 
+    A target of a further size has that of the same target of the first size, unless the recipe names it.
+
     Raises:
         UsageError: the target is unknown.
     """
-    if target not in TARGETS:
+    if not is_target(target):
         raise UsageError(f"no tolerance for target {target!r}; {near(target, TARGETS)}")
-    if target in recipe.verify.min_psnr:
-        return Tolerance(recipe.verify.min_psnr[target], "set in the recipe, verify.min_psnr")
-    return TARGETS[target].tolerance
+    for name in (target, split_size(target)[0]):
+        if name in recipe.verify.min_psnr:
+            return Tolerance(recipe.verify.min_psnr[name], "set in the recipe, verify.min_psnr")
+    return target_of(target).tolerance
 
 
 def verdict(measured: float | None, least: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from export_pipeline.export import state
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import Task
 from export_pipeline.work import HASHED, Decides
+from export_pipeline.work.defaults import leaves
 
 CODE = f"{HASHED}our own code and the libraries"
 _PACKAGE = Path(__file__).parents[1]
@@ -39,7 +40,7 @@ def decides(task: Task) -> dict[str, Decides]:
     if structured.blocks or structured.rounds:  # the rounds end by what the pictures of these samples are like
         size = {f"export.{key}": getattr(recipe.export, key) for key in ("height", "width")}
         compress |= {**size, "verify.images": recipe.verify.images, **held}
-    export = {**_flat("", _dumped(recipe, "name", "export")), CODE: _export_code()}
+    export = {**_flat("", _dumped(recipe, "name", "about", "export")), CODE: _export_code()}
     verify = {**_flat("", _dumped(recipe, "verify")), **held, CODE: _code()}
     return {
         "train": {**_without(train, "train.checkpoint_every"), **_hashes(task.training_sources())},
@@ -75,15 +76,7 @@ def _dumped(recipe: Recipe, *names: str) -> dict[str, Any]:
 
 
 def _flat(prefix: str, value: Any) -> Decides:
-    return dict(_leaves(prefix, value))
-
-
-def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), inner)
-    else:
-        yield prefix, value
+    return dict(leaves(prefix, value))
 
 
 def _without(found: Decides, *keys: str) -> Decides:

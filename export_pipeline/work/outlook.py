@@ -67,7 +67,7 @@ def outlook(task: Task, out: Path) -> Outlook:
     if finished(out, made_from(task)) is not None:
         return Outlook(True, tuple(StageOutlook(stage, "keep", "") for stage in STAGES))
     work, now = work_folder(out), decides(task)
-    before, rows = Ledger(work).read(), list[StageOutlook]()
+    before, rows = Ledger(work, task.recipe, now).read(), list[StageOutlook]()
     redone = ""
     for stage in STAGES:
         row = _stage(task, work, stage, before.get(stage), now[stage])

@@ -57,6 +57,29 @@ def test_a_run_goes_on_to_more_steps_and_not_back_to_fewer(make_recipe: Make, tm
     assert said == ["train: anew, for it has gone on for 12 steps, and 8 are asked for"]
 
 
+def test_what_lies_on_the_shelf_of_a_version_with_fewer_keys_is_found(make_recipe: Make, tmp_path: Path) -> None:
+    said: list[str] = []
+    at, shelf = tmp_path / "train", Shelf(tmp_path / "kept", said.append)
+    made = CheckpointFolder(at).save(info(make_recipe(), step=12), [Variable()], [])
+    assert shelf.latest(at, info(make_recipe(seed=1)), 12) is None
+    (put,) = (tmp_path / "kept").iterdir()
+    put.rename(put.with_name("train-0123456789abcdef"))  # such a recipe had another hash
+    (tmp_path / "kept" / "train-damaged").mkdir()
+    (tmp_path / "kept" / "train-damaged" / "step-00000001.safetensors").write_bytes(b"x")
+    assert shelf.latest(at, info(make_recipe(seed=2)), 12) is None
+    assert shelf.latest(at, info(make_recipe()), 12) == made
+    assert said[-1] == "train: what was done for such a recipe before is taken up again"
+
+
+def test_a_run_of_another_task_is_another_run(make_recipe: Make, tmp_path: Path) -> None:
+    said: list[str] = []
+    at, shelf = tmp_path / "train", Shelf(tmp_path / "kept", said.append)
+    CheckpointFolder(at).save(info(make_recipe(), step=12), [Variable()], [])
+    photographs = {"train": {"images": "images", "masks": "masks"}}
+    assert shelf.latest(at, info(Recipe.parse({"task": "segmentation", **photographs})), 12) is None
+    assert said == ["train: anew, for its task is style_transfer, not segmentation"]
+
+
 @pytest.mark.parametrize("bits", [{"a": 3}, {"b": 2}])
 def test_an_edited_plan_is_another_run(make_recipe: Make, tmp_path: Path, bits: dict[str, int]) -> None:
     said: list[str] = []

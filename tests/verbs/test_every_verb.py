@@ -40,10 +40,20 @@ def test_it_explains_itself(verb: Verb, capsys: pytest.CaptureFixture[str]) -> N
 
 @EVERY
 def test_an_unknown_argument_is_refused_in_one_line(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
-    required = {"plan": ["--bytes", "1"], "sweep": ["--set", "a=1"], "quantize": ["--bits", "4"]}
-    words = {"list": [], "doctor": [], "schema": [], "diff": ["a", "b"], "device": ["import", "a"]}.get(
-        verb.name, ["a"]
-    )
+    required = {
+        "sign": ["--key", "k"],
+        "plan": ["--bytes", "1"],
+        "sweep": ["--set", "a=1"],
+        "quantize": ["--bits", "4"],
+    }
+    words = {
+        "list": [],
+        "doctor": [],
+        "schema": [],
+        "completion": ["bash"],
+        "diff": ["a", "b"],
+        "device": ["import", "a"],
+    }.get(verb.name, ["a"])
     styled = ["--style", "s", "--photographs", "p"] if verb.name == "compare" else []
     written = ["-o", "o"] if verb.name in ("stylize", "distill") else []
     with pytest.raises(SystemExit, match="2"):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from export_pipeline.cli import main
 from export_pipeline.recipe import Recipe
@@ -157,6 +159,66 @@ def test_a_changed_key_of_compress_costs_no_training_and_leaves_a_way_back(vgg_f
     assert "cluster: what was done for such a recipe before is taken up again" in back.stderr
     assert "cluster 4/4" not in back.stderr
     assert (work / "checkpoint.safetensors").read_bytes() == first
+
+
+def lacking(work: Path, *keys: str) -> None:
+    """Take *keys*, and those in tables of these names, out of what decided the stages in *work*."""
+    path = work / "stages.json"
+    found = json.loads(path.read_text())
+    old = {
+        stage: {key: value for key, value in rows.items() if not f"{key}.".startswith(tuple(f"{k}." for k in keys))}
+        for stage, rows in found.items()
+    }
+    assert all(any(f"{key}.".startswith(f"{gone}.") for rows in found.values() for key in rows) for gone in keys)
+    path.write_text(json.dumps(old))
+
+
+def test_what_a_version_with_fewer_keys_has_made_is_kept(folder: Path) -> None:
+    work = work_folder(folder / "bundle")
+    (folder / "bundle" / "report.md").unlink()
+    lacking(
+        work, "train.layer_weights", "train.polish", "model.blocks_kind", "compress.quantize", "compress.structured"
+    )
+    lacking(work, "export.calibration_images", "verify.stress", "report.regression", "about")
+    said = outlook(folder)
+    assert [said[stage] for stage in ("train", "compress", "export")] == [("keep", "")] * 3
+    assert said["verify"] == ("redo", "what was skipped or failed is looked at again")
+    with (folder / "tiny.toml").open("a") as file:
+        file.write("stress = false\n[about]\nauthor = 'A. Painter'\n")
+    said = outlook(folder)
+    assert said["export"] == ("redo", 'about.author was not set and is "A. Painter"')
+    assert said["verify"] == ("redo", "verify.stress was true and is false")
+
+
+def test_a_key_that_there_is_no_more_is_a_change(folder: Path) -> None:
+    (folder / "bundle" / "report.md").unlink()
+    path = work_folder(folder / "bundle") / "stages.json"
+    found = json.loads(path.read_text())
+    found["compress"]["compress.dither"] = True
+    path.write_text(json.dumps(found))
+    assert outlook(folder)["compress"] == ("redo", "compress.dither was true and is not set")
+
+
+def test_a_training_of_a_version_with_fewer_keys_goes_on(vgg_file: Path, tmp_path: Path) -> None:
+    recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
+    words, work = ("train", recipe, "-o", tmp_path / "bundle"), work_folder(tmp_path / "bundle")
+    assert builds.run(*words).returncode == 0
+    lacking(work, "train.layer_weights")
+    for path in (work / "train").glob("*.safetensors"):
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            about = json.loads(file.metadata()["checkpoint"])
+        del about["recipe"]["train"]["layer_weights"]
+        path.write_bytes(save(tensors, metadata={"checkpoint": json.dumps(about)}))
+    before = contents(work / "train")
+    assert outlook(tmp_path)["train"] == ("keep", "")
+    again = builds.run(*words)
+    assert again.returncode == 0, again.stderr
+    assert "train 8/8" not in again.stderr
+    assert contents(work / "train") == before
+    edited(tmp_path, "steps = 8", "steps = 8\nlayer_weights = [1, 1, 1, 2]")
+    why = "train.layer_weights was [1.0, 1.0, 1.0, 1.0] and is [1.0, 1.0, 1.0, 2.0]"
+    assert outlook(tmp_path)["train"] == ("redo", why)
 
 
 def row(**other: Any) -> ParityResult:

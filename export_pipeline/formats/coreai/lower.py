@@ -13,7 +13,7 @@ from export_pipeline.formats.coreai.program import Program
 from export_pipeline.formats.coreai.registry import LAYERS, Call
 from export_pipeline.formats.coreai.storage import Storage
 from export_pipeline.formats.coreai.tensor import Tensor
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import target_of
 
 # What the Neural Engine computes in. Apple's devices are as fast in it as in none other.
 COMPUTE = "float16"
@@ -40,7 +40,7 @@ def write(
             tensors[each["outputs"][0]] = made
         return [tensors[number] for number in network["outputs"]]
 
-    storage = Storage(TARGETS[target])
+    storage = Storage(target_of(target))
     counted = Program(storage, compute)
     counted.make(network, build)
     made = Program(storage, compute, counted.functions.counts)
