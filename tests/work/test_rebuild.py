@@ -176,9 +176,7 @@ def lacking(work: Path, *keys: str) -> None:
 def test_what_a_version_with_fewer_keys_has_made_is_kept(folder: Path) -> None:
     work = work_folder(folder / "bundle")
     (folder / "bundle" / "report.md").unlink()
-    lacking(
-        work, "train.layer_weights", "train.polish", "model.blocks_kind", "compress.quantize", "compress.structured"
-    )
+    lacking(work, "train.ema", "train.polish", "model.blocks_kind", "compress.quantize", "compress.structured")
     lacking(work, "export.calibration_images", "verify.stress", "report.regression", "about")
     said = outlook(folder)
     assert [said[stage] for stage in ("train", "compress", "export")] == [("keep", "")] * 3
@@ -203,12 +201,12 @@ def test_a_training_of_a_version_with_fewer_keys_goes_on(vgg_file: Path, tmp_pat
     recipe = builds.recipe(tmp_path, vgg_file, TARGETS)
     words, work = ("train", recipe, "-o", tmp_path / "bundle"), work_folder(tmp_path / "bundle")
     assert builds.run(*words).returncode == 0
-    lacking(work, "train.layer_weights")
+    lacking(work, "train.stability_weight")
     for path in (work / "train").glob("*.safetensors"):
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             about = json.loads(file.metadata()["checkpoint"])
-        del about["recipe"]["train"]["layer_weights"]
+        del about["recipe"]["train"]["stability_weight"]
         path.write_bytes(save(tensors, metadata={"checkpoint": json.dumps(about)}))
     before = contents(work / "train")
     assert outlook(tmp_path)["train"] == ("keep", "")
@@ -216,8 +214,8 @@ def test_a_training_of_a_version_with_fewer_keys_goes_on(vgg_file: Path, tmp_pat
     assert again.returncode == 0, again.stderr
     assert "train 8/8" not in again.stderr
     assert contents(work / "train") == before
-    edited(tmp_path, "steps = 8", "steps = 8\nlayer_weights = [1, 1, 1, 2]")
-    why = "train.layer_weights was [1.0, 1.0, 1.0, 1.0] and is [1.0, 1.0, 1.0, 2.0]"
+    edited(tmp_path, "steps = 8", "steps = 8\nstability_weight = 0.1")
+    why = "train.stability_weight was 0.0 and is 0.1"
     assert outlook(tmp_path)["train"] == ("redo", why)
 
 

@@ -79,10 +79,10 @@ class _Walk:
             for value in operation.results:
                 numbers[value] = self._values
                 self._values += 1
-            results = [{"number": numbers[value], **_typed(value)} for value in operation.results]
-            array = self._array(operation, results[0]) if name == "constant" else None
+            typed = [{"number": numbers[value], **_typed(value)} for value in operation.results]
+            array = self._array(operation, typed[0]) if name == "constant" else None
             repeated = array is not None and _is_repeated(operation)
-            made.append({"name": name, "operands": operands, "results": results, "array": array, "repeated": repeated})
+            made.append({"name": name, "operands": operands, "results": typed, "array": array, "repeated": repeated})
         raise ValueError("a function has no end")
 
     def _called(self, call: Any, operands: list[int], made: list[dict[str, Any]], above: tuple[str, ...]) -> list[int]:
