@@ -23,9 +23,10 @@ from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
-from export_pipeline.stage_adapters import checked_task, export_sizes, verify_sizes, write_golden_sizes
+from export_pipeline.stage_adapters import checked_task
 from export_pipeline.work.folder import SHELF, work_folder
 from export_pipeline.work.ledger import noted
+from export_pipeline.work.sizes import export_sizes, verify_sizes, write_golden_sizes
 
 if TYPE_CHECKING:
     from export_pipeline.compress import BitPlan, Compressed, Tools

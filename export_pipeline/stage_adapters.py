@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export_pipeline.bundle import write_golden
 from export_pipeline.errors import CheckFailed
 from export_pipeline.recipe import Recipe
-from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Values
-from export_pipeline.records.parity import ParityResult
-from export_pipeline.targets import split_size
 
 if TYPE_CHECKING:
     from export_pipeline.compress import Tools
-    from export_pipeline.formats.format import Rounded
     from export_pipeline.tasks import Task
     from export_pipeline.tasks.task import Sample, SampleEvaluator
     from export_pipeline.train import Checkpoint, Listener
@@ -51,47 +46,6 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
 
         check(given.model if given else network(recipe), table, plan, weight_bytes)
     return task
-
-
-def sized_tasks(task: Task) -> dict[str, Task]:
-    """*task* for each size that its recipe exports, by what stands in names of targets; of the first size nothing."""
-    further = task.recipe.export.further
-    return {"": task, **{size: task.with_recipe(task.recipe.at(size)) for size in further}}
-
-
-def export_sizes(
-    task: Task, model: Any, rounded: Rounded | None, folder: Path, checkpoint_sha256: str, say: Callable[[str], None]
-) -> tuple[ExportedModel, ...]:
-    """Every target at every size, the first size first; arguments and errors as of ``export.export``."""
-    from export_pipeline.export import export
-
-    about: dict[str, Any] = {"checkpoint_sha256": checkpoint_sha256, "title": task.title, "rounded": rounded}
-    made: list[ExportedModel] = []
-    for size, own in sized_tasks(task).items():
-        what = own.signature, folder, own.calibration()
-        made += export(model, task.recipe, *what, **about, progress=say, resume=True, size=size)
-    return tuple(made)
-
-
-def verify_sizes(
-    task: Task, model: Any, exported: Sequence[ExportedModel], folder: Path, say: Callable[[str], None]
-) -> tuple[ParityResult, ...]:
-    """Every file against the float network *model* at its own size; errors as of ``verify.verify``."""
-    from export_pipeline.verify import verify
-
-    evaluator, rows = task.evaluator(), list[ParityResult]()
-    for size, own in sized_tasks(task).items():
-        rows += verify(
-            folder, [one for one in exported if split_size(one.target)[1] == size], model, own, evaluator, say, size
-        )
-    return tuple(rows)
-
-
-def write_golden_sizes(task: Task, model: Any, folder: Path) -> None:
-    """Write the golden sample of each size into *folder*, and what the float network *model* makes of it."""
-    for size, own in sized_tasks(task).items():
-        sample = own.shown()[0]
-        write_golden(folder, own.signature, sample.inputs, own.infer(model, sample.inputs), size)
 
 
 def compress_tools(

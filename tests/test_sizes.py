@@ -37,7 +37,6 @@ LIMITS = """[report.budgets.tflite-int8]
 bytes = 1000000
 ["report".budgets."tflite-int8@64x96"]
 bytes = 1000001
-fps_ratio = 0.0001
 peak_memory_bytes = 8000000000
 """
 
@@ -107,7 +106,6 @@ def test_each_is_limited_by_its_own_name(report: Report) -> None:
     assert rows == [
         ("tflite-int8", "bytes", 1_000_000, "passed"),
         ("tflite-int8@64x96", "bytes", 1_000_001, "passed"),
-        ("tflite-int8@64x96", "fps_ratio", 0.0001, "passed"),
         ("tflite-int8@64x96", "peak_memory_bytes", 8_000_000_000, "passed"),
     ]
 

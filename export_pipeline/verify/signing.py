@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,14 +69,12 @@ def sign(bundle: Bundle, signer: Signer, replace: bool = False) -> Path:
         UsageError: it is signed already, a key or certificate cannot be read or does not fit, or a library is missing.
     """
     path = bundle.path / SIGNATURE
-    _require_library()
-    from model_signing import signing
-
+    library = _library("signing")
     if path.exists() and not replace:
         raise UsageError(f"{bundle.path} is signed already ({SIGNATURE}). Give --replace to sign it anew.")
     bundle.check_files()
     _require_files(signer.key, *(() if signer.certificate is None else (signer.certificate,)), *signer.chain)
-    config = signing.Config().set_hashing_config(_hashing())
+    config = library.Config().set_hashing_config(_hashing())
     # Annotated as text, and handed on to what takes bytes.
     password: Any = None if signer.password is None else signer.password.encode()
     _read(signer.key, "private", lambda: config.use_elliptic_key_signer(private_key=signer.key, password=password))
@@ -99,11 +98,9 @@ def check_signature(bundle: Bundle, trust: Trust) -> int:
         CheckFailed: it is not signed, or by somebody else, or it has changed since; every file that has is named.
         UsageError: the key or a certificate cannot be read, or a library is missing.
     """
-    _require_library()
-    from model_signing import verifying
-
+    library = _library("verifying")
     _require_files(*trust.roots, *(() if trust.key is None else (trust.key,)))
-    config = verifying.Config().set_hashing_config(_hashing())
+    config = library.Config().set_hashing_config(_hashing())
     if trust.key is not None:
         _read(trust.key, "public", lambda: config.use_elliptic_key_verifier(public_key=trust.key))
     else:
@@ -145,22 +142,21 @@ def _signed(path: Path) -> dict[str, str]:
 
 def _hashing() -> Any:
     """Every file by its SHA-256 but the signature; what git has is not left out."""
-    from model_signing import hashing
-
-    return hashing.Config().set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
+    return _library("hashing").Config().set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
 
 
-def _require_library() -> None:
-    """The library must be there, and what it imports without asking for it.
+def _library(part: str) -> Any:
+    """A module of the library, whose types are partly none.
 
     Raises:
-        UsageError: one is not installed.
+        UsageError: it is not installed, or what it imports without asking for it.
     """
     try:
         import model_signing  # noqa: F401
         import OpenSSL  # noqa: F401
     except ModuleNotFoundError as error:
         raise UsageError(NEEDS.format(name={"OpenSSL": "pyOpenSSL"}.get(str(error.name), "model-signing"))) from error
+    return import_module(f"model_signing.{part}")
 
 
 def _require_files(*paths: Path) -> None:
