@@ -37,9 +37,10 @@ def with_types(data: Any) -> Any:
 
     In older records no signature has a type, and all say ``{"height", "width", ..}``; an array gets its target's type.
     """
-    if not isinstance(data, dict) or "signature" not in data or data.get("target") not in TARGETS:
+    target = data.get("target") if isinstance(data, dict) else None
+    if not isinstance(target, str) or target not in TARGETS or "signature" not in data:
         return data
-    interface = TARGETS[data["target"]].interface
+    interface = TARGETS[target].interface
     return data if interface == "image" else {**data, "signature": as_arrays(data["signature"], interface)}
 
 

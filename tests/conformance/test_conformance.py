@@ -89,7 +89,7 @@ def test_a_full_run_ends_as_its_targets_say(
 ) -> None:
     kept = _kept(monkeypatch, tmp_path)
     results = _results(mlprogram={"passed": passed})
-    monkeypatch.setattr(conformance, "run", lambda _: results)
+    monkeypatch.setattr(conformance, "run", lambda *_: results)
     assert main([]) == code
     assert json.loads(kept.read_text("utf-8")) == results
 
