@@ -63,7 +63,9 @@ def run(arguments: list[str], name: str = OPERATIONS, seconds: float | None = No
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr).returncode
         if code not in _FINISHED:
             sys.exit(f"pytest ended with {code} before it had run everything; no result is kept")
-        return summarize(read(record)) | {"there": int(Path(f"{record}.total").read_text(encoding="utf-8"))}
+        found = summarize(read(record))
+        there = int(Path(f"{record}.total").read_text(encoding="utf-8"))
+        return found if name == OPERATIONS else {**found, "there": there}
 
 
 def table(results: dict[str, Any]) -> str:
