@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import random
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -49,6 +50,10 @@ def pytest_configure() -> None:
     if os.environ.get(EVERYWHERE):
         coremltools()._deps._IS_MACOS = True
         utils._is_macos = lambda: True
+        # Modules of coremltools that have taken the function by its name already.
+        for name, module in list(sys.modules.items()):
+            if name.startswith("coremltools") and hasattr(module, "_macos_version"):
+                module._macos_version = utils._macos_version
     install()
     # Some tests expect to fail with Core ML on Intel processors, which is not what runs here.
     platform.machine = lambda: "arm64"
@@ -119,7 +124,7 @@ def kinds(spec: Any) -> Iterator[tuple[str, str]]:
         for function in spec.mlProgram.functions.values():
             opset = f"iOS{int(function.opset.removeprefix('CoreML')) + 10}"  # CoreML5 came with iOS 15
             yield from ((operation.type, opset) for operation in walk_operations(function))
-    else:
+    elif spec.WhichOneof("Type").startswith("neuralNetwork"):
         layers = all_layers(getattr(spec, spec.WhichOneof("Type")))
         yield from ((str(layer.WhichOneof("layer")), "any") for layer in layers)
 

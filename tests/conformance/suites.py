@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.causes import cause_of
+from tests.conformance.causes import cause_of_message
 
 PATH = Path(__file__).with_name("suites.json")
 _COUNTS = ("collected", "compared", "passed", "failed", "skipped", "nothing to compare")
@@ -50,7 +50,7 @@ def lines() -> Iterator[str]:
         yield "| suite | test that fails | backend | cases | cause |"
         yield "|---|---|---|---|---|"
         for name, each in failures:
-            cause = cause_of(each["test"])
+            cause = cause_of_message(each["test"], each["message"])
             yield f"| {name} | `{each['test']}` | {each['backend']} | {each['cases']} | {cause} |"
         yield ""
     for name, row in found.items():
