@@ -12,7 +12,6 @@ import pytest
 
 from export_pipeline.emulator import CoreMLModel, describe, weights
 from export_pipeline.emulator.coremltools_quietly import quiet
-from export_pipeline.errors import EmulatorError
 from tests.emulator import reference as ref
 from tests.emulator.cases import C4, D4, WT, W, X
 from tests.emulator.mil import ct
@@ -256,41 +255,6 @@ def test_rank_five_mapping(tmp_path: Path) -> None:
     _conv(builder)
     found = CoreMLModel(_save(builder, tmp_path / "m.mlmodel")).run({"x": X[0]})["y"]
     np.testing.assert_allclose(found.reshape(1, 6, 4, 3), ref.conv2d(X, W, 0, (2, 2), _SAME), atol=1e-4)
-
-
-def test_a_network_without_a_mapping_takes_a_sequence_and_a_batch(tmp_path: Path) -> None:
-    """As ``[sequence, batch, C, H, W]``; the file declares what comes after these two."""
-    builder = _builder((4, 7, 6), exact=False)
-    _conv(builder)
-    model = CoreMLModel(_save(builder, tmp_path / "m.mlmodel"))
-    several = np.stack([X[0], 2 * X[0], -X[0]])[:, None]
-    expected = ref.conv2d(several[:, 0], W, 0, (2, 2), _SAME)
-    np.testing.assert_allclose(model.run({"x": several})["y"].reshape(expected.shape), expected, atol=1e-4)
-    one = _builder((4,), exact=False)
-    one.add_activation("a", "LINEAR", "x", "y", [2.0, 0.0])
-    vector = CoreMLModel(_save(one, tmp_path / "v.mlmodel"))
-    assert vector.run({"x": np.ones((5, 1, 4, 1, 1), np.float32)})["y"].size == 20
-    for shape in ((5, 1, 4, 1, 2), (5, 1, 3, 1, 1), (0, 1, 4, 1, 1), (1, 4)):
-        with pytest.raises(EmulatorError, match="has shape"):
-            vector.run({"x": np.ones(shape, np.float32)})
-    exact = _builder((4,))
-    exact.add_activation("a", "LINEAR", "x", "y", [2.0, 0.0])
-    with pytest.raises(EmulatorError, match="has shape"):
-        CoreMLModel(_save(exact, tmp_path / "e.mlmodel")).run({"x": np.ones((1, 1, 4, 1, 1), np.float32)})
-
-
-def test_an_image_is_transposed_by_its_own_three_axes(tmp_path: Path) -> None:
-    from coremltools.models.neural_network.utils import make_image_input
-    from PIL import Image
-
-    builder = _builder((4, 5, 3))
-    builder.add_activation("a", "LINEAR", "x", "y", [2.0, 0.0])
-    with quiet():
-        model = make_image_input(ct.models.MLModel(builder.spec, skip_model_load=True), "x", image_format="NHWC")
-    (tmp_path / "m.mlmodel").write_bytes(model.get_spec().SerializeToString())
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
-    found = CoreMLModel(tmp_path / "m.mlmodel").predict({"x": Image.fromarray(pixels)})["y"]
-    np.testing.assert_array_equal(found.reshape(4, 5, 3), 2.0 * pixels)
 
 
 @pytest.mark.parametrize("bgr", [False, True])
