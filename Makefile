@@ -10,6 +10,7 @@ DEMO_ARGS ?=
 CONFORMANCE_ARGS ?=
 FUZZ_ARGS ?=
 RUNS ?= 1000000
+SAMPLE_SECONDS ?= 600
 KMEANS_ARGS ?=
 LOAD_ARGS ?=
 WIDTH_ARGS ?=
@@ -19,7 +20,7 @@ KILL_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios universal universalstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios universal universalstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -119,6 +120,17 @@ golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff
 
 conformance: $(STAMP)  ## run Apple's operation tests out of the coremltools wheel; writes SUPPORT.md (CONFORMANCE_ARGS="iOS17 -k conv": only some)
 	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
+
+# PyTorch and the NumPy that Core ML Tools converts recurrent networks with, over what is installed already.
+$(VENV)/torch: $(STAMP) tests/conformance/torch.txt
+	@$(BIN)/python -m venv $@
+	@$(BIN)/uv pip install --quiet --python $@/bin/python -r tests/conformance/torch.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($@/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_below.pth"
+	@touch $@
+
+frontends: $(VENV)/torch  ## run a sample of Apple's tests of PyTorch, TensorFlow and the models, SAMPLE_SECONDS=600 of each; writes SUPPORT.md
+	$(VENV)/torch/bin/python -m tests.conformance --suite torch --seconds $(SAMPLE_SECONDS)
+	for suite in tensorflow tensorflow2 models; do $(BIN)/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
 
 # atheris has wheels for Linux and Python 3.11 to 3.13 only, so that it is in no extra; elsewhere the target says SKIPPED.
 fuzz: $(STAMP)  ## fuzz every reader, guided by coverage; goes on with the corpus in .fuzz (RUNS=1000000, FUZZ_ARGS="--seconds 60 --readers tflite")

@@ -36,10 +36,11 @@ def check_names(data: Any, inputs: Sequence[Port], label: str) -> None:
         raise EmulatorError(f"{label} {problem}; its inputs: {', '.join(names)}")
 
 
-def checked(port: Port, given: Any, open_shape: bool = False) -> Any:
+def checked(port: Port, given: Any, open_shape: bool = False, five_axes: bool = False) -> Any:
     """*given* as *port* declares it: an array, or a number, text, dictionary or list.
 
-    With *open_shape* a tensor whose shape the file does not tell takes any.
+    With *open_shape* a tensor whose shape the file does not tell takes any. With *five_axes* one that is declared as
+    ``[C]`` or ``[C, H, W]`` takes ``[sequence, batch, C, H, W]``, too, as networks of before iOS 12 do.
     """
     if port.kind == "value":
         return _value(port, given)
@@ -54,9 +55,17 @@ def checked(port: Port, given: Any, open_shape: bool = False) -> Any:
     if wrong:
         allowed = f"an array of {dtype}, {port.allowed()}"
         raise EmulatorError(f"input {port.name!r} takes {allowed}; not {wrong}")
-    if not port.accepts(array.shape) and not (open_shape and not (port.shape or port.sizes or port.bounds)):
+    untold = open_shape and not (port.shape or port.sizes or port.bounds)
+    if not (port.accepts(array.shape) or untold or (five_axes and _in_five_axes(port, array.shape))):
         raise EmulatorError(f"input {port.name!r} has shape {array.shape}; allowed: {port.allowed()}")
     return array
+
+
+def _in_five_axes(port: Port, shape: tuple[int, ...]) -> bool:
+    """Whether *shape* is what *port* declares, with a sequence and a batch before it."""
+    if len(shape) != 5 or 0 in shape:
+        return False
+    return port.accepts(shape[2:]) or (shape[3:] == (1, 1) and port.accepts(shape[2:3]))
 
 
 def default(port: Port, options: Options) -> np.ndarray:

@@ -239,8 +239,11 @@ class CoreMLModel:
         # What a pipeline is not given is up to the stage that takes it; other kinds know what stands for it.
         taken = [port for port in self.inputs if port.name in inputs or not (self._stages or kind)]
         given = {port.name: inputs[port.name] for port in taken if port.name in inputs}
+        five = self._source.format == "neuralNetwork" and not self._source.network.arrayInputShapeMapping
         return {
-            port.name: checked(port, given[port.name], kind) if port.name in given else default(port, self._options)
+            port.name: checked(port, given[port.name], kind, five)
+            if port.name in given
+            else default(port, self._options)
             for port in taken
         }
 

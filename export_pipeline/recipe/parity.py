@@ -68,7 +68,9 @@ class ParityModelTable(AnyModelTable):
     @field_validator("ranges", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
-        return {key: tuple(each) if isinstance(each, list) else each for key, each in dict(value).items()}
+        if not isinstance(value, dict):
+            return value
+        return {key: tuple(each) if isinstance(each, list) else each for key, each in value.items()}
 
     @field_validator("pixels", "ranges")
     @classmethod

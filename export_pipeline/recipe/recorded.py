@@ -26,7 +26,7 @@ def _read(data: Any) -> Any:
     except RecipeError as error:
         raise ValueError(str(error)) from error
     train = data.get("train", {})
-    if kind is not StyleTransferRecipe or "style_loss" in train:
+    if kind is not StyleTransferRecipe or not isinstance(train, Mapping) or "style_loss" in train:
         return kind.model_validate(dict(data))
     before: dict[str, Any] = {"style_loss": "gram"}
     if "loss_network" not in train:

@@ -37,9 +37,10 @@ def with_types(data: Any) -> Any:
 
     In older records no signature has a type, and all say ``{"height", "width", ..}``; an array gets its target's type.
     """
-    if not isinstance(data, dict) or "signature" not in data or not is_target(str(data.get("target"))):
+    target = data.get("target") if isinstance(data, dict) else None
+    if not isinstance(target, str) or not is_target(target) or "signature" not in data:
         return data
-    interface = target_of(data["target"]).interface
+    interface = target_of(target).interface
     return data if interface == "image" else {**data, "signature": as_arrays(data["signature"], interface)}
 
 

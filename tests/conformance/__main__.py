@@ -1,11 +1,14 @@
-"""``make conformance``: run Apple's operation tests as they lie in the coremltools wheel, and keep what they find.
+"""``make conformance``: run Apple's tests as they lie in the coremltools wheel, and keep what they find.
 
-``python -m tests.conformance`` runs all of them and writes ``results.json`` and ``SUPPORT.md``;
-``python -m tests.conformance iOS17/test_conv.py -k name`` runs some and only prints the table.
+``python -m tests.conformance`` runs all of operations and writes ``results.json`` and ``SUPPORT.md``;
+``python -m tests.conformance iOS17/test_conv.py -k name`` runs some and only prints the table. ``--suite torch`` runs
+those of a front end or of the models, ``--seconds 600`` a fair sample of as many as there is time for; what such a run
+finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -19,33 +22,50 @@ from tests.conformance.summary import missed, read, summarize
 
 ROOT = Path(__file__).parent.parent.parent
 _FINISHED = (0, 1)  # pytest ran all that it was asked to: everything passed, or something failed
-_INSIDE = "converters/mil/mil/ops/tests"
+OPERATIONS = "mil"
+# Where Apple's tests lie in the wheel.
+SUITES = {
+    OPERATIONS: "converters/mil/mil/ops/tests",
+    "torch": "converters/mil/frontend/torch/test",
+    "tensorflow": "converters/mil/frontend/tensorflow/test",
+    "tensorflow2": "converters/mil/frontend/tensorflow2/test",
+    "models": "test",
+}
+# Of coremltools/test: tests of compression and of PyTorch training; they compare few models, and take hours.
+_LEFT_OUT = {"models": ("optimize",)}
 
 
-def suite() -> Path:
+def suite(name: str = OPERATIONS) -> Path:
     """The folder of Apple's tests in the installed wheel."""
     spec = importlib.util.find_spec("coremltools")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("coremltools is not installed here")
-    return Path(spec.submodule_search_locations[0]) / _INSIDE
+    return Path(spec.submodule_search_locations[0]) / SUITES[name]
 
 
-def run(arguments: list[str]) -> dict[str, Any]:
+def run(arguments: list[str], name: str = OPERATIONS, seconds: float | None = None) -> dict[str, Any]:
     """Run the tests that pytest's *arguments* name, paths inside the suite, in a process of their own."""
-    base = suite()
+    base = suite(name)
     named = [str(base / part) if (base / part.split("::")[0]).exists() else part for part in arguments]
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "cases.jsonl"
         record.touch()
         environment = {**os.environ, "CONFORMANCE_RECORD": str(record), "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        if name != OPERATIONS:  # the tests are written for Keras 2
+            environment |= {"CONFORMANCE_EVERYWHERE": "1", "TF_USE_LEGACY_KERAS": "1"}
+        if seconds is not None:
+            environment["CONFORMANCE_SECONDS"] = str(seconds)
         options = ["-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={base}"]
         options += ["-q", "--tb=no", "-W", "ignore", "--continue-on-collection-errors", "--no-summary"]
+        options += [f"--ignore={base / part}" for part in _LEFT_OUT.get(name, ())]
         command = [sys.executable, "-m", "pytest", *options, *(named or [str(base)])]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr).returncode
         if code not in _FINISHED:
             sys.exit(f"pytest ended with {code} before it had run everything; no result is kept")
-        return summarize(read(record))
+        found = summarize(read(record))
+        there = int(Path(f"{record}.total").read_text(encoding="utf-8"))
+        return found if name == OPERATIONS else {**found, "there": there}
 
 
 def table(results: dict[str, Any]) -> str:
@@ -59,13 +79,21 @@ def table(results: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Run, print, and keep the results of a full run, which gives 1 if it misses a part of the targets."""
-    results = run(arguments)
+    parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
+    parser.add_argument("--suite", choices=SUITES, default=OPERATIONS)
+    parser.add_argument("--seconds", type=float, default=None)
+    own, chosen = parser.parse_known_args(arguments)
+    results = run(chosen, own.suite, own.seconds)
     print(table(results))
-    if arguments:
+    if chosen or (own.suite == OPERATIONS and own.seconds is not None):
         return 0
-    from tests.conformance import support
-    from tests.conformance.record import PATH
+    from tests.conformance import suites, support
+    from tests.conformance.record import PATH, RESULTS
 
+    if own.suite != OPERATIONS:
+        suites.keep(own.suite, results)
+        support.write(RESULTS)
+        return 0
     PATH.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     support.write(results)
     problems = missed(results)

@@ -28,6 +28,24 @@ CAUSES = {
     ),
 }
 
+# Of the further suites, by what a test says when it fails: the first that fits.
+_FAILURES = (
+    (
+        r"loaded or compiled with the Core ML Framework|Unable to compile"
+        r"|'NoneType' object has no attribute '(get|create)_",
+        "asks Core ML itself for what is no prediction: compiling, devices, plans of computation, assets in memory",
+    ),
+    (r"async def functions are not natively supported", "needs a plugin of pytest that is not installed here"),
+    (r"URL fetch failure", "fetches a model"),
+    (r"API mis-matched", "lists what coremltools has at its top, which depends on what is installed beside it"),
+    (r"object has no attribute 'saved_model_dir'", "the test takes what another test of its class has made"),
+    (r"Conversion for TF op '\w+' not implemented", "Core ML Tools does not convert what this TensorFlow makes"),
+    (
+        r"Regex pattern did not match. Expected regex: 'Size ",
+        "asks for the words in which Core ML refuses an input; the emulator refuses it in others",
+    ),
+)
+
 _KINDS = (
     (r"^PyTorch not found", "need PyTorch, which is not installed here"),
     (r"^xfail: ", "Apple's test expects that Core ML itself fails there"),
@@ -42,6 +60,13 @@ _KINDS = (
 def cause_of(test: str) -> str:
     """Why cases of *test* fail."""
     return CAUSES.get(test, NOT_EXPLAINED)
+
+
+def cause_of_message(test: str, message: str) -> str:
+    """Why cases of *test* of a further suite, which say *message*, fail."""
+    known = cause_of(test)
+    found = (words for pattern, words in _FAILURES if re.search(pattern, message))
+    return known if known != NOT_EXPLAINED else next(found, NOT_EXPLAINED)
 
 
 def kind_of(reason: str) -> str:

@@ -12,6 +12,8 @@ import json
 import os
 import platform
 import random
+import sys
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +30,13 @@ from export_pipeline.emulator.program import walk_operations
 MACOS = (15, 5)  # the release whose Core ML the tests in coremltools 9 are written for
 NO_TORCH = "PyTorch not found."  # what the tests themselves say where they check for it
 RECORD = "CONFORMANCE_RECORD"
+# Seconds after which no further case is run; the cases are then run in the order of a hash, as a fair sample.
+SECONDS = "CONFORMANCE_SECONDS"
+# Set where the tests are not those of operations: they ask for the system in further places.
+EVERYWHERE = "CONFORMANCE_EVERYWHERE"
 _USED = pytest.StashKey[list[tuple[str, str]]]()
 _PREDICTED = pytest.StashKey[bool]()
+_END = pytest.StashKey[float]()
 
 
 def pytest_configure() -> None:
@@ -40,10 +47,31 @@ def pytest_configure() -> None:
     with quiet():
         from coremltools.converters.mil import testing_utils
     testing_utils._IS_MACOS = True
+    if os.environ.get(EVERYWHERE):
+        coremltools()._deps._IS_MACOS = True
+        utils._is_macos = lambda: True
+        # Modules of coremltools that have taken the function by its name already.
+        for name, module in list(sys.modules.items()):
+            if name.startswith("coremltools") and hasattr(module, "_macos_version"):
+                module._macos_version = utils._macos_version
     install()
     # Some tests expect to fail with Core ML on Intel processors, which is not what runs here.
     platform.machine = lambda: "arm64"
     gc.freeze()  # ct.convert collects garbage each time
+
+
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Count the cases, and mix them if only some can be run."""
+    Path(f"{os.environ[RECORD]}.total").write_text(str(len(items)), encoding="utf-8")
+    if SECONDS in os.environ:
+        items.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
+        session.stash[_END] = time.monotonic() + float(os.environ[SECONDS])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Leave out what comes after the time is over."""
+    return True if time.monotonic() > item.session.stash.get(_END, float("inf")) else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -96,7 +124,7 @@ def kinds(spec: Any) -> Iterator[tuple[str, str]]:
         for function in spec.mlProgram.functions.values():
             opset = f"iOS{int(function.opset.removeprefix('CoreML')) + 10}"  # CoreML5 came with iOS 15
             yield from ((operation.type, opset) for operation in walk_operations(function))
-    else:
+    elif spec.WhichOneof("Type").startswith("neuralNetwork"):
         layers = all_layers(getattr(spec, spec.WhichOneof("Type")))
         yield from ((str(layer.WhichOneof("layer")), "any") for layer in layers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import re
 from collections import Counter, defaultdict
@@ -27,7 +28,7 @@ def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Counts by backend, by file and by operation, why cases were skipped, and every failure."""
     rows = list(rows)
     return {
-        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
+        "versions": _versions(),
         "backends": {name: _counts(row for row in rows if row["backend"] == name) for name in BACKENDS},
         "files": {name: _counts(found) for name, found in sorted(_by_file(rows).items())},
         "skipped": dict(Counter(row["reason"] for row in rows if row["outcome"] == "skipped").most_common()),
@@ -35,6 +36,12 @@ def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "failures": _failures(rows),
         "used": _used(rows),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of what a run depends on; PyTorch where it is installed."""
+    there = importlib.util.find_spec("torch") is not None
+    return {name: importlib.metadata.version(name) for name in (*_VERSIONS, *(("torch",) if there else ()))}
 
 
 def missed(results: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from export_pipeline.emulator import registry
 from export_pipeline.emulator.coremltools_quietly import coremltools
 from export_pipeline.emulator.program import PIPELINES
+from tests.conformance import suites
 from tests.conformance.causes import cause_of, kind_of
 from tests.formats.coreai import cross_table
 
@@ -53,7 +54,7 @@ _OPSETS = ("iOS15", "iOS16", "iOS17", "iOS18")
 
 def text(results: Mapping[str, Any]) -> str:
     """The whole file, for the results of a full run."""
-    parts = [_HEAD, *_conformance(results), *_failures(results), *cross_table.lines(), *_kinds()]
+    parts = [_HEAD, *_conformance(results), *_failures(results), *suites.lines(), *cross_table.lines(), *_kinds()]
     parts += [*_operations(results), *_layers(results)]
     return "\n".join(parts) + "\n"
 

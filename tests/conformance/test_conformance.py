@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.conformance import __main__ as conformance
-from tests.conformance import record, support
+from tests.conformance import record, suites, support
 from tests.conformance.__main__ import main, run
-from tests.conformance.causes import CAUSES, NOT_EXPLAINED, cause_of, kind_of
+from tests.conformance.causes import CAUSES, NOT_EXPLAINED, cause_of, cause_of_message, kind_of
 from tests.conformance.record import RESULTS
 from tests.conformance.summary import missed
 
@@ -89,7 +89,7 @@ def test_a_full_run_ends_as_its_targets_say(
 ) -> None:
     kept = _kept(monkeypatch, tmp_path)
     results = _results(mlprogram={"passed": passed})
-    monkeypatch.setattr(conformance, "run", lambda _: results)
+    monkeypatch.setattr(conformance, "run", lambda *_: results)
     assert main([]) == code
     assert json.loads(kept.read_text("utf-8")) == results
 
@@ -101,6 +101,17 @@ def test_every_failure_is_counted() -> None:
 
 def test_every_skip_has_its_cause() -> None:
     assert not [reason for reason in RESULTS["skipped"] if kind_of(reason) == NOT_EXPLAINED]
+
+
+def test_the_further_suites_were_run_and_every_failure_has_its_cause() -> None:
+    found = suites.read()
+    assert set(found) == set(conformance.SUITES) - {conformance.OPERATIONS}
+    for row in found.values():
+        assert row["counts"]["passed"] >= 40
+        assert row["counts"]["collected"] <= row["there"]
+        failures = row["failures"]
+        assert not [each for each in failures if cause_of_message(each["test"], each["message"]) == NOT_EXPLAINED]
+        assert sum(each["cases"] for each in failures) == row["counts"]["failed"]
 
 
 def test_what_nobody_explained_is_called_so() -> None:

@@ -12,6 +12,14 @@ from tests.fuzz.frames import framed
 from tests.imports import ROOT
 
 _BUNDLE = ROOT / "artifacts" / "starry_night_small"
+# Recipes of tasks that no shipped recipe is of, and of a distillation.
+_RECIPES = {
+    "parity": (
+        'task = "parity"\nname = "own"\n[model]\nfile = "a.keras"\npixels = [0, 255]\n[model.ranges]\nx = [0, 1]\n'
+        '[export]\nheight = 64\nwidth = 64\ntargets = ["onnx-fp32"]\n[report.budgets.onnx-fp32]\nmax_bytes = 5000\n'
+    ),
+    "distill": 'name = "d"\n[[phases]]\nsteps = 5\n',
+}
 _TARGETS = ("tflite-fp16", "tflite-dynamic", "tflite-int8", "onnx-fp32", "mlpackage-int8", "mlmodel-int8")
 
 
@@ -66,6 +74,8 @@ def _others(folder: Path) -> None:
     _put(folder, "checkpoint", "foreign", save(foreign, metadata={"format": "pt"}))
     for kind in ("manifest", "report"):
         _put(folder, kind, kind, (_BUNDLE / f"{kind}.json").read_bytes())
+    for name, text in _RECIPES.items():
+        _put(folder, "recipe", name, text.encode())
     for path in (ROOT / "export_pipeline" / "recipes").glob("*.toml"):
         _put(folder, "recipe", path.name, path.read_bytes())
 

@@ -132,8 +132,11 @@ def lower_slice(call: LayerCall) -> Tensor:
 
 @layer("transpose")
 def transpose(call: LayerCall) -> Tensor:
-    """Axes in another order."""
-    return call.graph.node("Transpose", call.x, perm=[int(axis) % call.x.rank for axis in call.params.axes])
+    """Axes in another order. Of fewer axes than there are, the first ones stay: an image has a batch before its own."""
+    axes = list(call.params.axes)
+    first = max(call.x.rank - len(axes), 0)
+    perm = [*range(first), *(first + int(axis) % (call.x.rank - first) for axis in axes)]
+    return call.graph.node("Transpose", call.x, perm=perm)
 
 
 @layer("permute")

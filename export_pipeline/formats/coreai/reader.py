@@ -73,8 +73,8 @@ class _Walk:
             if self._operations > _MOST_OPERATIONS:
                 raise ValueError(f"it has more than {_MOST_OPERATIONS:,} operations")
             if name == "invoke":
-                results = self._called(operation, operands, made, above)
-                numbers |= dict(zip(operation.results, results, strict=True))
+                given_back = self._called(operation, operands, made, above)
+                numbers |= dict(zip(operation.results, given_back, strict=True))
                 continue
             for value in operation.results:
                 numbers[value] = self._values

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import final
 
 from export_pipeline.formats.format import Conversion, Kernel, WrittenFormat
+from export_pipeline.formats.interface import Interface
 from export_pipeline.formats.tflite import runtime
 from export_pipeline.records.contents import Contents
 from export_pipeline.records.diagnosis import Diagnosis
@@ -29,6 +30,9 @@ class TFLite(WrittenFormat):
         if importlib.util.find_spec("ai_edge_litert") is not None:
             return ""
         return "ai-edge-litert is not installed; it is part of the extra [all]"
+
+    def interface(self, path: Path) -> Interface:  # noqa: D102
+        return self.runtime(path, threads=1, run=False).interface
 
     def contents(self, path: Path, height: int | None, width: int | None) -> Contents:  # noqa: D102
         from export_pipeline.formats.tflite import contents

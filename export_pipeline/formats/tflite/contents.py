@@ -34,7 +34,7 @@ _KERNELS = {
 
 def read(path: Path) -> Contents:
     """Read the flatbuffer, which LiteRT has verified before."""
-    LiteRTRuntime(path, threads=1)
+    LiteRTRuntime(path, threads=1, run=False)
     model, names, types = load(path)
     operations: Counter[str] = Counter()
     precisions: Counter[str] = Counter()

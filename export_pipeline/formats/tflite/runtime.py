@@ -21,23 +21,36 @@ _WHAT = "a TFLite model"
 
 @final
 class LiteRTRuntime(Runtime):
-    """A ``.tflite`` file. Input names are those of its signature where it has one, else the tensors' own."""
+    """A ``.tflite`` file. Input names are those of its signature where it has one, else the tensors' own.
+
+    Args:
+        path: of the file.
+        threads: of the computation; ``None`` takes all cores.
+        run: whether it will be run. If not, LiteRT checks it operation by operation, without XNNPACK, which takes
+            for granted what operations of a damaged file may lack, and ends the process.
+    """
 
     name = "LiteRT"
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path, threads: int | None = None, run: bool = True) -> None:
         self.path, self.threads = path, threads
         self.load_library()
         import ai_edge_litert
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         self.version = str(ai_edge_litert.__version__)
         with reading(path, _WHAT):
             content = path.read_bytes()
             if content[4:8] != b"TFL3":
                 raise ModelError(f"{path} is not {_WHAT}: its identifier is {content[4:8]!r}, TFL3 is allowed")
+            operations = OpResolverType.AUTO if run else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             with muted(2):
-                self._interpreter: Any = Interpreter(model_content=content, num_threads=threads or os.cpu_count() or 1)
+                self._interpreter: Any = Interpreter(
+                    model_content=content,
+                    num_threads=threads or os.cpu_count() or 1,
+                    experimental_op_resolver_type=operations,
+                )
+                _refuse_missing_inputs(content)
                 self._interpreter.allocate_tensors()
             self._describe(tflite_metadata(content), _signature_names(content))
 
@@ -75,6 +88,22 @@ class LiteRTRuntime(Runtime):
         checked_inputs(self, inputs)
         arrays = {port.name: self._fitting(port, inputs[port.name]) for port in self.inputs}
         return cast("Stressed", running(self, lambda: stress.stress(self.path, list(arrays.values()))))
+
+
+def _refuse_missing_inputs(content: bytes) -> None:
+    """Refuse an operation without its first input, which XNNPACK would look for.
+
+    Raises:
+        ValueError: there is one.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        for index in range(graph.OperatorsLength()):
+            operator = graph.Operators(index)
+            if operator.InputsLength() and operator.Inputs(0) < 0:
+                raise ValueError(f"operation {index} lacks its first input")
 
 
 def tflite_metadata(content: bytes) -> dict[str, str]:
