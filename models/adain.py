@@ -47,8 +47,8 @@ def adain_subpixel(
     """The network that paints: at a quarter of the resolution, with instance norms that a style scales and shifts.
 
     The photograph is first given the colours of the style (:mod:`.color_transfer`). What the rest makes of that is
-    added to it, times the strength: at strength 0 the photograph comes out as it is. After each norm stand a scale and a
-    shift that two layers make of the statistics.
+    added to it, times the strength: at strength 0 the photograph comes out as it is. After each norm stand a scale and
+    a shift that two layers make of the statistics.
 
     Args:
         alpha: width multiplier; every convolution has ``int(32 alpha)`` filters, at least one.

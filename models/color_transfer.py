@@ -1,10 +1,10 @@
 """Colours of one image with the means and covariances of another: what is told of them, and the transfer.
 
 Reinhard et al., "Color Transfer between Images", 2001, with whole covariances: colours are brightness, yellow against
-blue, and red against green, and ``y = S C^-1 (x - m_c) + m_s``, where C and S are the Cholesky factors of the covariances
-of the photograph and of the style. Triangular factors keep bright what is bright, and give the bright and the dark the
-hues that they have in the style. All is written with means along one axis at a time, products and reciprocal roots:
-no sum is large for half precision, and full-integer files keep those in float.
+blue, and red against green, and ``y = S C^-1 (x - m_c) + m_s``, where C and S are the Cholesky factors of the
+covariances of the photograph and of the style. Triangular factors keep bright what is bright, and give the bright and
+the dark the hues that they have in the style. All is written with means along one axis at a time, products and
+reciprocal roots: no sum is large for half precision, and full-integer files keep those in float.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class ColorStatistics(keras.layers.Layer):
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
 class ColorTransfer(keras.layers.Layer):
-    """``[image, colors]``: *image* ``(N, H, W, 3)`` RGB 0..255 with what :class:`ColorStatistics` tells, ``(N, 1, 1, 9)``."""
+    """``[image, colors]``: *image* ``(N, H, W, 3)`` RGB 0..255 with *colors* ``(N, 1, 1, 9)``.
+
+    Those are what :class:`ColorStatistics` tells of another image.
+    """
 
     def call(self, inputs: Any) -> Any:
         image, colors = inputs
@@ -66,7 +69,7 @@ class Channels(keras.layers.Layer):
 
 def mean_products(image: Any) -> Any:
     """Means over all positions of the colours of *image* and of their products, :data:`PAIRS`: ``(N, 1, 1, 9)``."""
-    parts = tf.split(_opponents(image), 3, -1)
+    parts = _opponents(image)
     both = tf.concat([*parts, *(parts[i] * parts[j] for i, j in PAIRS)], -1)
     return tf.reduce_mean(tf.reduce_mean(both, 2, keepdims=True), 1, keepdims=True)
 
@@ -83,15 +86,22 @@ def transferred(image: Any, own: Any, colors: Any) -> Any:
     i21, i32 = -l21 * i11 * i22, -l32 * i22 * i33
     i31 = -(l31 * i11 + l32 * i21) * i33
     m1, m2, m3, s11, s21, s22, s31, s32, s33 = tf.split(colors, COLORS, -1)
-    x1, x2, x3 = (part - mean for part, mean in zip(tf.split(_opponents(image), 3, -1), means, strict=True))
+    x1, x2, x3 = (part - mean for part, mean in zip(_opponents(image), means, strict=True))
     y1 = s11 * i11 * x1 + m1
     y2 = (s21 * i11 + s22 * i21) * x1 + s22 * i22 * x2 + m2
     y3 = (s31 * i11 + s32 * i21 + s33 * i31) * x1 + (s32 * i22 + s33 * i32) * x2 + s33 * i33 * x3 + m3
-    return tf.nn.conv2d(tf.concat([y1, y2, y3], -1), 255 * BASIS[None, None], 1, "VALID")
+    return tf.concat(_times(255 * BASIS.T, [y1, y2, y3]), -1)
 
 
-def _opponents(image: Any) -> Any:
-    return tf.nn.conv2d(tf.cast(image, tf.float32), BASIS.T[None, None] / 255, 1, "VALID")
+def _opponents(image: Any) -> list[Any]:
+    return _times(BASIS / 255, tf.split(tf.cast(image, tf.float32), 3, -1))
+
+
+def _times(matrix: np.ndarray, parts: list[Any]) -> list[Any]:
+    """*matrix* times what is made of *parts*, channel by channel: a convolution would be one that nobody trains."""
+    return [
+        tf.add_n([float(factor) * part for factor, part in zip(row, parts, strict=True) if factor]) for row in matrix
+    ]
 
 
 def _centred(products: Any) -> tuple[list[Any], list[Any]]:
