@@ -64,10 +64,11 @@ def test_the_weave_loss_is_about_the_logarithm_of_the_weave(period: int) -> None
     gray = np.random.default_rng(1).uniform(0, 150, (70, 90, 1)).astype(np.float32)
     gray[::period, ::period] += 90
     image = gray.repeat(3, -1)
-    expected = max(np.log(weave(image)), 0)
-    # A pattern is alike in all windows and noise is not: in geometric means it counts for a little more.
-    assert weave_loss(image[None]).numpy() == pytest.approx([expected], abs=0.2)
-    assert (expected > 0.3) == (period > 1)
+    of_weave, (found,) = np.log(weave(image)), weave_loss(image[None]).numpy()
+    if period == 1:
+        assert max(of_weave, found) < 0.1
+    else:  # a pattern is alike in all windows and noise is not: in geometric means it counts for more
+        assert 0.3 < of_weave <= found < 1.4 * of_weave
 
 
 def test_the_weave_loss_sees_what_is_in_flat_parts_alone() -> None:
