@@ -51,7 +51,7 @@ test: $(STAMP)  ## run the tests on all cores (TEST_JOBS=0: in one process, for 
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 apps: $(STAMP)  ## copy the committed bundles into the iOS app
-	$(BIN)/export-pipeline app $(sort $(patsubst %/manifest.json,%,$(filter-out artifacts/demo/% artifacts/starry_night_256/% artifacts/starry_night_tiny/% artifacts/unet_brain/% artifacts/universal/% artifacts/universal_encoder/%,$(wildcard artifacts/*/manifest.json)))) --ios ios_demo/App/StyleDemo.swiftpm/Sources/Bundles
+	$(BIN)/export-pipeline app $(sort $(patsubst %/manifest.json,%,$(filter-out artifacts/demo/% artifacts/starry_night_256/% artifacts/starry_night_tiny/% artifacts/unet_brain/%,$(wildcard artifacts/*/manifest.json)))) --ios ios_demo/App/StyleDemo.swiftpm/Sources/Bundles
 
 test-ios: $(STAMP)  ## compile and test the iOS library with the committed models, and check the types of the app
 	EXPORT_PIPELINE_PYTHON=$(CURDIR)/$(BIN)/python ios_demo/tools/test.sh
@@ -102,7 +102,7 @@ killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on,
 universal: $(STAMP)  ## write the style encoder and the recipe of its bundle, into runs/universal
 	$(BIN)/python -m export_pipeline.universal runs/universal
 
-universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal_study (UNIVERSAL_ARGS="--photographs 4")
+universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal (UNIVERSAL_ARGS="--photographs 4")
 	$(BIN)/python -m tests.benchmarks.universal_study $(UNIVERSAL_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")

@@ -26,7 +26,7 @@ def test_the_ios_app_ships_the_committed_bundles(tmp_path: Path) -> None:
 
 
 def test_the_ios_app_has_every_style() -> None:
-    others = {"demo", "starry_night_256", "starry_night_tiny", "unet_brain", "universal", "universal_encoder"}
+    others = {"demo", "starry_night_256", "starry_night_tiny", "unet_brain"}
     styles = {path.parent.name for path in ARTIFACTS.glob(f"*/{MANIFEST}")} - others
     assert {path.parent.name for path in APP.glob(f"*/{MANIFEST}")} == {
         name for name in styles if list((ARTIFACTS / name).glob("*.mlpackage"))
