@@ -103,7 +103,7 @@ killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on,
 universal: $(STAMP)  ## write the style encoder and the recipe of its bundle, into runs/universal
 	$(BIN)/python -m export_pipeline.universal runs/universal
 
-universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal_study (UNIVERSAL_ARGS="--photographs 4")
+universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal (UNIVERSAL_ARGS="--photographs 4")
 	$(BIN)/python -m tests.benchmarks.universal_study $(UNIVERSAL_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")

@@ -16,19 +16,20 @@ import numpy as np
 import tf_keras as keras
 
 from .blocks import INPUT_SCALE, check_added, check_blocks, check_margin, scaled_filters, with_widths
+from .color_transfer import COLORS, Channels, ColorStatistics, ColorTransfer
 from .layers import DepthToSpace, EdgePadding, InstanceNormalization, MatchSize, Rescaling, SpaceToDepth, SquareRoot
 from .subpixel import FILTERS, OUTPUT_SCALE, STRIDE, start_alike
 from .vgg import MEAN_RGB, needed_layers
 
 BLOCKS = 4
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-# Means and deviations of the distilled loss network's features, of 16, 32, 64 and 128 channels.
-STATISTICS = 2 * (16 + 32 + 64 + 128)
+# Means and deviations of the distilled loss network's features, of 16, 32, 64 and 128 channels, and of colours.
+STATISTICS = 2 * (16 + 32 + 64 + 128) + COLORS
 # What divides the features of a layer, so that statistics of paintings are about 1.
 FEATURE_SCALES = (64.0, 256.0, 512.0, 512.0)
 HIDDEN = 96
-LAST_SCALE = 0.4  # of the last kernel at first, so that few pixels are black or white
-ADDED = 0.3  # deviation of what a block adds at first: a sum of ones would be cut off by the last activation
+LAST_SCALE = 0.1  # of the last kernel at first: the photograph in the style's colours comes out
+ADDED = 0.3  # deviation of what a block adds at first
 POOL = 16  # side of the squares that are averaged first: a sum over a whole image is too large for half precision
 
 
@@ -45,9 +46,9 @@ def adain_subpixel(
 ) -> keras.Model:
     """The network that paints: at a quarter of the resolution, with instance norms that a style scales and shifts.
 
-    After each norm stands ``s (n * scale + shift) + (1 - s) x``: n is the norm of x, scale and shift are what two
-    layers make of the statistics, and s is the strength (Huang and Belongie call it alpha). At strength 0 no norm is
-    left and the photograph comes out again.
+    The photograph is first given the colours of the style (:mod:`.color_transfer`). What the rest makes of that is
+    added to it, times the strength: at strength 0 the photograph comes out as it is. After each norm stand a scale and
+    a shift that two layers make of the statistics.
 
     Args:
         alpha: width multiplier; every convolution has ``int(32 alpha)`` filters, at least one.
@@ -78,13 +79,16 @@ def adain_subpixel(
     style = keras.Input((1, 1, statistics), name="style")
     strength = keras.Input((1, 1, 1), name="strength")
     told = keras.layers.Conv2D(HIDDEN, 1, activation="relu", name="style_conv")(style)
-    rest = Rescaling(-1.0, 1.0, name="rest")(strength)
 
     def adapted(x: Any, layer: str, deviation: float = 1.0) -> Any:
-        return _adapted(x, layer, deviation, told, strength, rest)
+        return _adapted(x, layer, deviation, told)
 
-    x = SpaceToDepth(STRIDE, name="to_channels")(image)
-    x = Rescaling(INPUT_SCALE, name="rescale")(x)
+    colors = Channels(COLORS, name="colors")(style)
+    colored = ColorTransfer(name="color_transfer")([image, colors])
+    changed = keras.layers.Subtract(name="color_change")([colored, image])
+    changed = keras.layers.Multiply(name="color_strength")([changed, strength])
+    base = SpaceToDepth(STRIDE, name="to_channels")(keras.layers.Add(name="colored")([image, changed]))
+    x = Rescaling(INPUT_SCALE, name="rescale")(base)
     x = keras.layers.Conv2D(filters["down_conv"], 1, name="down_conv")(x)
     if points:
         x = EdgePadding(points, name="margin")(x)
@@ -98,10 +102,12 @@ def adain_subpixel(
     # Without zeros around it takes one point of the margin off by itself.
     last = keras.layers.Conv2D(STRIDE * STRIDE * 3, 3, padding="valid" if points else "same", name="out_conv")
     x = last(x)
-    start_alike(last, LAST_SCALE)
-    x = keras.layers.ReLU(6, name="out_relu6")(x)
+    start_alike(last, LAST_SCALE, 0.0)
     if points > 1:
         x = keras.layers.Cropping2D(points - 1, name="cut")(x)
+    x = keras.layers.Multiply(name="out_strength")([x, strength])
+    x = keras.layers.Add(name="out_add")([x, Rescaling(1 / OUTPUT_SCALE, name="to_steps")(base)])
+    x = keras.layers.ReLU(6, name="out_relu6")(x)
     x = DepthToSpace(STRIDE, name="to_pixels")(x)
     x = MatchSize(name="crop")([Rescaling(OUTPUT_SCALE, name="to_image")(x), image])
     return keras.Model([image, style, strength], x, name=name)
@@ -115,22 +121,16 @@ def _filters(alpha: float, blocks: int, widths: Mapping[str, int]) -> dict[str, 
     return filters
 
 
-def _adapted(x: Any, name: str, deviation: float, told: Any, strength: Any, rest: Any) -> Any:
-    """*x* with the norm, scale and shift of the style by *strength*, and as it is by the *rest*.
-
-    The scale is about *deviation* at first.
-    """
+def _adapted(x: Any, name: str, deviation: float, told: Any) -> Any:
+    """The norm of *x* with the scale, about *deviation* at first, and the shift of the style."""
 
     def of_style(part: str, first: float) -> Any:
         start = keras.initializers.Constant(first)
-        layer = keras.layers.Conv2D(x.shape[-1], 1, bias_initializer=start, name=f"{name}_{part}")
-        return keras.layers.Multiply(name=f"{name}_{part}_strength")([layer(told), strength])
+        return keras.layers.Conv2D(x.shape[-1], 1, bias_initializer=start, name=f"{name}_{part}")(told)
 
     normed = InstanceNormalization(name=f"{name}_norm")(x)
     scaled = keras.layers.Multiply(name=f"{name}_scaled")([normed, of_style("scale", deviation)])
-    kept = keras.layers.Multiply(name=f"{name}_kept")([x, rest])
-    shifted = keras.layers.Add(name=f"{name}_shifted")([scaled, of_style("shift", 0.0)])
-    return keras.layers.Add(name=f"{name}_adapted")([shifted, kept])
+    return keras.layers.Add(name=f"{name}_adapted")([scaled, of_style("shift", 0.0)])
 
 
 def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> keras.Model:
@@ -142,7 +142,7 @@ def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> ke
 
     Returns:
         A model from ``painting`` ``(N, size, size, 3)`` RGB 0..255 to ``style`` ``(N, 1, 1, S)``: for each of relu1_1
-        .. relu4_1 the means of its C channels and then the deviations, over :data:`FEATURE_SCALES`.
+        .. relu4_1 the means of its C channels and then the deviations, over :data:`FEATURE_SCALES`; last the colours.
 
     Raises:
         ValueError: *size* is no multiple of 128.
@@ -165,7 +165,7 @@ def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> ke
         name = layer.replace("conv", "relu")
         if name in STYLE_LAYERS:
             found += _moments(x, name, FEATURE_SCALES[STYLE_LAYERS.index(name)])
-    style = keras.layers.Concatenate(name="style")(found)
+    style = keras.layers.Concatenate(name="style")([*found, ColorStatistics(name="color_statistics")(painting)])
     return keras.Model(painting, style, name="style_encoder")
 
 

@@ -137,10 +137,10 @@ def _context(x: Any, filters: int) -> Any:
     return keras.layers.Add(name="context_add")([x, shift])
 
 
-def start_alike(last: Any, scale: float = LAST_SCALE) -> None:
+def start_alike(last: Any, scale: float = LAST_SCALE, bias: float = LAST_BIAS) -> None:
     """Give the 16 pixels of a square one kernel at first, or an untrained network paints a weave with a period of 4.
 
     Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017 (ICNR).
     """
     last.kernel.assign(scale * tf.tile(last.kernel[..., :3], (1, 1, 1, STRIDE * STRIDE)))
-    last.bias.assign(tf.fill(last.bias.shape, LAST_BIAS))
+    last.bias.assign(tf.fill(last.bias.shape, bias))

@@ -26,6 +26,7 @@ RELEASES = (
     "the_scream_small",
     "the_scream_subpixel",
     "the_scream_johnson",
+    "great_wave_small",
     "poppy_field_small",
     "poppy_field_johnson",
 )

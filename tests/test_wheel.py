@@ -17,7 +17,11 @@ BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(
 # What a build reads, as it lies in the project: the link to the networks stays one.
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "export_pipeline", "models")
 # Where the links in export_pipeline/recipes/warm_starts lead.
-STARTS = ("artifacts/warm_starts", "artifacts/starry_night_small/checkpoint.safetensors")
+STARTS = (
+    "artifacts/warm_starts",
+    "artifacts/starry_night_small/checkpoint.safetensors",
+    "artifacts/universal/painter/checkpoint.safetensors",
+)
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from export_pipeline.cli import main; sys.exit(main())"
 
 

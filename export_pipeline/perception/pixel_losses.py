@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export_pipeline.perception.weave import HARMONICS, LEAST_POWER, STRIDE, WINDOW, beside, hann
+from export_pipeline.perception.weave import HARMONICS, STRIDE, WINDOW, beside, hann
 
 # The frequencies that the weave is found at, and those that it is held against.
 PLACES = sorted({(u % WINDOW, v % WINDOW) for place in HARMONICS for u, v in (place, *beside(*place))})
+LEAST_SEEN = 100.0  # power in a window: that of a wave with an amplitude of a third of a level
 EDGE_SHARES = (32, 8)
 EDGE_LINES = 16  # pixels
 NOISE = 4.0  # levels, standard deviation: that of a good camera at dusk
@@ -103,7 +104,8 @@ def stability_loss(output: Any, other: Any, images: Any, noisy: Any) -> Any:
 def weave_loss(image: Any) -> Any:
     """Natural logarithm of :func:`weave`, of each channel by itself, where it is above 1: ``(N,)``.
 
-    Sides of 16 or more. Windows that do not fit at the far edges are left out.
+    Of geometric means over the windows: in the mean of their powers those with strokes would hide a pattern that the
+    eye sees in flat ones. Sides of 16 or more. Windows that do not fit at the far edges are left out.
     """
     power = _window_powers(image)
 
@@ -116,12 +118,13 @@ def weave_loss(image: Any) -> Any:
 
 
 def _window_powers(image: Any) -> Any:
-    """Mean power over the windows of each channel at each of :data:`PLACES`: ``(N, 3, places)``."""
+    """Geometric mean over the windows of the power of each channel at each of :data:`PLACES`: ``(N, 3, places)``."""
     shape = tf.shape(image)
     planes = tf.reshape(tf.transpose(image, (0, 3, 1, 2)), (-1, shape[1], shape[2], 1))
     parts = [tf.nn.conv2d(planes, kernel, STRIDE, "VALID") for kernel in _waves()]
-    power = tf.reduce_mean(tf.add_n([tf.square(part) for part in parts]), (1, 2)) + LEAST_POWER
-    return tf.reshape(power, (shape[0], shape[3], len(PLACES)))
+    power = tf.add_n([tf.square(part) for part in parts]) + LEAST_SEEN
+    mean = tf.exp(tf.reduce_mean(tf.math.log(power), (1, 2)))
+    return tf.reshape(mean, (shape[0], shape[3], len(PLACES)))
 
 
 def _waves() -> tuple[Any, Any]:

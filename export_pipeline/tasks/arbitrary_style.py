@@ -38,7 +38,7 @@ LEAST_DEVIATION = 12.0  # of the colours of a style, levels of 255: else those i
 OF_STYLE = ("style", "color", "wasserstein")  # losses
 ENCODED_SIDE = 512  # pixels, that a painting is encoded at
 # Of samples: what part has the style in full, and what part none of it. The rest is between.
-WHOLE, NONE = 0.75, 0.125
+WHOLE, NONE = 0.9, 0.02
 OWN_PAINTING = -1
 
 

@@ -16,9 +16,10 @@ import tf_keras as keras
 
 from export_pipeline.errors import ModelError
 from export_pipeline.models import layers as own
+from export_pipeline.models.color_transfer import Channels, ColorTransfer, mean_products, transferred
 
 ROWS = 128  # of a band; of an image 10,240 wide with 40 channels 200 MB
-STATISTICS = (own.InstanceNormalization, keras.layers.GlobalAveragePooling2D)
+
 POINTWISE = (
     keras.layers.Activation,
     keras.layers.ReLU,
@@ -109,6 +110,8 @@ def _rule(layer: Any) -> Rule | None:
     rules: list[tuple[Any, Rule]] = [
         (keras.layers.InputLayer, lambda layer, given, rows: given[0]),
         (own.InstanceNormalization, _normed),
+        (ColorTransfer, _recolored),
+        (Channels, lambda layer, given, rows: _called(layer, given[0])),
         (keras.layers.GlobalAveragePooling2D, lambda layer, given, rows: _moments(given[0], rows)[0]),
         (POINTWISE, _pointwise),
         (CONVOLUTIONS, _convolved),
@@ -171,6 +174,16 @@ def _normed(layer: Any, given: list[np.ndarray], rows: int, spare: np.ndarray | 
     shift = layer.beta.numpy() - mean * scale
     bands = ((band, value[band] * scale + shift) for band in _bands(value.shape[0], rows))
     return _collected(value.shape[0], bands, spare)
+
+
+def _recolored(layer: Any, given: list[np.ndarray], rows: int) -> np.ndarray:
+    image, colors = given
+    parts = list(_bands(image.shape[0], rows))
+    # Each band has a say by its rows.
+    sums = [mean_products(image[band][None]).numpy() * (band.stop - band.start) for band in parts]
+    own_colors = (np.sum(sums, 0, dtype=np.float64) / image.shape[0]).astype(np.float32)
+    bands = ((band, transferred(image[band][None], own_colors, colors[None]).numpy()[0]) for band in parts)
+    return _collected(image.shape[0], bands)
 
 
 def _convolved(layer: Any, given: list[np.ndarray], rows: int) -> np.ndarray:

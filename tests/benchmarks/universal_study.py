@@ -201,9 +201,9 @@ runs in turns, on this machine and not a phone.
 def main() -> None:
     """Measure, and write the record, the page and the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=Path("artifacts/universal"), metavar="FOLDER")
-    parser.add_argument("--encoder", type=Path, default=Path("artifacts/universal_encoder"), metavar="FOLDER")
-    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/universal_study"), metavar="FOLDER")
+    parser.add_argument("--bundle", type=Path, default=Path("artifacts/universal/painter"), metavar="FOLDER")
+    parser.add_argument("--encoder", type=Path, default=Path("artifacts/universal/encoder"), metavar="FOLDER")
+    parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/universal"), metavar="FOLDER")
     parser.add_argument("--photographs", type=int, default=20, metavar="N")
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N")
     options = parser.parse_args()

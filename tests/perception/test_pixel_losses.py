@@ -60,13 +60,27 @@ def test_small_images_have_finite_losses() -> None:
 
 
 @pytest.mark.parametrize("period", [1, 2, 4])
-def test_the_weave_loss_is_the_logarithm_of_the_weave(period: int) -> None:
+def test_the_weave_loss_is_about_the_logarithm_of_the_weave(period: int) -> None:
     gray = np.random.default_rng(1).uniform(0, 150, (70, 90, 1)).astype(np.float32)
     gray[::period, ::period] += 90
     image = gray.repeat(3, -1)
-    expected = max(np.log(weave(image)), 0)
-    assert weave_loss(image[None]).numpy() == pytest.approx([expected], abs=1e-3)
-    assert (expected > 0.3) == (period > 1)
+    of_weave, (found,) = np.log(weave(image)), weave_loss(image[None]).numpy()
+    if period == 1:
+        assert max(of_weave, found) < 0.1
+    else:  # a pattern is alike in all windows and noise is not: in geometric means it counts for more
+        assert 0.3 < of_weave <= found < 1.4 * of_weave
+
+
+def test_the_weave_loss_sees_what_is_in_flat_parts_alone() -> None:
+    """Strokes with fifty times the contrast stand beside it, and the weave of the whole is none."""
+    image = np.full((1, 96, 96, 3), 120, np.float32)
+    image[:, :, :48] += np.random.default_rng(4).normal(0, 60, (1, 96, 48, 3)).astype(np.float32)
+    woven = image.copy()
+    woven[:, ::4, 48:] += 3
+    assert weave(woven[0]) < 1.1
+    plain, found = (float(weave_loss(each)[0]) for each in (image, woven))
+    assert plain < 0.1
+    assert found > plain + 0.4
 
 
 def test_the_weave_loss_sees_a_pattern_that_changes_its_sign_and_one_of_colours() -> None:

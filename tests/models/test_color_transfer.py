@@ -1,0 +1,79 @@
+"""Colours of one image with the means and covariances of another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from export_pipeline.models.color_transfer import BASIS, Channels, ColorStatistics, ColorTransfer, mean_products
+
+random = np.random.default_rng(9)
+
+
+def image(height: int, width: int, seed: int) -> np.ndarray:
+    """One whose colours vary together, far from black and white."""
+    own = np.random.default_rng(seed)
+    mixed = own.normal(0, 18, (height, width, 3)) @ own.uniform(-1, 1, (3, 3))
+    found: np.ndarray = (own.uniform(90, 160, 3) + mixed).astype(np.float32)
+    return found
+
+
+def colors_of(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and Cholesky factor of the opponent colours, by NumPy, of ``(H, W, 3)``."""
+    opponents = pixels.reshape(-1, 3).astype(np.float64) / 255 @ BASIS.T.astype(np.float64)
+    return opponents.mean(0), np.linalg.cholesky(np.cov(opponents.T, bias=True) + 1e-5 * np.eye(3))
+
+
+def test_the_basis_is_orthonormal() -> None:
+    np.testing.assert_allclose(BASIS @ BASIS.T, np.eye(3), atol=1e-6)
+
+
+def test_statistics_are_means_and_the_cholesky_factor() -> None:
+    pixels = np.stack([image(20, 30, seed) for seed in (1, 2)])
+    found = ColorStatistics()(pixels).numpy()
+    assert found.shape == (2, 1, 1, 9)
+    for one, each in zip(found, pixels, strict=True):
+        means, factor = colors_of(each)
+        np.testing.assert_allclose(one.ravel(), [*means, *factor[np.tril_indices(3)]], rtol=2e-3, atol=2e-4)
+
+
+def test_an_image_gets_the_means_and_covariances_of_the_other() -> None:
+    photo, style = image(40, 30, 3), image(25, 50, 4)
+    made = ColorTransfer()([photo[None], ColorStatistics()(style[None])]).numpy()[0]
+    own, wanted = (np.cov(each.reshape(-1, 3).T) for each in (made, style))
+    np.testing.assert_allclose(made.mean((0, 1)), style.mean((0, 1)), atol=0.1)
+    # The least variance that a photograph is taken to have leaves a little to be wished for.
+    assert np.linalg.norm(own - wanted) / np.linalg.norm(wanted) < 0.35
+
+
+def test_brightness_stays_in_order() -> None:
+    photo, style = image(16, 16, 5), image(16, 16, 6)
+    made = ColorTransfer()([photo[None], ColorStatistics()(style[None])]).numpy()[0]
+    order = np.argsort(photo.reshape(-1, 3).sum(1), kind="stable")
+    assert np.diff(made.reshape(-1, 3).sum(1)[order]).min() > -1e-2
+
+
+def test_noise_of_a_gray_photograph_is_not_stretched_without_bound() -> None:
+    gray = np.repeat(random.normal(120, 40, (32, 32, 1)), 3, -1) + random.normal(0, 0.5, (32, 32, 3))
+    colors = ColorStatistics()(image(32, 32, 7)[None])
+    made = ColorTransfer()([gray[None].astype(np.float32), colors]).numpy()[0]
+    hues = (made / 255) @ BASIS[1:].T
+    lines = [np.poly1d(np.polyfit(gray.sum(-1).ravel(), hue.ravel(), 1)) for hue in np.moveaxis(hues, -1, 0)]
+    left = hues - np.stack([line(gray.sum(-1)) for line in lines], -1)
+    assert left.std() * 255 < 4
+
+
+def test_means_of_products_are_those_over_all_positions() -> None:
+    pixels = image(12, 18, 8)
+    opponents = pixels.reshape(-1, 3) / 255 @ BASIS.T
+    products = opponents.T @ opponents / len(opponents)
+    expected = [*opponents.mean(0), *products[np.tril_indices(3)]]
+    np.testing.assert_allclose(mean_products(pixels[None]).numpy().ravel(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_the_last_channels_are_taken(count: int) -> None:
+    values = random.normal(size=(2, 1, 1, 12)).astype(np.float32)
+    layer = Channels(count)
+    np.testing.assert_array_equal(layer(values), values[..., 12 - count :])
+    assert layer.get_config()["count"] == count
