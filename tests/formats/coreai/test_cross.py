@@ -15,7 +15,7 @@ TIMES = {"fp16": 2.0, "int8": 6.0, "palettized": 2.0, "sparse": 2.0, FLOAT32: 1.
 def test_every_network_is_in_the_table_and_no_difference_is_more_than_its_rounding() -> None:
     rows = cross_table.read()["networks"]
     assert list(rows) == list(cross.NETWORKS)
-    assert {arguments["network"] for arguments in cross.NETWORKS.values()} == set(_networks())
+    assert {arguments["network"] for arguments in cross.NETWORKS.values()} == set(_networks()) - set(cross.LEFT_OUT)
     for name, row in rows.items():
         wrong = {c: row[c] for c in (FLOAT32, *FORMS) if row[c] > max(MOST[c], TIMES[c] * row[WEIGHTS])}
         assert not wrong, name
