@@ -136,7 +136,7 @@ def test_operations_recipe_and_metadata_are_told(tmp_path: Path, capsys: pytest.
 
 
 def test_metadata_are_read_from_files_whose_bytes_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other = COMMITTED.parent / "poppy_field_small"
+    other = COMMITTED.parent / "poppy_field_johnson"
     found = told(capsys, COMMITTED, other)
     versions = [row for row in found["words"] if (row["part"], row["key"]) == ("metadata", "version")]
     assert {row["target"] for row in versions} >= {TARGET, "mlpackage-int8"}
