@@ -12,8 +12,8 @@ from export_pipeline.formats.keras.library import keras
 
 # Loading a configuration imports the modules that it names and calls their classes: others are refused.
 _TRUSTED = ("keras", "tf_keras", "builtins")
-# Modules of our own layers, which Keras finds by their registered name. Older files have the second.
-_OUR_MODULES = ("export_pipeline.models.layers", "models.layers")
+# Modules of our own layers, which Keras finds by their registered name. Older files have the last.
+_OUR_MODULES = ("export_pipeline.models.layers", "export_pipeline.models.color_transfer", "models.layers")
 # Layers that run code that lies in the file, or any TensorFlow function that it names.
 _REFUSED = ("Lambda", "__lambda__", "__typespec__")
 _FUNCTIONS = ("TFOpLambda", "SlicingOpLambda")
