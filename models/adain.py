@@ -29,6 +29,9 @@ STATISTICS = 2 * (16 + 32 + 64 + 128) + COLORS
 FEATURE_SCALES = (64.0, 256.0, 512.0, 512.0)
 HIDDEN = 96
 LAST_SCALE = 0.1  # of the last kernel at first: the photograph in the style's colours comes out
+# Of what a convolution before a norm takes. The norm undoes it, and adds up within half precision; its epsilon is the
+# least that this holds.
+EASED, EPSILON = 2.0**-6, 2.0**-24
 ADDED = 0.3  # deviation of what a block adds at first
 POOL = 16  # side of the squares that are averaged first: a sum over a whole image is too large for half precision
 
@@ -88,15 +91,17 @@ def adain_subpixel(
     changed = keras.layers.Subtract(name="color_change")([colored, image])
     changed = keras.layers.Multiply(name="color_strength")([changed, strength])
     base = SpaceToDepth(STRIDE, name="to_channels")(keras.layers.Add(name="colored")([image, changed]))
-    x = Rescaling(INPUT_SCALE, name="rescale")(base)
+    x = Rescaling(INPUT_SCALE * EASED, name="rescale")(base)
     x = keras.layers.Conv2D(filters["down_conv"], 1, name="down_conv")(x)
     if points:
         x = EdgePadding(points, name="margin")(x)
     x = keras.layers.Activation("relu", name="down_relu")(adapted(x, "down"))
     for index in range(blocks):
         first, second = f"block{index}_a", f"block{index}_b"
-        y = keras.layers.Conv2D(filters[f"{first}_conv"], 3, padding="same", name=f"{first}_conv")(x)
+        y = Rescaling(EASED, name=f"{first}_eased")(x)
+        y = keras.layers.Conv2D(filters[f"{first}_conv"], 3, padding="same", name=f"{first}_conv")(y)
         y = keras.layers.Activation("relu", name=f"{first}_relu")(adapted(y, first))
+        y = Rescaling(EASED, name=f"{second}_eased")(y)
         y = keras.layers.Conv2D(filters[f"{second}_conv"], 3, padding="same", name=f"{second}_conv")(y)
         x = keras.layers.Add(name=f"block{index}_add")([x, adapted(y, second, ADDED)])
     # Without zeros around it takes one point of the margin off by itself.
@@ -128,7 +133,7 @@ def _adapted(x: Any, name: str, deviation: float, told: Any) -> Any:
         start = keras.initializers.Constant(first)
         return keras.layers.Conv2D(x.shape[-1], 1, bias_initializer=start, name=f"{name}_{part}")(told)
 
-    normed = InstanceNormalization(name=f"{name}_norm")(x)
+    normed = InstanceNormalization(EPSILON, name=f"{name}_norm")(x)
     scaled = keras.layers.Multiply(name=f"{name}_scaled")([normed, of_style("scale", deviation)])
     return keras.layers.Add(name=f"{name}_adapted")([scaled, of_style("shift", 0.0)])
 
