@@ -91,7 +91,7 @@ def adain_subpixel(
     changed = keras.layers.Subtract(name="color_change")([colored, image])
     changed = keras.layers.Multiply(name="color_strength")([changed, strength])
     base = SpaceToDepth(STRIDE, name="to_channels")(keras.layers.Add(name="colored")([image, changed]))
-    x = Rescaling(INPUT_SCALE * EASED, name="rescale")(base)
+    x = Rescaling(EASED, name="down_eased")(Rescaling(INPUT_SCALE, name="rescale")(base))
     x = keras.layers.Conv2D(filters["down_conv"], 1, name="down_conv")(x)
     if points:
         x = EdgePadding(points, name="margin")(x)
