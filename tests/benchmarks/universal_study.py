@@ -187,9 +187,9 @@ Means over {photographs} photographs of 480x640 pixels; smaller is better. The p
 
 ![style, then published and ours for three photographs](sheet.jpg)
 
-What the eye sees: ours has the colours of a painting that it has never seen, in broad places, and strokes along them; the
-published network draws finer and keeps faces and edges sharper, and ours leaves a pale rim along the edges. It saw 18,000
-crops and twelve paintings.
+What the eye sees: ours has the colours of a painting that it has never seen, in broad places, and strokes along them;
+the published network draws finer and keeps faces and edges sharper, and ours leaves a pale rim along the edges. It saw
+18,000 crops and twelve paintings.
 
 ## Size and speed
 
