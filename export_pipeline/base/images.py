@@ -92,7 +92,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
 def save_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
     """Write ``(H, W, 3)`` RGB uint8 in the format that the file name's suffix says, whole or not at all.
 
-    Where the format has a *quality*, 1 to 100, it has that.
+    Where the format has a *quality*, 1 to 100, it has that. A JPEG keeps the colours of every pixel.
 
     Raises:
         OutputError: the suffix is not one of :data:`WRITE_SUFFIXES`, or the file cannot be written.
@@ -101,7 +101,8 @@ def save_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
     path = Path(path)
     check_image(image)
     _check_name(path)
-    options: dict[str, Any] = {"quality": quality} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    lossy = path.suffix.lower() in (".jpg", ".jpeg", ".webp")
+    options: dict[str, Any] = {"quality": quality, "subsampling": 0} if lossy else {}
     with written_aside(path) as aside:
         Image.fromarray(image).save(aside, **options)
 
