@@ -221,16 +221,18 @@ Arrays = Mapping[str, np.ndarray]
 def write_golden(folder: Path, signature: Signature, inputs: Arrays, outputs: Arrays, size: str = "") -> None:
     """Write a sample and what the float network gives for it, which any machine can check the files against.
 
-    Those of a further *size*, as it stands in the names of targets, lie in a folder of that name. Pictures are written
-    as images, rounded to 8 bits, where one goes in and one comes out; else all arrays as they are.
+    Those of a further *size*, as it stands in the names of targets, lie in a folder of that name. Pictures are rounded
+    to 8 bits, and written as images where one goes in and one comes out; other arrays stay as they are.
     """
     if shows_pictures(signature):
         save_image(folder / _golden(GOLDEN_PHOTO, size), next(iter(inputs.values())))
         save_image(folder / _golden(GOLDEN_OUTPUT, size), to_uint8(next(iter(outputs.values()))))
         return
-    for name, arrays in ((GOLDEN_INPUTS, inputs), (GOLDEN_OUTPUTS, outputs)):
+    pictures = {port.name for port in (*signature.inputs, *signature.outputs) if port.color}
+    for name, given in ((GOLDEN_INPUTS, inputs), (GOLDEN_OUTPUTS, outputs)):
+        arrays = {key: to_uint8(array) if key in pictures else array for key, array in given.items()}
         with written_aside(folder / _golden(name, size)) as aside, aside.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **dict(arrays))
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _golden(name: str, size: str) -> str:
