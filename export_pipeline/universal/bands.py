@@ -19,7 +19,6 @@ from export_pipeline.models import layers as own
 from export_pipeline.models.color_transfer import Channels, ColorTransfer, mean_products, transferred
 
 ROWS = 128  # of a band; of an image 10,240 wide with 40 channels 200 MB
-
 POINTWISE = (
     keras.layers.Activation,
     keras.layers.ReLU,
@@ -61,6 +60,8 @@ def run_in_bands(
     if unknown := sorted({type(layer).__name__ for layer in model.layers if _rule(layer) is None}):
         raise ModelError(f"cannot run {', '.join(unknown)} in bands. Run the network on a smaller image, at once.")
     needed = _uses(model)
+    for tensor in model.inputs:  # which are the caller's: no value is put in their place
+        needed[id(tensor)] = needed.get(id(tensor), 0) + 1
     values: dict[int, np.ndarray] = {}
     for done, layer in enumerate(model.layers, 1):
         if isinstance(layer, keras.layers.InputLayer):

@@ -50,6 +50,15 @@ def test_a_network_of_any_style_does_so_too() -> None:
     assert [told[:2] for told in seen] == [(number, count) for number in range(1, count + 1)]
 
 
+def test_what_goes_in_stays_as_it_was() -> None:
+    image = keras.Input((None, None, 3), name="image")
+    model = keras.Model(image, keras.layers.ReLU(name="cut")(image))
+    given = photo(9, 7)[0] - 100
+    kept = given.copy()
+    assert run_in_bands(model, {"image": given}, 4).min() == 0
+    np.testing.assert_array_equal(given, kept)
+
+
 def test_a_layer_without_a_rule_is_refused_by_name() -> None:
     image = keras.Input((None, None, 3), name="image")
     model = keras.Model(image, keras.layers.Softmax(name="odd")(image))
