@@ -27,21 +27,22 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## create .venv with the locked packages (PYTHON=... picks the interpreter)
 
-# The stamp is the last thing written: a set-up that was interrupted is done again.
+# The stamp is the last thing written: a set-up that was interrupted is done again. The lock names every package, so pip
+# has nothing to resolve (--no-deps); asked to, older ones refuse a package that another wants with an extra.
 $(STAMP): pyproject.toml requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here. Install Python 3.10 to 3.13, or name one: make PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 10) <= v[:2] <= (3, 13) and f"make: {sys.executable} is Python {v[0]}.{v[1]}; Python 3.10 to 3.13 is needed. Name one: make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import platform, sys; p = platform.system(), platform.machine(); sys.exit(p not in {("Linux", "x86_64"), ("Darwin", "arm64")} and f"make: TensorFlow and coremltools have no wheels for {p[0]} on {p[1]}; use Linux on x86_64 or macOS on arm64.")'
 	@echo "setting up $(VENV) (some minutes, 3 GB)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --require-hashes -r requirements.lock || $(MAKE) --no-print-directory $(VENV)/without-coreai
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock || $(MAKE) --no-print-directory $(VENV)/without-coreai
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Where coreai-core has no wheel (glibc before 2.34), everything else is set up, and its targets say SKIPPED.
 $(VENV)/without-coreai:
 	@sed '/^coreai-core==/,/^[^ ]/{/^coreai-core==/d;/^ /d}' requirements.lock > $@.lock
-	@$(PIP) install --quiet --require-hashes -r $@.lock
+	@$(PIP) install --quiet --require-hashes --no-deps -r $@.lock
 	@echo "SKIPPED coreai-core: it has no wheel for this system" && touch $@
 
 demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
