@@ -9,11 +9,15 @@ from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.tasks import Origin
 from export_pipeline.train.checkpoint import Checkpoint
 
+# Settings of a network that change no shape of its weights: a training may begin from other ones.
+WITHOUT_WEIGHTS = frozenset({"margin", "rho"})
+
 
 def with_warm_start(recipe: Recipe) -> Recipe:
     """*recipe*, whose ``[model]`` is that of its warm start where it has none of its own.
 
-    Where nothing is trained, the keys of ``[train]`` that say what the network is trained to are the warm start's too.
+    Where it has one, a training may begin from a network of another margin or resolution. Where nothing is trained, the
+    keys of ``[train]`` that say what the network is trained to are the warm start's too.
 
     Raises:
         CheckpointError: the warm start cannot be read, or is of another network.
@@ -27,9 +31,12 @@ def with_warm_start(recipe: Recipe) -> Recipe:
     own: ModelTable | Any = recipe.model
     if "model" in recipe.model_fields_set and its != own:
         old, new = its.model_dump(), own.model_dump()
-        changed = [f"{key} is {old[key]!r} there and {new[key]!r} in the recipe" for key in new if new[key] != old[key]]
+        changed = [key for key in new if new[key] != old[key]]
+        if recipe.train.trains and WITHOUT_WEIGHTS.issuperset(changed):
+            return recipe
+        told = ", ".join(f"{key} is {old[key]!r} there and {new[key]!r} in the recipe" for key in changed)
         raise CheckpointError(
-            f"{start.path} is of another network: {', '.join(changed)}.\nLeave [model] out to take the checkpoint's."
+            f"{start.path} is of another network: {told}.\nLeave [model] out to take the checkpoint's."
         )
     update: dict[str, Any] = {"model": its}
     if not recipe.train.trains:

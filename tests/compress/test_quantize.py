@@ -27,7 +27,14 @@ import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
 SIDE = 32
 PHOTO = np.random.default_rng(0).uniform(0, 255, (1, SIDE, SIDE, 3)).round().astype(np.float32)
-ALL = [(name, norm, kind) for name in models.NETWORKS for norm in models.NORMS for kind in models.BLOCKS_KINDS]
+REFUSED = "adain_subpixel"  # takes statistics beside the picture, and layers of its own compute with them
+ALL = [
+    (name, norm, kind)
+    for name in models.NETWORKS
+    if name != REFUSED
+    for norm in models.NORMS
+    for kind in models.BLOCKS_KINDS
+]
 AWARE = {"quantize_aware": True, "quantize": {"steps": 3, "learning_rate": 1e-3}}
 PRUNED = {"schedule": "constant", "final_sparsity": 0.6, "end_step": 1, "frequency": 1, "steps": 1}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -97,6 +104,11 @@ def test_there_is_a_rule_for_every_layer_of_every_network(name: str, norm: str, 
     assert [place.range for layer, place in found.items() if layer in ends] == [
         limits for layer, limits in ends.items() if layer in found
     ]
+
+
+def test_a_network_that_paints_after_statistics_is_refused() -> None:
+    with pytest.raises(RecipeError, match="colors is a Channels, and there is no rule"):
+        check(models.NETWORKS[REFUSED](alpha=0.125), Recipe.parse({"compress": AWARE}).compress)
 
 
 def test_a_layer_without_a_rule_is_refused_before_anything_is_trained() -> None:

@@ -14,7 +14,7 @@ from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import Recipe
 from export_pipeline.stage_adapters import checked_task
 from export_pipeline.tasks.style_transfer import StyleTransfer
-from export_pipeline.train import export_checkpoint, provenance, train
+from export_pipeline.train import export_checkpoint, provenance, train, with_warm_start
 from export_pipeline.train.checkpoint import CheckpointInfo, save
 from tests.small_training import picture, trained
 from tests.train import test_fit
@@ -123,6 +123,19 @@ def test_a_warm_start_needs_the_same_network(done: Done, make_recipe: Make, tmp_
     with pytest.raises(CheckpointError, match="another network: its model tensors do not fit"):
         trained(recipe, tmp_path / "train")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_may_begin_from_a_network_of_another_margin(done: Done, make_recipe: Make, tmp_path: Path) -> None:
+    recipe = make_recipe(model={"margin": 8}, train={"warm_start": str(done.checkpoint.path)})
+    assert with_warm_start(recipe).model.margin == 8
+    _, checkpoint = trained(recipe, tmp_path / "train")
+    assert checkpoint.info.recipe.model.margin == 8
+
+
+def test_a_network_that_is_taken_over_keeps_its_margin(done: Done, make_recipe: Make) -> None:
+    recipe = make_recipe(model={"margin": 8}, train={"warm_start": str(done.checkpoint.path), "steps": 0})
+    with pytest.raises(CheckpointError, match="margin is 0 there and 8 in the recipe"):
+        with_warm_start(recipe)
 
 
 def test_a_warm_start_that_is_not_there(make_recipe: Make, tmp_path: Path) -> None:
