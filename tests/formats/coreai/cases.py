@@ -24,7 +24,10 @@ def _keras() -> Any:
 
 def images() -> Mapping[str, Case]:
     """Of ``(1, 12, 10, 4)``."""
-    return {**_convolutions(), **_sizes(), **_norms(), **_poolings(), **_shapes(), **_arithmetic(), **_activations()}
+    return {
+        **{**_convolutions(), **_sizes(), **_norms(), **_poolings()},
+        **{**_shapes(), **_arithmetic(), **_activations(), **_colors()},
+    }
 
 
 def _convolutions() -> Mapping[str, Case]:
@@ -137,6 +140,25 @@ def _activations() -> Mapping[str, Case]:
         "elu": k.ELU(0.5),
         "softmax": k.Softmax(),
         "softmax_rows": k.Softmax(axis=1),
+    }
+
+
+def _colors() -> Mapping[str, Case]:
+    """Of pictures, 0..255, that are made of the last three channels."""
+    from export_pipeline.models import color_transfer as own
+
+    k = _layers()
+
+    def picture(x: Any) -> Any:
+        return k.Rescaling(30.0, 120.0)(own.Channels(3)(x))
+
+    return {
+        "channels": own.Channels(3),
+        "root": k.SquareRoot(),
+        "told": lambda x: own.ColorStatistics()(picture(x)),
+        "transferred": lambda x: own.ColorTransfer()(
+            [picture(x), own.ColorStatistics()(k.Rescaling(0.8, 10.0)(k.MirrorPadding(3)(picture(x))))]
+        ),
     }
 
 

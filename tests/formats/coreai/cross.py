@@ -20,7 +20,9 @@ from export_pipeline.formats import open_model, static
 from export_pipeline.formats.coreai import asset
 from export_pipeline.formats.coreai.network import described
 from export_pipeline.formats.coreai.process import Process
-from export_pipeline.formats.values import from_port
+from export_pipeline.formats.values import from_port, to_port
+from export_pipeline.models.adain import STATISTICS
+from export_pipeline.models.color_transfer import COLORS, ColorStatistics
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.signature import Signature, image_to_image, picture, tensor
 from tests.export import material
@@ -29,7 +31,6 @@ from tests.small_models import COMPRESSED
 
 _EXACT = ("palettized", "sparse")  # forms of a compressed network
 SIDE = 48
-LEFT_OUT = ("adain_subpixel",)  # Core AI files are not written of its colour transfer, and say so
 _STEPS = 60  # until running means are those of the picture
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "small": {"network": "small", "alpha": 0.3, "blocks": 1},
@@ -38,6 +39,7 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     },
     "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "rho": 0.5},
     "subpixel": {"network": "subpixel", "alpha": 0.3, "blocks": 1, "margin": 8},
+    "adain_subpixel": {"network": "adain_subpixel", "alpha": 0.3, "blocks": 1, "margin": 8},
     "unet": {"network": "unet", "alpha": 0.2},
     "unet, instance norm": {"network": "unet", "alpha": 0.2, "norm": "instance"},
     "unet, instance norm, separable": {
@@ -47,6 +49,10 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _signature(name: str) -> Signature:
+    if name == "adain_subpixel":
+        image = picture("image", SIDE, SIDE)
+        told = tensor("style", (1, 1, 1, STATISTICS)), tensor("strength", (1, 1, 1, 1), 0.0, 1.0)
+        return Signature(inputs=(image, *told), outputs=(picture("stylized", SIDE, SIDE),))
     if not name.startswith("unet"):
         return image_to_image(SIDE, SIDE, "image", "stylized")
     mask = tensor("mask", (1, SIDE, SIDE, 1), 0.0, 1.0)
@@ -60,29 +66,40 @@ def differences(name: str, forms: Sequence[str] = FORMS) -> dict[str, float]:
         name: one of ``NETWORKS``.
         forms: the columns of files; fp16 is one of them.
     """
-    model, photo = material.filled(**NETWORKS[name]), material.photographs()[0][:SIDE, :SIDE]
-    image = photo[None].astype(np.float32)
-    _settle(model, image)
-    as_it_is = model(image, training=False).numpy()
+    model, signature = material.filled(**NETWORKS[name]), _signature(name)
+    given = _values(signature)
+    arrays = [value[None] for value in given.values()]
+    whole = arrays if len(arrays) > 1 else arrays[0]
+    _settle(model, whole)
+    as_it_is = model(whole, training=False).numpy()
     model.set_weights([values.astype(np.float16).astype(np.float32) for values in model.get_weights()])
-    pairs = {WEIGHTS: (as_it_is, model(image, training=False).numpy())}
+    pairs = {WEIGHTS: (as_it_is, model(whole, training=False).numpy())}
     with tempfile.TemporaryDirectory() as work:
-        folder, signature = Path(work), _signature(name)
-        pairs |= _files(model, signature, [form for form in forms if form not in _EXACT], photo, folder)
+        folder = Path(work)
+        pairs |= _files(model, signature, [form for form in forms if form not in _EXACT], given, folder)
         exact = _in_float32(model, signature, folder / "exact.aimodel")
-        given = _given(folder / "cross-fp16.mlpackage", photo, compute="float32")
-        pairs[FLOAT32] = given, _given(exact, photo)
+        pairs[FLOAT32] = _made(folder / "cross-fp16.mlpackage", given, compute="float32"), _made(exact, given)
         if compressed := [form for form in forms if form in _EXACT]:
-            _settle(material.compressed(model, 16, 0.6), image)
-            pairs |= _files(model, signature, compressed, photo, folder)
+            _settle(material.compressed(model, 16, 0.6), whole)
+            pairs |= _files(model, signature, compressed, given, folder)
     return {column: _share(*pairs[column]) for column in COLUMNS if column in pairs}
 
 
-def _settle(model: Any, image: np.ndarray) -> None:
-    """Give batch norms the statistics of *image*: with random ones the output of a deep network is one number."""
+def _values(signature: Signature) -> dict[str, np.ndarray]:
+    """What goes in, without a batch axis: a picture, the statistics of a style that is another one, and strength 1."""
+    photo, other = (each[:SIDE, :SIDE].astype(np.float32) for each in material.photographs()[:2])
+    if "style" not in {port.name for port in signature.inputs}:
+        return {signature.inputs[0].name: photo}
+    features = np.random.default_rng(0).uniform(0.2, 1.0, (1, 1, STATISTICS - COLORS))
+    style = np.concatenate([features, ColorStatistics()(other[None]).numpy()[0]], -1).astype(np.float32)
+    return {"image": photo, "style": style, "strength": np.ones((1, 1, 1), np.float32)}
+
+
+def _settle(model: Any, whole: Any) -> None:
+    """Give batch norms the statistics of *whole*: with random ones the output of a deep network is one number."""
     if any("BatchNormalization" in type(layer).__name__ for layer in model.layers):
         for _ in range(_STEPS):
-            model(image, training=True)
+            model(whole, training=True)
 
 
 def _share(one: np.ndarray, other: np.ndarray) -> float:
@@ -90,23 +107,23 @@ def _share(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _files(
-    model: Any, signature: Signature, forms: Sequence[str], photo: np.ndarray, folder: Path
+    model: Any, signature: Signature, forms: Sequence[str], given: Mapping[str, np.ndarray], folder: Path
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """What the files of *forms*, written to *folder*, give by Core ML and by Core AI."""
     targets = tuple(f"{kind}-{form}" for form in forms for kind in ("mlpackage", "aimodel"))
     tables = {"compress": COMPRESSED, "export": {"height": SIDE, "width": SIDE, "targets": targets}}
     records = export(model, Recipe.parse({"name": "cross", **tables}), signature, folder)
-    found = {record.target: _given(folder / record.file, photo) for record in records}
+    found = {record.target: _made(folder / record.file, given) for record in records}
     return {form: (found[f"mlpackage-{form}"], found[f"aimodel-{form}"]) for form in forms}
 
 
-def _given(path: Path, photo: np.ndarray, **options: Any) -> np.ndarray:
-    """What the file at *path* gives for *photo*, before a picture is rounded to whole numbers."""
+def _made(path: Path, given: Mapping[str, np.ndarray], **options: Any) -> np.ndarray:
+    """What the file at *path* makes of *given*, before a picture is rounded to whole numbers."""
     runtime = open_model(path, threads=1, **options)
-    (taken,), (made,) = runtime.inputs, runtime.outputs
-    array = photo[None].astype(np.float32)
-    array = array if taken.shape[-1] == 3 else array.transpose(0, 3, 1, 2)
-    return from_port(runtime.run({taken.name: array})[made.name], made)
+    (made,) = runtime.outputs
+    # As arrays of float32, which images take, too.
+    ports = [port.model_copy(update={"dtype": "float32", "kind": "tensor"}) for port in runtime.inputs]
+    return from_port(runtime.run({port.name: to_port(given[port.name], port) for port in ports})[made.name], made)
 
 
 def _in_float32(model: Any, signature: Signature, path: Path) -> Path:

@@ -54,6 +54,13 @@ def test_every_layer_has_a_case() -> None:
     assert layers.__all__
 
 
+def test_colors_are_computed_with_the_numbers_of_the_network() -> None:
+    from export_pipeline.models import color_transfer
+
+    for name, value in layers.colors.constants().items():
+        np.testing.assert_allclose(value, getattr(color_transfer, name), rtol=1e-7)
+
+
 def test_all_layers_that_are_not_written_are_named_at_once(tmp_path: Path) -> None:
     import tf_keras as keras
 

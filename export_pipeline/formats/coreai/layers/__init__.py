@@ -3,6 +3,7 @@
 from export_pipeline.formats.coreai.layers import (
     activations,
     arithmetic,
+    colors,
     convolution,
     dense,
     norms,
@@ -16,6 +17,7 @@ from export_pipeline.formats.coreai.layers import (
 __all__ = [
     "activations",
     "arithmetic",
+    "colors",
     "convolution",
     "dense",
     "norms",
