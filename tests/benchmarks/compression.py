@@ -86,7 +86,7 @@ ALL = (
         "The width multiplier",
         "widths/width_study.json", f"{STUDIES}.width_study",
         ("-o", str(FOLDER / "widths"), "--style", "$EXPORT_PIPELINE_DATA/styles/starry_night.jpg",
-         "--trained", str(CHECKPOINT), "artifacts/starry_night_johnson/checkpoint.safetensors"),
+         "--trained", str(CHECKPOINT), "artifacts/loss_network/style_networks/starry_night_johnson.safetensors"),
         texts.linked("widths/width_study.md"), needs_data=True,
     ),
 )  # fmt: skip
