@@ -100,7 +100,14 @@ def connected(address: str | None) -> Any:
         if address:
             ray.init(address=address, **quiet)
         else:
-            ray.init(address="local", object_store_memory=STORE_BYTES, **alone, **quiet)
+            # Its workers are as important as processes of our own would be, not, as Ray has it, the least of all.
+            ray.init(
+                address="local",
+                object_store_memory=STORE_BYTES,
+                _system_config={"worker_niceness": 0},
+                **alone,
+                **quiet,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
         raise UsageError(

@@ -57,7 +57,7 @@ def _differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
         for name in names
         if name not in ours
     ]
-    files = [f"{len(ours)} files of export_pipeline are not those of here, such as {ours[0]}"] if ours else []
+    files = [f"export_pipeline has other contents there in {len(ours)} of its files, such as {ours[0]}"] if ours else []
     return "; ".join((*versions, *files))
 
 

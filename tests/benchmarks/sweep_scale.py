@@ -39,7 +39,8 @@ def cluster_of(nodes: int) -> Iterator[str]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(True, head_node_args={"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False})
+    about = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
+    cluster = Cluster(True, head_node_args={**about, "_system_config": {"worker_niceness": 0}})
     for _ in range(nodes):
         cluster.add_node(num_cpus=1, object_store_memory=STORE, env_vars={"PYTHONPATH": str(ROOT)})
     try:

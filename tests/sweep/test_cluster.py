@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,33 +35,30 @@ def no_package(folder: Path) -> Path:
 
 
 @needs_ray
-@pytest.mark.parametrize(
-    ("installed", "why"),
-    [
-        (another_version, "export-pipeline is 0.0.1 there and 0.1.0 here; 1 files of export_pipeline are not those of"),
-        (no_package, "No module named export_pipeline.sweep"),
-    ],
-)
-def test_a_node_with_another_version_is_refused(
-    installed: Callable[[Path], Path], why: str, nodes: Nodes, tmp_path: Path, vgg_file: Path
-) -> None:
-    jobs = captured(write_recipe(tmp_path, vgg_file, 0), tmp_path / "out", "report.runs=30,31")
-    nodes.add(installed(tmp_path / "other"))
+def test_a_node_with_another_version_is_refused(nodes: Nodes, tmp_path: Path, vgg_file: Path) -> None:
+    jobs = captured(write_recipe(tmp_path, vgg_file, 1), tmp_path / "out", "report.runs=30,31")
+    nodes.add(another_version(tmp_path / "other"))
+    nodes.add(no_package(tmp_path / "none"))
     engine, told = RayCluster(nodes.address), list[str]()
-    with engine as run, pytest.raises(UsageError, match=f"no node of the cluster may run a point: .*{why}"):
+    with engine as run, pytest.raises(UsageError, match="no node of the cluster may run a point: ") as caught:
         run(jobs, None, told.append)
+    for why in (
+        "is refused: export-pipeline is 0.0.1 there and 0.1.0 here; export_pipeline has other contents there in 1 ",
+        "No module named export_pipeline.sweep",
+    ):
+        assert why in str(caught.value)
+        assert any(why in line for line in told)
     nodes.add()
     with engine as run:
         assert run(jobs, None, told.append) == {}
     assert all(job.finished for job in jobs)
-    assert any("is refused: " in line and why in line for line in told)
 
 
 @needs_ray
 def test_a_cluster_that_is_not_there_is_named(
     tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = write_recipe(tmp_path, vgg_file, 0)
+    recipe = write_recipe(tmp_path, vgg_file, 1)
     command = ["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), "--engine", "ray"]
     assert main([*command, "--address", "ray://there:10001"]) == 2
     assert "the address is ray://there:10001; it must be auto, or the host:port" in capsys.readouterr().err
@@ -72,14 +68,14 @@ def test_without_ray_it_says_what_to_install(
     tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    recipe = write_recipe(tmp_path, vgg_file, 0)
+    recipe = write_recipe(tmp_path, vgg_file, 1)
     assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), "--engine", "ray"]) == 2
     assert "pip install 'ray>=2.49', or the extra [ray], brings it" in capsys.readouterr().err
 
 
 def test_what_is_finished_needs_no_ray(tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    jobs = captured(write_recipe(tmp_path, vgg_file, 0), tmp_path / "out", "report.runs=30,31")
+    jobs = captured(write_recipe(tmp_path, vgg_file, 1), tmp_path / "out", "report.runs=30,31")
     for job in jobs:
         (job.folder / "done").parent.mkdir(parents=True)
         (job.folder / "done").touch()
@@ -91,7 +87,7 @@ def test_what_is_finished_needs_no_ray(tmp_path: Path, vgg_file: Path, monkeypat
 def test_options_of_ray_are_refused_without_it(
     option: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = write_recipe(tmp_path, vgg_file, 0)
+    recipe = write_recipe(tmp_path, vgg_file, 1)
     assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), option]) == 2
     assert f"{option.split('=')[0]} is for --engine ray" in capsys.readouterr().err
 

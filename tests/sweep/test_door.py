@@ -56,8 +56,8 @@ def test_the_machine_itself_is_let_in(jobs: dict[str, Path], tmp_path: Path) -> 
     [
         ("Python", "3.9", "Python is {0[0]}.{0[1]} there and 3.9 here"),
         ("tensorflow", "1.0", " there and 1.0 here"),
-        ("train/fit.py", "0", "1 files of export_pipeline are not those of here, such as train/fit.py"),
-        ("new/file.py", "0", "1 files of export_pipeline are not those of here, such as new/file.py"),
+        ("train/fit.py", "0", "export_pipeline has other contents there in 1 of its files, such as train/fit.py"),
+        ("new/file.py", "0", "export_pipeline has other contents there in 1 of its files, such as new/file.py"),
     ],
 )
 def test_other_versions_are_not(name: str, value: str, why: str, jobs: dict[str, Path], tmp_path: Path) -> None:
