@@ -6,8 +6,10 @@ process of its own, in a folder that all nodes share: whoever runs it again goes
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,14 +54,18 @@ class RayCluster:
         self.url, self.store = store, Store(store) if store else None
         self.refused: dict[str, str] = {}  # nodes, and why
         self._ray: Any = None
+        self._told = contextlib.ExitStack()
 
     def __enter__(self) -> RunJobs:
+        # Ray prints what it hears of lost nodes. Standard output is for the result.
+        self._told.enter_context(contextlib.redirect_stdout(sys.stderr))
         return self.run
 
     def __exit__(self, *_: object) -> None:
         if self._ray is not None:
             self._ray.shutdown()
             self._ray = None
+        self._told.close()
 
     def run(self, jobs: Sequence[Job], parallel: int | None, say: Callable[[str], None]) -> dict[Path, Failure]:
         """Run *jobs* on the cluster: see :class:`RunJobs`.

@@ -82,8 +82,9 @@ class Nodes:
 
     def kill(self, name: str) -> None:
         """End the raylet of a node with SIGKILL; what it has started must end by itself."""
-        node = self.alive.pop(name)
-        os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+        raylet = self.alive.pop(name).all_processes["raylet"][0].process
+        os.kill(raylet.pid, signal.SIGKILL)
+        raylet.wait()  # its workers look whether there is such a process, and what nobody has waited for is one
 
     def remove(self) -> None:
         for node in [*self.cluster.worker_nodes]:

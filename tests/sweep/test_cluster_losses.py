@@ -111,14 +111,16 @@ def test_what_is_lost_too_often_is_broken(nodes: Nodes, tmp_path: Path, vgg_file
         (failure,) = run(jobs, None, told).values()
     assert not failure.expected
     assert re.fullmatch(
-        r"lost in attempt 2 of 2, on node \S+ \(\w+\): its (worker|node) was \w+. The same command goes on",
+        r"lost in attempt 2 of 2 on node \S+ \(\w+\): its (worker|node) was \w+. The same command goes on with it",
         failure.reason,
     )
     assert told[-1].startswith("[1/1] seed=1: failed after")
 
 
 @needs_ray
-def test_a_cluster_without_nodes_is_waited_for_and_then_given_up(nodes: Nodes, tmp_path: Path, vgg_file: Path) -> None:
+def test_a_cluster_without_nodes_is_waited_for_and_then_given_up(
+    nodes: Nodes, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     jobs = captured(write_recipe(tmp_path, vgg_file, STEPS), tmp_path / "out", "seed=1,2,3")
     nodes.add()
     told = Killer(nodes)
@@ -128,6 +130,7 @@ def test_a_cluster_without_nodes_is_waited_for_and_then_given_up(nodes: Nodes, t
     reason = "the cluster has lost its last node; with nodes again, the same command goes on from the last checkpoint"
     assert set(failures.values()) == {Failure(reason, expected=False)}
     assert "the cluster has no node left that could run a point; waiting 2 s for one" in told
+    assert not capsys.readouterr().out  # where the result goes
 
 
 @needs_ray
