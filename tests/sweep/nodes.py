@@ -20,7 +20,7 @@ needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed; the extra [ray] brings it"
 )
 EVERY = 5  # steps from one checkpoint to the next
-STEPS = 40
+STEPS = 80
 RECIPE = """
 name = "tiny"
 [model]
