@@ -17,10 +17,11 @@ WIDTH_ARGS ?=
 UNET_ARGS ?=
 LOSS_ARGS ?=
 KILL_ARGS ?=
+SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sheets apps test-ios universal universalstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sweepscale sheets apps test-ios universal universalstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -100,6 +101,9 @@ distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, i
 
 killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on, and compare the bytes (KILL_ARGS="--kills 10")
 	$(BIN)/python -m tests.benchmarks.kill_study $(KILL_ARGS)
+
+sweepscale: $(STAMP)  ## time the points of a sweep with one and two workers, by processes and on Ray (SCALE_ARGS="--runs 1 -o record.json")
+	$(BIN)/python -m tests.benchmarks.sweep_scale $(SCALE_ARGS)
 
 universal: $(STAMP)  ## write the style encoder and the recipe of its bundle, into runs/universal
 	$(BIN)/python -m export_pipeline.universal runs/universal

@@ -227,7 +227,7 @@ def imported_distributions(names: set[str]) -> set[str]:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["all"])
-    for extra in ("emulator", "coreai", "completion", "signing"):
+    for extra in ("emulator", "coreai", "completion", "signing", "ray"):
         declared |= distributions(project()["optional-dependencies"][extra])
     assert imported_distributions(set().union(*map(third_party, modules()))) == declared
 

@@ -6,11 +6,13 @@ grid -> shared stages -> points -> memory and latency -> picks, plots, sheet, pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from export_pipeline.base.cores import cores
 from export_pipeline.base.files import empty, locked, remove_parts, write_text
 from export_pipeline.errors import CheckFailed, PipelineError, UsageError
 from export_pipeline.recipe import Recipe, read_toml, recipe_class
@@ -21,7 +23,7 @@ from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, Swee
 from export_pipeline.sweep.picks import TOLERANCE, check_tolerance
 from export_pipeline.sweep.plots import PLOT
 from export_pipeline.sweep.point import broken, read_result, run_point
-from export_pipeline.sweep.processes import Failure, run_jobs
+from export_pipeline.sweep.processes import Engine, Failure, RunJobs, run_jobs
 from export_pipeline.sweep.render import TITLE, terminal
 from export_pipeline.sweep.stages import Stage, point_key, shared, stages_of
 
@@ -49,6 +51,7 @@ def sweep(
     out: Path | None = None,
     *,
     jobs: int | None = None,
+    engine: Engine | None = None,
     tolerance: float = TOLERANCE,
     fresh: bool = False,
     say: Callable[[str], None] = lambda line: None,
@@ -60,6 +63,7 @@ def sweep(
         settings: as after ``--set``: see :func:`export_pipeline.sweep.grid.parse_setting`.
         out: folder of the results; ``artifacts/sweeps/<name>`` when left out.
         jobs: points at work at a time; as many as there are processors when left out.
+        engine: where they run; processes of this machine when left out. Measured is here, by whatever engine.
         tolerance: by what share the picks let the metrics that rank be worse.
         fresh: forget what an earlier run left there.
         say: called with a line at each step.
@@ -69,12 +73,10 @@ def sweep(
             has been.
         OutputError: a result cannot be written.
     """
-    from export_pipeline.base.cores import cores
     from export_pipeline.report.machine import libraries
 
-    parallel = cores() if jobs is None else jobs
-    if parallel < 1:
-        raise UsageError(f"jobs is {parallel}; it must be 1 or more")
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"jobs is {jobs}; it must be 1 or more")
     check_tolerance(tolerance)
     data, axes = read_toml(recipe), [parse_setting(text) for text in settings]
     grid = points(data, axes, recipe.parent)
@@ -86,7 +88,8 @@ def sweep(
         remove_parts(out)
         if fresh:
             empty(out / WORK)
-        swept = _run(plans, out, recipe.parent.resolve(), parallel, say)
+        with nullcontext(run_jobs) if engine is None else engine as run:
+            swept = _run(plans, out, recipe.parent.resolve(), run, jobs, say)
         record = SweepRecord(
             name=grid[0].recipe.name,
             recipe=data,
@@ -94,7 +97,7 @@ def sweep(
             libraries=libraries(),
             points=swept,
         )
-        return _finished(out, record, plans, parallel, tolerance, say)
+        return _finished(out, record, plans, min(jobs or cores(), cores()), tolerance, say)
 
 
 def check(found: Sweep) -> None:
@@ -143,7 +146,12 @@ def _refuse_foreign(out: Path) -> None:
 
 
 def _run(
-    plans: Sequence[PlannedPoint], out: Path, relative_to: Path, parallel: int, say: Callable[[str], None]
+    plans: Sequence[PlannedPoint],
+    out: Path,
+    relative_to: Path,
+    run: RunJobs,
+    parallel: int | None,
+    say: Callable[[str], None],
 ) -> tuple[SweptPoint, ...]:
     """The shared stages, first those that others begin with; then the points."""
     waves: list[dict[str, Job]] = [{}, {}, {}]
@@ -161,7 +169,7 @@ def _run(
         blocked = {job.folder: failures[job.after] for job in wave.values() if job.after in failures}
         failures |= blocked
         ready = [job for job in wave.values() if job.folder not in blocked]
-        failures |= run_jobs(ready, parallel, say)
+        failures |= run(ready, parallel, say)
     return tuple(_swept(plan, out, failures.get(out / plan.folder)) for plan in plans)
 
 

@@ -7,13 +7,15 @@ in any order in which shared stages come before the points that begin with them.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from export_pipeline.base.console import Console
-from export_pipeline.base.files import write_text
+from export_pipeline.base.files import locked, write_text
+from export_pipeline.errors import UsageError
 from export_pipeline.pipeline import opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.sweep.point import BUILD, RESULT, Listeners, run_point
@@ -25,6 +27,10 @@ DONE = "done"
 # What the process of a job ends with when a check of its recipe failed. 1 is what Python ends with by itself, when
 # it cannot even import what runs the job.
 CHECK_FAILED = 4
+# .. and where it may not run on its machine: see door.py.
+REFUSED = 5
+# A process that was given up, for its machine could not be reached any more, may be at work for a while yet.
+PATIENCE_SECONDS = 90
 
 
 class Job(BaseModel):
@@ -55,6 +61,7 @@ class Job(BaseModel):
 
 def run_job(job: Job) -> None:
     """Do the job, telling on standard error how it goes."""
+    _wait_for(work_folder(job.folder / BUILD))
     with Console() as console:
         listeners: Listeners = {"say": console.say, "on_step": console.step}
         if job.kind == "point":
@@ -63,6 +70,16 @@ def run_job(job: Job) -> None:
             )
         else:
             _run_stage(job, listeners)
+
+
+def _wait_for(work: Path) -> None:
+    """Wait until nobody else is at work in *work*. Who is there for too long is reported by who wants to begin."""
+    for _ in range(PATIENCE_SECONDS):
+        try:
+            with locked(work, "build"):
+                return
+        except UsageError:
+            time.sleep(1)
 
 
 def _run_stage(job: Job, listeners: Listeners) -> None:

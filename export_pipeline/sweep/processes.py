@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from export_pipeline.base.cores import cores
 from export_pipeline.base.files import write_text
@@ -19,6 +21,9 @@ from export_pipeline.sweep.jobs import CHECK_FAILED, WITH_PARENT, Job
 
 # What TensorFlow and the numeric libraries below NumPy read when they start.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+ROOT = str(Path(__file__).parents[2])  # where this package is imported from
+JOB, LOG = "job.json", "log.txt"  # in the folder of a job
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,27 @@ class Failure:
     expected: bool
 
 
-def run_jobs(jobs: Sequence[Job], parallel: int, say: Callable[[str], None]) -> dict[Path, Failure]:
-    """Run *jobs*, *parallel* at a time; those that were finished earlier are not run again.
+class RunJobs(Protocol):
+    """What runs jobs, here or elsewhere; those that were finished earlier are not run again.
 
-    Returns:
-        The failures, by folder of the job.
+    It is given the jobs, how many may be at work at a time (``None``: as many as there are processors for), and what
+    is told a line at each step. It gives the failures, by folder of the job. What a job makes lies in its folder here.
     """
+
+    def __call__(self, jobs: Sequence[Job], parallel: int | None, say: Callable[[str], None], /) -> dict[Path, Failure]:
+        """Run *jobs* to their ends."""
+
+
+# Entered when all points have been checked, and left before anything is measured.
+Engine = AbstractContextManager[RunJobs]
+
+
+def run_jobs(jobs: Sequence[Job], parallel: int | None, say: Callable[[str], None]) -> dict[Path, Failure]:
+    """Run *jobs* in processes of this machine: see :class:`RunJobs`."""
     waiting = [job for job in jobs if not job.finished]
     if not waiting:
         return {}
-    pool = _Pool(min(parallel, len(waiting)), len(waiting), say)
+    pool = _Pool(min(parallel or cores(), len(waiting)), len(waiting), say)
     with ThreadPoolExecutor(pool.parallel) as threads:
         try:
             outcomes = list(threads.map(pool.run, waiting))
@@ -58,8 +74,8 @@ class _Pool:
     def run(self, job: Job) -> Failure | None:
         """Run one job to its end, passing on what it tells."""
         begun, last = time.monotonic(), ""
-        write_text(job.folder / "job.json", job.model_dump_json(indent=1) + "\n")
-        with (job.folder / "log.txt").open("w", encoding="utf-8") as log:
+        write_text(job.folder / JOB, job.model_dump_json(indent=1) + "\n")
+        with (job.folder / LOG).open("w", encoding="utf-8") as log:
             with self._lock:
                 if self._stopped:
                     return Failure("the sweep was stopped", expected=False)
@@ -72,7 +88,7 @@ class _Pool:
         with self._lock:
             self._running.discard(process)
             self._ended += 1
-        outcome = _outcome(code, last, job)
+        outcome = outcome_of(code, last, job)
         self._tell(
             f"[{self._ended}/{self._jobs}] {job.label}: {'failed' if outcome else 'done'}"
             f" after {time.monotonic() - begun:.0f} s"
@@ -87,10 +103,9 @@ class _Pool:
                 process.kill()
 
     def _started(self, job: Job, log: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "export_pipeline.sweep", str(job.folder / "job.json"), WITH_PARENT]
-        root = str(Path(__file__).parents[2])
+        command = [sys.executable, "-m", "export_pipeline.sweep", str(job.folder / JOB), WITH_PARENT]
         share = str(max(1, cores() // self.parallel))
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        path = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, **dict.fromkeys(THREADS, share), "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
@@ -103,10 +118,11 @@ class _Pool:
             self._say(line)
 
 
-def _outcome(code: int, last: str, job: Job) -> Failure | None:
+def outcome_of(code: int, last: str, job: Job) -> Failure | None:
+    """What came of the process of *job* that ended with *code* and told *last* at its end."""
     if code == 0:
         return None
     if code < 0:
         name = signal.Signals(-code).name
-        return Failure(f"its process was ended by {name}; {job.folder.name}/log.txt may say more", expected=False)
+        return Failure(f"its process was ended by {name}; {job.folder.name}/{LOG} may say more", expected=False)
     return Failure(last or f"its process ended with code {code}", expected=code == CHECK_FAILED)

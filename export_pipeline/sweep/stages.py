@@ -119,6 +119,20 @@ def point_key(task: Task) -> str:
     return _hash(_code(*MADE_BY), inputs, recipe.model_dump(mode="json"), written)
 
 
+def made_by() -> dict[str, str]:
+    """All that makes points on a machine beside the job: versions, and the hash of each file of this package."""
+    return _code(*_all_but())
+
+
+def keys_of(task: Task, data: Mapping[str, Any]) -> set[str]:
+    """The keys that a point or a stage of *task*, its recipe written as *data*, goes by on this machine.
+
+    Raises:
+        PipelineError: what the recipe names cannot be read here.
+    """
+    return {point_key(task), *(stage.key for stage in stages_of(task, data))}
+
+
 def begin_with(task: Task, work: Path, finished: Path) -> None:
     """Give the build of *task* whose work folder is *work* the stages that the one in *finished* has finished.
 

@@ -1,0 +1,123 @@
+"""The jobs of a sweep on the nodes of a Ray cluster: ``sweep --engine ray``.
+
+Ray brings a job to a node that has room for it, and tells when that is lost. There the job runs as it does here, in a
+process of its own, in a folder that all nodes share: whoever runs it again goes on from the last checkpoint there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from export_pipeline.base.cores import cores
+from export_pipeline.errors import UsageError
+from export_pipeline.sweep.jobs import Job
+from export_pipeline.sweep.processes import Failure, RunJobs
+from export_pipeline.sweep.store import Store
+from export_pipeline.sweep.wave import PATIENCE_SECONDS, Wave
+
+NEEDS = (
+    "--engine ray needs Ray, which is not installed; pip install 'ray>=2.49', or the extra [ray], brings it. "
+    "Without --engine, the points run in processes of this machine."
+)
+STORE_BYTES = 80_000_000  # little more than the least that Ray takes: what goes through it are lines of text
+RETRIES = 3
+
+
+class RayCluster:
+    """An engine of sweeps: a Ray cluster, which is joined when there is something to run, and then left.
+
+    Args:
+        address: ``auto`` for the cluster that this machine is a node of, or the ``host:port`` of its head; ``None``
+            starts a Ray of this machine alone.
+        retries: how often a job is begun again whose node or worker was lost.
+        store: URL of a folder where the nodes leave what they make; ``None`` where all see that of the sweep.
+        patience: seconds without any node that could run a job before those that are left are given up.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        retries: int = RETRIES,
+        store: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ):
+        if retries < 0:
+            raise UsageError(f"retries is {retries}; it must be 0 or more")
+        self.address, self.retries, self.patience = address, retries, patience
+        self.url, self.store = store, Store(store) if store else None
+        self.refused: dict[str, str] = {}  # nodes, and why
+        self._ray: Any = None
+        self._told = contextlib.ExitStack()
+
+    def __enter__(self) -> RunJobs:
+        # Ray prints what it hears of lost nodes. Standard output is for the result.
+        self._told.enter_context(contextlib.redirect_stdout(sys.stderr))
+        return self.run
+
+    def __exit__(self, *_: object) -> None:
+        if self._ray is not None:
+            self._ray.shutdown()
+            self._ray = None
+        self._told.close()
+
+    def run(self, jobs: Sequence[Job], parallel: int | None, say: Callable[[str], None]) -> dict[Path, Failure]:
+        """Run *jobs* on the cluster: see :class:`RunJobs`.
+
+        Raises:
+            UsageError: Ray is missing, there is no such cluster, or none of its nodes may run a job.
+        """
+        waiting = [job for job in jobs if not job.finished]
+        if not waiting:
+            return {}
+        if self._ray is None:
+            self._ray = connected(self.address)
+        wave = Wave(self, self._ray, waiting, parallel, say)
+        try:
+            return wave.run()
+        finally:
+            wave.cancel()
+
+
+def connected(address: str | None) -> Any:
+    """Ray's module, connected to the cluster at *address*. It tells its makers nothing, and serves no page.
+
+    Raises:
+        UsageError: Ray is missing, or there is no such cluster, or it is one of other versions.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when it is imported, and by what it starts
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UsageError(NEEDS) from error
+    if address and "://" in address:
+        raise UsageError(
+            f"the address is {address}; it must be auto, or the host:port of a cluster that this machine is a node of"
+        )
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    alone: dict[str, Any] = {"num_cpus": cores(), "num_gpus": 0, "include_dashboard": False}
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            # Its workers are as important as processes of our own would be, not, as Ray has it, the least of all.
+            ray.init(
+                address="local",
+                object_store_memory=STORE_BYTES,
+                _system_config={"worker_niceness": 0},
+                **alone,
+                **quiet,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise UsageError(
+            f"no Ray cluster could be joined at {address or 'this machine'}: {why[:300]}\n'ray start' makes this "
+            "machine a node of one; without --address, a Ray of this machine alone is started."
+        ) from error
+    return ray

@@ -1,0 +1,100 @@
+"""Ray clusters that cannot be had, and nodes that may not run a point."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from export_pipeline.cli import main
+from export_pipeline.errors import UsageError
+from export_pipeline.sweep.cluster import RayCluster
+from export_pipeline.sweep.remote import threads_of
+from tests import builds
+from tests.sweep.nodes import Nodes, captured, needs_ray, write_recipe
+
+
+def another_version(folder: Path) -> Path:
+    """A copy of this package with another version number."""
+    shutil.copytree(
+        builds.ROOT / "export_pipeline", folder / "export_pipeline", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    path = folder / "export_pipeline" / "__init__.py"
+    path.write_text(re.sub(r'__version__ = ".*"', '__version__ = "0.0.1"', path.read_text()))
+    return folder
+
+
+def no_package(folder: Path) -> Path:
+    """A package of our name that cannot be imported."""
+    (folder / "export_pipeline").mkdir(parents=True)
+    (folder / "export_pipeline" / "__init__.py").write_text("raise ImportError('half of it is not installed')")
+    return folder
+
+
+@needs_ray
+def test_a_node_with_another_version_is_refused(nodes: Nodes, tmp_path: Path, vgg_file: Path) -> None:
+    jobs = captured(write_recipe(tmp_path, vgg_file, 1), tmp_path / "out", "report.runs=30,31")
+    nodes.add(another_version(tmp_path / "other"))
+    nodes.add(no_package(tmp_path / "none"))
+    engine, told = RayCluster(nodes.address), list[str]()
+    with engine as run, pytest.raises(UsageError, match="no node of the cluster may run a point: ") as caught:
+        run(jobs, None, told.append)
+    for why in (
+        "is refused: export-pipeline is 0.0.1 there and 0.1.0 here; export_pipeline has other contents there in 1 ",
+        "half of it is not installed",
+    ):
+        assert why in str(caught.value)
+        assert any(why in line for line in told)
+    nodes.add()
+    with engine as run:
+        assert run(jobs, None, told.append) == {}
+    assert all(job.finished for job in jobs)
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there_is_named(
+    tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, vgg_file, 1)
+    command = ["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), "--engine", "ray"]
+    assert main([*command, "--address", "ray://there:10001"]) == 2
+    assert "the address is ray://there:10001; it must be auto, or the host:port" in capsys.readouterr().err
+
+
+def test_without_ray_it_says_what_to_install(
+    tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    recipe = write_recipe(tmp_path, vgg_file, 1)
+    assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), "--engine", "ray"]) == 2
+    assert "pip install 'ray>=2.49', or the extra [ray], brings it" in capsys.readouterr().err
+
+
+def test_what_is_finished_needs_no_ray(tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    jobs = captured(write_recipe(tmp_path, vgg_file, 1), tmp_path / "out", "report.runs=30,31")
+    for job in jobs:
+        (job.folder / "done").parent.mkdir(parents=True)
+        (job.folder / "done").touch()
+    with RayCluster() as run:
+        assert run(jobs, None, print) == {}
+
+
+@pytest.mark.parametrize("option", ["--address=auto", "--retries=1"])
+def test_options_of_ray_are_refused_without_it(
+    option: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, vgg_file, 1)
+    assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), option]) == 2
+    assert f"{option.split('=')[0]} is for --engine ray" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("parallel", "processors", "threads"),
+    [(None, [8, 8], 1), (2, [8, 8], 8), (3, [8, 8], 4), (1, [4, 2], 4), (100, [8, 8], 1), (2, [], 1)],
+)
+def test_few_jobs_have_many_threads(parallel: int | None, processors: list[int], threads: int) -> None:
+    assert threads_of(parallel, processors) == threads
