@@ -21,7 +21,7 @@ SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy sweepscale sheets apps test-ios universal universalstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets apps test-ios universal universalstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -101,6 +101,9 @@ distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, i
 
 killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on, and compare the bytes (KILL_ARGS="--kills 10")
 	$(BIN)/python -m tests.benchmarks.kill_study $(KILL_ARGS)
+
+clustertest: $(STAMP)  ## test sweeps on a Ray cluster of several nodes on this machine, some of them killed
+	EXPORT_PIPELINE_CLUSTER_TESTS=1 $(BIN)/python -m pytest tests/sweep/test_cluster.py tests/sweep/test_cluster_losses.py
 
 sweepscale: $(STAMP)  ## time the points of a sweep with one and two workers, by processes and on Ray (SCALE_ARGS="--runs 1 -o record.json")
 	$(BIN)/python -m tests.benchmarks.sweep_scale $(SCALE_ARGS)

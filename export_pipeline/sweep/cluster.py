@@ -114,7 +114,7 @@ def connected(address: str | None) -> Any:
                 **alone,
                 **quiet,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         why = " ".join(str(error).split())
         raise UsageError(
             f"no Ray cluster could be joined at {address or 'this machine'}: {why[:300]}\n'ray start' makes this "

@@ -19,6 +19,13 @@ from tests.sweep.material import Captured
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed; the extra [ray] brings it"
 )
+CLUSTER = "EXPORT_PIPELINE_CLUSTER_TESTS"
+# Nodes are told to be lost after two seconds without a sign of life, which a machine that runs other tests, too, may
+# keep one waiting for.
+needs_cluster = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None or not os.environ.get(CLUSTER),
+    reason="SKIPPED: starts nodes of Ray, for minutes, on a machine that does nothing else: make clustertest",
+)
 EVERY = 5  # steps from one checkpoint to the next
 STEPS = 80
 RECIPE = """

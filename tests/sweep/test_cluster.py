@@ -14,7 +14,7 @@ from export_pipeline.errors import UsageError
 from export_pipeline.sweep.cluster import RayCluster
 from export_pipeline.sweep.remote import threads_of
 from tests import builds
-from tests.sweep.nodes import Nodes, captured, needs_ray, write_recipe
+from tests.sweep.nodes import Nodes, captured, needs_cluster, needs_ray, write_recipe
 
 
 def another_version(folder: Path) -> Path:
@@ -34,7 +34,7 @@ def no_package(folder: Path) -> Path:
     return folder
 
 
-@needs_ray
+@needs_cluster
 def test_a_node_with_another_version_is_refused(nodes: Nodes, tmp_path: Path, vgg_file: Path) -> None:
     jobs = captured(write_recipe(tmp_path, vgg_file, 1), tmp_path / "out", "report.runs=30,31")
     nodes.add(another_version(tmp_path / "other"))

@@ -19,7 +19,7 @@ from export_pipeline.base.files import files_of
 from export_pipeline.sweep.cluster import RayCluster
 from export_pipeline.sweep.processes import Failure
 from tests import builds
-from tests.sweep.nodes import EVERY, STEPS, Nodes, captured, needs_ray, newest_step, on_node, write_recipe
+from tests.sweep.nodes import EVERY, STEPS, Nodes, captured, needs_cluster, newest_step, on_node, write_recipe
 
 SETTINGS = ["seed=1,2"]
 
@@ -74,7 +74,7 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist() if name != "metadata.json"}
 
 
-@needs_ray
+@needs_cluster
 @pytest.mark.parametrize("by", ["shared folder", "store"])
 def test_a_node_that_is_killed_costs_one_interval_and_no_byte(
     by: str, undisturbed: tuple[Path, Path], nodes: Nodes, tmp_path: Path, measured_here: None
@@ -114,7 +114,7 @@ class Killer(list[str]):
             self._nodes.kill(found[1])
 
 
-@needs_ray
+@needs_cluster
 def test_what_is_lost_too_often_is_broken(nodes: Nodes, tmp_path: Path, vgg_file: Path) -> None:
     jobs = captured(write_recipe(tmp_path, vgg_file, STEPS), tmp_path / "out", "seed=1")
     for _ in range(3):
@@ -130,7 +130,7 @@ def test_what_is_lost_too_often_is_broken(nodes: Nodes, tmp_path: Path, vgg_file
     assert told[-1].startswith("[1/1] seed=1: failed after")
 
 
-@needs_ray
+@needs_cluster
 def test_a_cluster_without_nodes_is_waited_for_and_then_given_up(
     nodes: Nodes, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,7 +146,7 @@ def test_a_cluster_without_nodes_is_waited_for_and_then_given_up(
     assert not capsys.readouterr().out  # where the result goes
 
 
-@needs_ray
+@needs_cluster
 def test_an_interrupted_sweep_leaves_nothing_running(tmp_path: Path, vgg_file: Path) -> None:
     recipe, out = write_recipe(tmp_path, vgg_file, 400), tmp_path / "out"
     process = builds.start("sweep", recipe, "--set", "seed=1", "-o", out, "--engine", "ray")
