@@ -38,6 +38,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock || $(MAKE) --no-print-directory $(VENV)/without-coreai
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@test -e $(VENV)/without-coreai || $(PIP) check
 	@touch $@
 
 # Where coreai-core has no wheel (glibc before 2.34), everything else is set up, and its targets say SKIPPED.

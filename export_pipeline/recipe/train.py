@@ -33,7 +33,11 @@ class TrainTable(Table):
         description="share of the steps, the last ones, in which batch norm computes with its moving statistics, as "
         "it does once it is exported",
     )
-    warm_start: str | None = Field(None, description="a checkpoint file whose weights the training starts from")
+    warm_start: str | None = Field(
+        None,
+        description="a checkpoint file whose weights the training starts from; "
+        "its network may have had another margin and rho",
+    )
     hold_out: int = Field(
         0, ge=0, description="number of last images, by name, that are not trained on but kept to verify on"
     )

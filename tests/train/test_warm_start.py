@@ -125,11 +125,18 @@ def test_a_warm_start_needs_the_same_network(done: Done, make_recipe: Make, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_training_may_begin_from_a_network_of_another_margin(done: Done, make_recipe: Make, tmp_path: Path) -> None:
-    recipe = make_recipe(model={"margin": 8}, train={"warm_start": str(done.checkpoint.path)})
-    assert with_warm_start(recipe).model.margin == 8
-    _, checkpoint = trained(recipe, tmp_path / "train")
-    assert checkpoint.info.recipe.model.margin == 8
+@pytest.mark.parametrize("other", [{"margin": 8}, {"rho": 0.5}])
+def test_a_training_may_begin_from_a_network_of_another_margin_or_resolution(
+    done: Done, make_recipe: Make, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    recipe = make_recipe(
+        model=other, train={"warm_start": str(done.checkpoint.path), "steps": 1, "learning_rate": 1e-12}
+    )
+    assert with_warm_start(recipe).model == recipe.model != done.checkpoint.info.recipe.model
+    model, checkpoint = trained(recipe, tmp_path / "train")
+    assert checkpoint.info.recipe.model == recipe.model
+    for own, before in zip(model.get_weights(), done.model.get_weights(), strict=True):
+        np.testing.assert_allclose(own, before, atol=1e-6)
 
 
 def test_a_network_that_is_taken_over_keeps_its_margin(done: Done, make_recipe: Make) -> None:

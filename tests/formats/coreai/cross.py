@@ -95,6 +95,16 @@ def _values(signature: Signature) -> dict[str, np.ndarray]:
     return {"image": photo, "style": style, "strength": np.ones((1, 1, 1), np.float32)}
 
 
+def beside_the_network(name: str) -> float:
+    """The largest difference of a Core AI file of float32 to its float network, of weights in half precision."""
+    model, signature = material.filled(**NETWORKS[name]), _signature(name)
+    model.set_weights([values.astype(np.float16).astype(np.float32) for values in model.get_weights()])
+    given = _values(signature)
+    with tempfile.TemporaryDirectory() as folder:
+        made = _made(_in_float32(model, signature, Path(folder) / "exact.aimodel"), given)
+    return _share(model([value[None] for value in given.values()], training=False).numpy()[0], made)
+
+
 def _settle(model: Any, whole: Any) -> None:
     """Give batch norms the statistics of *whole*: with random ones the output of a deep network is one number."""
     if any("BatchNormalization" in type(layer).__name__ for layer in model.layers):

@@ -30,8 +30,8 @@ a thousandfold and more, so that float32's own becomes 0.002, and that of the we
 the float network itself, as in its TFLite file. It is neither a range (the largest activation is 9.9) nor an operation.
 Random weights do that; `verify` fails a trained network that does. The third is the colour transfer of
 `adain_subpixel`: the Core ML file holds the numbers of its formula in half precision, too, and the Core AI file is
-within 0.00002 of the float network. In fp16 it computes with pixels of 0 to 255, which half precision holds in steps of
-an eighth, one operation after the other: three of 255 levels.
+within 0.00002 of the float network. In fp16 both add colours to pixels of 0 to 255, which
+half precision holds in steps of an eighth: three of 255 levels.
 
 In 8 bits one or two of a hundred kernel values lie a step apart: Core ML Tools divides by the scale in half precision,
 our Core AI writer in float32.

@@ -42,3 +42,8 @@ def test_core_ml_by_the_emulator_and_core_ai_by_apple_differ_as_the_table_says(
     assert set(found) == {WEIGHTS, FLOAT32, *forms}
     for column, share in found.items():
         assert share <= max(1.5 * row[column], 0.0005), column
+
+
+@pytest.mark.skipif(bool(library.missing()), reason=library.missing() or "it is there")
+def test_colors_in_float32_are_those_of_the_network() -> None:
+    assert cross.beside_the_network("adain_subpixel") < 0.00005

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -133,12 +133,8 @@ def _centred(program: Program, parts: Sequence[Term]) -> tuple[list[Term], list[
     """Means of *parts* over all positions, and their covariances in the order of :data:`PAIRS`."""
 
     def mean(term: Term) -> Term:
-        return Term(program, program.mean(term.tensor, (1, 2)))
+        # One axis at a time: a sum over a whole photograph would lose of a float32 what a small covariance is made of.
+        return Term(program, program.mean(program.mean(term.tensor, (2,)), (1,)))
 
     means = [mean(part) for part in parts]
     return means, [mean(parts[i] * parts[j]) - means[i] * means[j] for i, j in PAIRS]
-
-
-def constants() -> dict[str, Any]:
-    """What is written here a second time, by the names of the module that has it first."""
-    return {"BASIS": BASIS, "PAIRS": PAIRS, "LEAST_OF_STYLE": LEAST_OF_STYLE, "LEAST_OF_PHOTO": LEAST_OF_PHOTO}
