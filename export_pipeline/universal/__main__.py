@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from export_pipeline.base.console import Console
 from export_pipeline.base.files import write_text
@@ -55,7 +57,7 @@ def write_decoders(options: argparse.Namespace) -> None:
 
     photographs, held = material(options.content, options.hold_out)
     network = named_loss_network(options.encoder, options.vgg_weights)
-    training = training_of(options.encoder, network, photographs, plan(options.share), options.seed)
+    training = training_of(options.encoder, network, photographs, plan(options.share), **_given(options))
     with Console() as console:
         made = train_decoders(
             network,
@@ -68,6 +70,18 @@ def write_decoders(options: argparse.Namespace) -> None:
             say=console.say,
         )
     print(decoders_text(made))
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings of the training that have the same name as an option, where that was given."""
+    return {name: getattr(options, name) for name in ("seed", "learning_rate") if getattr(options, name) is not None}
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not possible; it must be a number above 0")
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,9 +97,10 @@ def parser() -> argparse.ArgumentParser:
     own("--vgg-weights", metavar="FILE", help="of VGG-19, .h5 of Keras or .npz (default: cache or download)")
     own("--content", type=Path, action="append", required=True, metavar="FOLDER", help="photographs; once for each")
     own("--hold-out", type=int, default=20, metavar="N", help="last photographs of the last folder (default: 20)")
-    own("--share", type=float, default=1.0, metavar="S", help="of the steps of the plan (default: 1)")
-    own("--seed", type=int, default=0, metavar="N", help="of crops and first weights (default: 0)")
-    own("--bits", type=int, default=6, metavar="N", help="of a weight in the file, 1 to 8 (default: 6)")
+    own("--share", type=_positive, default=1.0, metavar="S", help="of the steps of the plan (default: 1)")
+    own("--seed", type=int, metavar="N", help="of crops and first weights (default: 0)")
+    own("--learning-rate", type=_positive, metavar="R", help="peak of each decoder's cosine (default: 0.002)")
+    own("--bits", type=int, choices=range(1, 9), default=6, metavar="N", help="of a weight in the file (default: 6)")
     own("--fresh", action="store_true", help="forget what an interrupted run left behind")
     own("-o", "--output", type=Path, required=True, metavar="FILE", help="a .weights file; its record lies beside it")
     decoders.set_defaults(run=write_decoders)

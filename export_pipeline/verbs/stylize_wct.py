@@ -36,7 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     own(
         "--deepest",
         choices=tuple(f"relu{block}_1" for block in range(1, 6)),
-        help="the layer that is begun with; a shallower one changes less of what is seen (default: relu5_1)",
+        help="the layer that is begun with; a shallower one changes less of what is seen (default: relu4_1)",
     )
 
 
@@ -61,7 +61,7 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
     from export_pipeline.gatys.optimize import shares_of
     from export_pipeline.universal.painter import mask_of, with_colours_of
     from export_pipeline.universal.wct.codec import Codec
-    from export_pipeline.universal.wct.paint import How
+    from export_pipeline.universal.wct.paint import DEEPEST, How
 
     check_output(options.output)
     photo = load_photograph(photograph)
@@ -69,7 +69,10 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
     places = [mask_of(load_image(path), *photo.shape[:2]) for path in masks]
     shares = shares_of(paintings, weights)  # before anything is fetched
     codec = Codec.open(encoder, options.decoders, options.vgg_weights)
-    how = How(1.0 if options.strength is None else options.strength, options.deepest or codec.taps[-1])
+    how = How(
+        1.0 if options.strength is None else options.strength,
+        options.deepest or (DEEPEST if DEEPEST in codec.taps else codec.taps[-1]),
+    )
     if how.deepest not in codec.taps:
         raise UsageError(f"there is no decoder of {how.deepest}; allowed: {', '.join(codec.taps)}")
     with _unfinished(options.output, photo) as folder:

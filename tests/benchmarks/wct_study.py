@@ -41,7 +41,7 @@ from tests.benchmarks.wct_page import page
 
 Painting = Callable[[np.ndarray, np.ndarray], np.ndarray]
 LARGE = 3000
-WCT = {"wct": How(), "wct, strength 0.6": How(strength=0.6), "wct from relu4_1": How(deepest="relu4_1")}
+WCT = {"wct": How(), "wct, strength 0.6": How(strength=0.6), "wct from relu5_1": How(deepest="relu5_1")}
 
 
 def painters(data: Path) -> dict[str, Painting]:

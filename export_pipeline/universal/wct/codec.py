@@ -92,12 +92,12 @@ class Codec:
 
     def encode(self, images: Any, tap: str) -> np.ndarray:
         """The features of *images* at *tap*; sides that are no multiple of its stride lose what is over."""
-        found: np.ndarray = self._run(f"encode {tap}")(images).numpy()
+        found: np.ndarray = self._run(f"encode {tap}")(tf.constant(images, tf.float32)).numpy()
         return found
 
     def decode(self, features: Any, tap: str) -> np.ndarray:
         """The images of *features* at *tap*, not clipped."""
-        found: np.ndarray = self._run(f"decode {tap}")(features).numpy()
+        found: np.ndarray = self._run(f"decode {tap}")(tf.constant(features, tf.float32)).numpy()
         return found
 
     def _run(self, what: str) -> Run:
@@ -110,7 +110,8 @@ class Codec:
             else:
                 channels, call = self.channels(tap), lambda features: self.decoders[tap](features, training=False)
             shape = tf.TensorSpec((None, None, None, channels), tf.float32)
-            self._runs[what] = tf.function(call, input_signature=(shape,), autograph=False)
+            # Traced now: TensorFlow warns of functions that it traces again and again, which ten of these look like.
+            self._runs[what] = tf.function(call, input_signature=(shape,), autograph=False).get_concrete_function()
         return self._runs[what]
 
 

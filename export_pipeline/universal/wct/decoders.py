@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,16 +110,16 @@ def train_decoders(
 
 
 def training_of(
-    encoder: str, network: LossNetwork, photographs: Photographs, phases: dict[str, tuple[Phase, ...]], seed: int = 0
+    encoder: str, network: LossNetwork, photographs: Photographs, phases: dict[str, tuple[Phase, ...]], **other: Any
 ) -> Training:
-    """The settings of a training of *network*, which is called *encoder*, on *photographs*."""
+    """The settings of a training of *network*, which is called *encoder*, on *photographs*; *other* fields as named."""
     return Training(
         encoder=encoder,
         encoder_sha256=network.sha256,
         photographs=len(photographs),
         photographs_sha256=names_sha256(photographs.names),
-        seed=seed,
         phases=phases,
+        **other,
     )
 
 

@@ -19,13 +19,13 @@ class Phase(_Record):
     batch_size: int = Field(ge=1)
 
 
-# Small crops first, large ones last; the deepest has the most to learn.
+# Small crops first, large ones last. The distilled network tells too little at relu5_1 for more steps to be of use.
 PLAN: dict[str, tuple[Phase, ...]] = {
-    "relu1_1": (Phase(steps=500, crop=128, batch_size=4), Phase(steps=100, crop=256, batch_size=2)),
-    "relu2_1": (Phase(steps=1200, crop=128, batch_size=4), Phase(steps=300, crop=256, batch_size=2)),
-    "relu3_1": (Phase(steps=1500, crop=128, batch_size=4), Phase(steps=300, crop=256, batch_size=2)),
-    "relu4_1": (Phase(steps=1200, crop=128, batch_size=4), Phase(steps=300, crop=256, batch_size=2)),
-    "relu5_1": (Phase(steps=1200, crop=128, batch_size=4), Phase(steps=400, crop=256, batch_size=2)),
+    "relu1_1": (Phase(steps=2000, crop=128, batch_size=4), Phase(steps=300, crop=256, batch_size=2)),
+    "relu2_1": (Phase(steps=2500, crop=128, batch_size=4), Phase(steps=400, crop=256, batch_size=2)),
+    "relu3_1": (Phase(steps=3000, crop=128, batch_size=4), Phase(steps=500, crop=256, batch_size=2)),
+    "relu4_1": (Phase(steps=4000, crop=128, batch_size=4), Phase(steps=800, crop=256, batch_size=2)),
+    "relu5_1": (Phase(steps=1500, crop=128, batch_size=4), Phase(steps=300, crop=256, batch_size=2)),
 }
 
 

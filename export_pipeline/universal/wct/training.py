@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import TrainingError
-from export_pipeline.models.mirrored import SPREAD, mirrored_decoder, stride
+from export_pipeline.models.mirrored import SPREAD, mirrored_decoder
 from export_pipeline.models.vgg import STAGES, activations, needed_layers
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.tasks.photographs import Photographs, random_crop
@@ -65,14 +65,18 @@ class Run:
         return found
 
     def _tap(self, tap: str, done: Mapping[str, np.ndarray], before: str | None) -> dict[str, np.ndarray]:
-        phases = self.training.phases[tap]
-        steps = sum(phase.steps for phase in phases)
+        """The arrays of the decoder of *tap*, whose last layers start as the decoder *before* has them in *done*."""
         keras.utils.set_random_seed(self.training.seed)
-        scale = self._scale(tap, phases[0].crop)
+        scale = self._scale(tap)
         decoder = mirrored_decoder(channels_of(self.network), tap, scale)
-        if before:
-            for layer in needed_layers((before,)):
-                decoder.get_layer(layer).set_weights([done[f"{before}/{layer}_{part}"] for part in ("kernel", "bias")])
+        for layer in needed_layers((before,)) if before else ():
+            decoder.get_layer(layer).set_weights([done[f"{before}/{layer}_{part}"] for part in ("kernel", "bias")])
+        self._fit(tap, decoder)
+        return decoder_arrays(decoder, tap, scale)
+
+    def _fit(self, tap: str, decoder: Any) -> None:
+        phases, every = self.training.phases[tap], self.training.checkpoint_every
+        steps = sum(phase.steps for phase in phases)
         optimizer = keras.optimizers.Adam(schedule(self.training.learning_rate, steps))
         optimizer.build(decoder.trainable_variables)
         # The rate is computed of the step, and is no part of the state.
@@ -80,29 +84,25 @@ class Run:
         variables = [*decoder.variables, *(one for one in optimizer.variables if one is not rate)]
         first = self.state.restore(tap, variables)
         step_of = _step(self.network, tap, decoder, optimizer, self.training.feature_weight)
-        recent, begun = [], time.perf_counter()
-        log = self.state.log(tap, first)
-        for step in range(first, steps):
-            losses = step_of(self._batch(step, phases)).numpy()
-            if not np.isfinite(losses).all():
+        log, recent, begun = self.state.log(tap, first), [], time.perf_counter()
+        for step in range(first + 1, steps + 1):
+            recent.append(step_of(self._batch(step - 1, phases)).numpy())
+            if not np.isfinite(recent[-1]).all():
                 raise TrainingError(f"the loss of {tap} is not finite at step {step}; try a smaller --learning-rate")
-            recent.append(losses)
-            done_now = step + 1
-            if done_now % self.training.checkpoint_every == 0 or done_now == steps:
+            if step % every == 0 or step == steps:
                 pixel, *features = (round(float(loss), 5) for loss in np.mean(recent, 0))
-                log.append({"tap": tap, "step": done_now, "pixels": pixel, "features": features})
-                recent = []
-                seconds = (time.perf_counter() - begun) / (done_now - first)
-                self.say(f"{tap}, step {done_now} of {steps}, {seconds:.3f} s each: {pixel} {features}")
-                self.state.save(tap, done_now, variables, log)
-        return decoder_arrays(decoder, tap, scale)
+                log.append({"tap": tap, "step": step, "pixels": pixel, "features": features})
+                recent.clear()
+                self.state.save(tap, step, variables, log)
+                seconds = (time.perf_counter() - begun) / (step - first)
+                self.say(f"{tap}, step {step} of {steps}, {seconds:.3f} s each: {pixel} {features}")
 
-    def _scale(self, tap: str, side: int) -> float:
+    def _scale(self, tap: str) -> float:
         """The root mean square of the features of *tap*, over the first crops."""
-        weights = constants(self.network, tap)
-        crops = [self._crop(number, side) for number in range(SCALE_CROPS)]
-        squares = [float(tf.reduce_mean(tf.square(activations(crop[None], weights, (tap,))[0]))) for crop in crops]
-        return float(np.sqrt(np.mean(squares))) or 1.0
+        weights, side = constants(self.network, tap), self.training.phases[tap][0].crop
+        crops = np.stack([self._crop(number, side) for number in range(SCALE_CROPS)])
+        (features,) = activations(crops, weights, (tap,), repeated=True)
+        return float(tf.sqrt(tf.reduce_mean(tf.square(features)))) or 1.0
 
     def _crop(self, number: int, side: int) -> np.ndarray:
         return random_crop(self.photographs, self.training.seed, number, side)
@@ -150,15 +150,3 @@ def rebuilt_db(codec: Any, tap: str, held: Photographs) -> float:
         made = np.clip(codec.decode(codec.encode(image, tap), tap), 0, 255)
         found.append(10 * np.log10(255**2 / np.mean(np.square(made - image))))
     return round(float(np.mean(found)), 3)
-
-
-def check_crops(training: Training) -> None:
-    """Refuse crops whose sides the strides of their taps do not divide.
-
-    Raises:
-        ValueError: one does not.
-    """
-    for tap, phases in training.phases.items():
-        for phase in phases:
-            if phase.crop % stride(tap):
-                raise ValueError(f"a crop of {tap} is {phase.crop} pixels; it must be a multiple of {stride(tap)}")
