@@ -9,9 +9,9 @@ from tests.benchmarks.universal_study import COLUMNS
 PAGE = """\
 # Whitening and colouring
 
-`export-pipeline stylize PHOTO --method wct --style PAINTING` beside `--method adain` and the published network (MicroAST,
-Wang et al., AAAI 2023). Paintings and photographs are held out; the decoders saw no painting at all. `make wctstudy` makes
-this page. VGG-19, the original, judges.
+`export-pipeline stylize PHOTO --method wct --style PAINTING` beside `--method adain` and the published network
+(MicroAST, Wang et al., AAAI 2023). Paintings and photographs are held out; the decoders saw no painting at all. `make
+wctstudy` makes this page. VGG-19, the original, judges.
 
 Means over {photographs} photographs of 480x640 pixels; smaller is better. The photograph as it is stands first; `wct`
 begins at relu4_1 with the style in full.
@@ -22,8 +22,8 @@ begins at relu4_1 with the style in full.
 
 What the eye sees: `wct` has the colours of the painting, short curved strokes like its own nearly everywhere, sharp
 edges and no frame; adain is softer, with a weave of parallel lines and a pale rim. The strokes of `wct` are small: the
-large swirls of *Starry Night* do not come, and an even sky stays gray with a fine hatch. Faces can be recognised but are
-not flattering: eyes and mouths become dark lines. A strength of 0.6 leaves them calmer. From relu5_1 the photograph is
+large swirls of *Starry Night* do not come, and an even sky stays gray with a fine hatch. Faces can be recognised
+but are not flattering: eyes and mouths become dark lines. A strength of 0.6 leaves them calmer. From relu5_1 the photograph is
 hardly to be recognised. Of the 128 filters of the distilled network there 84 never fired on eight photographs, and what
 the decoder rebuilds of one is no nearer to it than its mean colour. So relu5_1 is there, fails its test, and is not the
 default.
@@ -41,12 +41,12 @@ Five encoders, each up to its layer, and their five decoders, as Wang et al. (CV
 
 {cost}
 
-As they lie here, one encoder of 8 bits with its embeddings and five decoders of 6 bits, together {bytes} bytes: a
-{share}th of the original's in float32. Decoders of VGG-19 were not trained here: whether this pair paints as well as the
-original one, as the paper's Table 2 asks, is not measured.
+As they lie here, one encoder of 8 bits with its embeddings and five decoders of 6 bits, together {bytes} bytes: one
+of {share} of the original's in float32. Decoders of VGG-19 were not trained here: whether this pair paints as well as
+the original one, as the paper's Table 2 asks, is not measured.
 
-A picture of {side}x{side} pixels took {seconds} s on one core and one thread, and at most {peak} MB; {before} MB of that
-are TensorFlow and a small picture before. Squares and the picture at once agree to 50 dB or better, which
+A picture of {side}x{side} pixels took {seconds} s on one core and one thread, and at most {peak} MB; {before} MB of
+that are TensorFlow and a small picture before. Squares and the picture at once agree to 50 dB or better, which
 `tests/universal/test_wct_released.py` holds at 1024x1024.
 """
 
