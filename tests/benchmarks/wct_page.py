@@ -24,8 +24,8 @@ What the eye sees: `wct` has the colours of the painting, short curved strokes l
 edges and no frame; adain is softer, with a weave of parallel lines and a pale rim. The strokes of `wct` are small: the
 large swirls of *Starry Night* do not come, and an even sky stays gray with a fine hatch. Faces can be recognised
 but are not flattering: eyes and mouths become dark lines. A strength of 0.6 leaves them calmer. From relu5_1 the
-photograph is hardly to be recognised. Of the 128 filters of the distilled network there 84 never fired on eight photographs, and what
-the decoder rebuilds of one is no nearer to it than its mean colour. So relu5_1 is there, fails its test, and is not the
+photograph is hardly to be recognised. Of the 128 filters of the distilled network there 84 never fired on eight
+photographs, and what the decoder rebuilds of one is no nearer to it than its mean colour. So relu5_1 is there, fails its test, and is not the
 default.
 
 ## Decoders
