@@ -22,15 +22,15 @@ begins at relu4_1 with the style in full.
 
 What the eye sees: `wct` has the colours of the painting, short curved strokes like its own nearly everywhere, sharp
 edges and no frame; adain is softer, with a weave of parallel lines and a pale rim. The strokes of `wct` are small: the
-large swirls of *Starry Night* do not come, and an even sky stays gray with a fine hatch. Faces can be recognised
-but are not flattering: eyes and mouths become dark lines. A strength of 0.6 leaves them calmer. From relu5_1 the
+large swirls of *Starry Night* do not come, of the facets of *Udnie* only soft patches with white rims, and an
+even sky stays gray with a fine hatch. Faces can be recognised but are not flattering: eyes and mouths become dark lines. A strength of 0.6 leaves them calmer. From relu5_1 the
 photograph is hardly to be recognised. Of the 128 filters of the distilled network there 84 never fired on eight
 photographs, and what the decoder rebuilds of one is no nearer to it than its mean colour. So relu5_1 is
 there, fails its test, and is not the default.
 
 Beside the published network `wct` is nearer to the style in covariance and colour, and a little in local distance; in
-Wasserstein distance it is ahead with one painting of three. It is farther from the photograph in content by 0.2, and at a
-strength of 0.6 by 0.1. The network of any style here (`adain`) is behind in all but content.
+Wasserstein distance it is ahead with one painting of three. It is farther from the photograph in content by 0.2, and at
+a strength of 0.6 by 0.1. The network of any style here (`adain`) is behind in all but content.
 
 ## Decoders
 
