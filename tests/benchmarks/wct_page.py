@@ -21,12 +21,12 @@ begins at relu4_1 with the style in full.
 ![style, then adain and wct for three photographs](sheet.jpg)
 
 What the eye sees: `wct` has the colours of the painting, short curved strokes like its own nearly everywhere, sharp
-edges and no frame; adain is softer, with a weave of parallel lines and a pale rim. The strokes of `wct` are small: the
-large swirls of *Starry Night* do not come, of the facets of *Udnie* only soft patches with white rims, and an
-even sky stays gray with a fine hatch. Faces can be recognised but are not flattering: eyes and mouths become dark lines. A strength of 0.6 leaves them calmer. From relu5_1 the
-photograph is hardly to be recognised. Of the 128 filters of the distilled network there 84 never fired on eight
-photographs, and what the decoder rebuilds of one is no nearer to it than its mean colour. So relu5_1 is
-there, fails its test, and is not the default.
+edges and no frame; adain is softer, with a weave of parallel lines and a pale rim. The strokes of `wct` are small:
+the large swirls of *Starry Night* do not come, of the facets of *Udnie* only soft patches with white rims, and an
+even sky stays gray with a fine hatch. Faces can be recognised but are not flattering: eyes and mouths become dark
+lines. A strength of 0.6 leaves them calmer. From relu5_1 the photograph is hardly to be recognised. Of the 128
+filters of the distilled network there 84 never fired on eight photographs, and what the decoder rebuilds of one is no
+nearer to it than its mean colour. So relu5_1 is there, fails its test, and is not the default.
 
 Beside the published network `wct` is nearer to the style in covariance and colour, and a little in local distance; in
 Wasserstein distance it is ahead with one painting of three. It is farther from the photograph in content by 0.2, and at
