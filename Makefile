@@ -21,7 +21,7 @@ SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets apps test-ios universal universalstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets apps test-ios universal universalstudy decoders wctstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -110,10 +110,16 @@ sweepscale: $(STAMP)  ## time the points of a sweep with one and two workers, by
 	$(BIN)/python -m tests.benchmarks.sweep_scale $(SCALE_ARGS)
 
 universal: $(STAMP)  ## write the style encoder and the recipe of its bundle, into runs/universal
-	$(BIN)/python -m export_pipeline.universal runs/universal
+	$(BIN)/python -m export_pipeline.universal encoder runs/universal
 
 universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal (UNIVERSAL_ARGS="--photographs 4")
 	$(BIN)/python -m tests.benchmarks.universal_study $(UNIVERSAL_ARGS)
+
+decoders: $(STAMP)  ## train the mirrored decoders of the distilled loss network, into runs/decoders; goes on where it was
+	$(BIN)/python -m export_pipeline.universal decoders --content "$$EXPORT_PIPELINE_DATA/photographs" --content "$$EXPORT_PIPELINE_DATA/content" -o runs/decoders/distilled_decoders.weights
+
+wctstudy: $(STAMP)  ## judge whitening and colouring beside the network of any style, into artifacts/universal/wct (WCT_ARGS="--photographs 20")
+	$(BIN)/python -m tests.benchmarks.wct_study $(WCT_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
 	$(BIN)/python -m tests.benchmarks.loss_study $(LOSS_ARGS)

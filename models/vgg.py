@@ -41,13 +41,17 @@ def needed_layers(outputs: Sequence[str]) -> tuple[str, ...]:
     return LAYERS[: 1 + max(LAYERS.index(name.replace("relu", "conv")) for name in outputs)]
 
 
-def activations(image: Any, weights: Mapping[str, tuple[Any, Any]], outputs: Sequence[str]) -> list[Any]:
+def activations(
+    image: Any, weights: Mapping[str, tuple[Any, Any]], outputs: Sequence[str], repeated: bool = False
+) -> list[Any]:
     """The activations *outputs* of *image*, ``(N, H, W, 3)`` RGB 0..255, in the order wanted.
 
     Args:
         weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name as in :data:`LAYERS`, as tensors or
             variables; any number of filters that fits from layer to layer.
         outputs: ``relu1_1`` .. ``relu5_4``, or ``conv1_1`` .. ``conv5_4``: the same before the ReLU.
+        repeated: whether kernels see the outermost pixels repeated beyond the edges, in place of VGG's zeros. A
+            decoder of such features paints no frame.
     """
     found: dict[str, Any] = {}
     x = image - tf.constant(MEAN_RGB)
@@ -57,7 +61,8 @@ def activations(image: Any, weights: Mapping[str, tuple[Any, Any]], outputs: Seq
         kernel, bias = weights[layer]
         if layer == "conv1_1":
             kernel = kernel[:, :, ::-1]  # made for BGR; turning it costs less than turning every image
-        response = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)
+        seen = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "SYMMETRIC") if repeated else x
+        response = tf.nn.bias_add(tf.nn.conv2d(seen, kernel, 1, "VALID" if repeated else "SAME"), bias)
         x = tf.nn.relu(response)
         named = {layer: response, layer.replace("conv", "relu"): x}
         found |= {name: named[name] for name in named if name in outputs}

@@ -75,7 +75,13 @@ def test_the_wheel_holds_every_module(files: set[str]) -> None:
 
 
 def test_the_wheel_holds_what_lies_beside_the_code(files: set[str]) -> None:
-    for pattern in ("recipes/*.toml", "**/*.schema.json", "perception/distilled.weights*", "py.typed"):
+    for pattern in (
+        "recipes/*.toml",
+        "**/*.schema.json",
+        "perception/distilled.weights*",
+        "universal/wct/*.weights*",
+        "py.typed",
+    ):
         found = list((ROOT / PACKAGE).glob(pattern))
         assert found
         assert {path.relative_to(ROOT).as_posix() for path in found} <= files

@@ -1,15 +1,21 @@
-"""``python -m export_pipeline.universal FOLDER``: what the bundle of the style encoder is built from.
+"""``python -m export_pipeline.universal``: what universal style transfer is built from.
 
-Writes the network, pictures to run it on (built-in photographs and the built-in painting), and the recipe.
+``encoder FOLDER`` writes what the bundle of the style encoder is built from: the network, pictures to run it on
+(built-in photographs and the built-in painting), and the recipe. ``decoders -o FILE`` trains mirrored decoders.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import sys
 from pathlib import Path
+from typing import Any
 
+from export_pipeline.base.console import Console
 from export_pipeline.base.files import write_text
 from export_pipeline.base.images import save_image
+from export_pipeline.errors import PipelineError
 from export_pipeline.tasks import builtin
 from export_pipeline.tasks.arbitrary_style import ENCODED_SIDE, style_encoder
 from export_pipeline.tasks.paintings import squared
@@ -34,16 +40,81 @@ hold_out = 3
 """
 
 
-def main() -> None:
-    """Write the files."""
-    parser = argparse.ArgumentParser(prog="python -m export_pipeline.universal", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where they go; made if it is not there")
-    folder: Path = parser.parse_args().folder
+def write_encoder(options: argparse.Namespace) -> None:
+    """Write the files of the style encoder."""
+    folder: Path = options.folder
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     for name, image in {**builtin.photographs(), "painting": builtin.style_image()}.items():
         save_image(folder / "samples" / f"{name}.png", squared(image, ENCODED_SIDE))
     style_encoder().save(folder / "style_encoder.keras")
     write_text(folder / "encoder.toml", RECIPE)
+
+
+def write_decoders(options: argparse.Namespace) -> None:
+    """Train decoders, and show how well they rebuild."""
+    from export_pipeline.perception.loss_network import named_loss_network
+    from export_pipeline.universal.wct.decoders import decoders_text, material, plan, train_decoders, training_of
+
+    photographs, held = material(options.content, options.hold_out)
+    network = named_loss_network(options.encoder, options.vgg_weights)
+    training = training_of(options.encoder, network, photographs, plan(options.share), **_given(options))
+    with Console() as console:
+        made = train_decoders(
+            network,
+            training,
+            photographs,
+            held,
+            options.output,
+            bits=options.bits,
+            fresh=options.fresh,
+            say=console.say,
+        )
+    print(decoders_text(made))
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings of the training that have the same name as an option, where that was given."""
+    return {name: getattr(options, name) for name in ("seed", "learning_rate") if getattr(options, name) is not None}
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not possible; it must be a number above 0")
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    """What is read of the command line."""
+    found = argparse.ArgumentParser(prog="python -m export_pipeline.universal", description=__doc__)
+    commands = found.add_subparsers(required=True, metavar="COMMAND")
+    encoder = commands.add_parser("encoder", help="write what the bundle of the style encoder is built from")
+    encoder.add_argument("folder", type=Path, metavar="FOLDER", help="where it goes; made if it is not there")
+    encoder.set_defaults(run=write_encoder)
+    decoders = commands.add_parser("decoders", help="train the mirrored decoders of an encoder; goes on where it was")
+    own = decoders.add_argument
+    own("--encoder", choices=("distilled", "vgg19"), default="distilled", help="(default: distilled)")
+    own("--vgg-weights", metavar="FILE", help="of VGG-19, .h5 of Keras or .npz (default: cache or download)")
+    own("--content", type=Path, action="append", required=True, metavar="FOLDER", help="photographs; once for each")
+    own("--hold-out", type=int, default=20, metavar="N", help="last photographs of the last folder (default: 20)")
+    own("--share", type=_positive, default=1.0, metavar="S", help="of the steps of the plan (default: 1)")
+    own("--seed", type=int, metavar="N", help="of crops and first weights (default: 0)")
+    own("--learning-rate", type=_positive, metavar="R", help="peak of each decoder's cosine (default: 0.002)")
+    own("--bits", type=int, choices=range(1, 9), default=6, metavar="N", help="of a weight in the file (default: 6)")
+    own("--fresh", action="store_true", help="forget what an interrupted run left behind")
+    own("-o", "--output", type=Path, required=True, metavar="FILE", help="a .weights file; its record lies beside it")
+    decoders.set_defaults(run=write_decoders)
+    return found
+
+
+def main() -> None:
+    """Do what the command line asks for; an error is one or two lines, and exit code 2."""
+    options = parser().parse_args()
+    try:
+        options.run(options)
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Painter:
         strength = np.full((1, 1, 1), how.strength, np.float32)
         values = {IMAGE: photo, STYLE: style, STRENGTH: strength}
         picture = to_uint8(run_in_bands(self.network, values, how.rows, progress))
-        return _with_colours_of(photo, picture, how.rows) if how.preserve_colour else picture
+        return with_colours_of(photo, picture, how.rows) if how.preserve_colour else picture
 
 
 def mixed(paintings: Sequence[np.ndarray], shares: Sequence[float]) -> np.ndarray:
@@ -100,7 +100,7 @@ def composed(pictures: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> np.
     return to_uint8(found)
 
 
-def _with_colours_of(photo: np.ndarray, picture: np.ndarray, rows: int) -> np.ndarray:
+def with_colours_of(photo: np.ndarray, picture: np.ndarray, rows: int = ROWS) -> np.ndarray:
     """*picture*'s luminance with the chroma of *photo* (Gatys et al., "Preserving Color", 2016)."""
     made = np.empty_like(picture)
     for top in range(0, len(photo), rows):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from export_pipeline.base.console import Console
 from export_pipeline.base.files import refuse_input
 from export_pipeline.errors import UsageError
-from export_pipeline.verbs import stylize_adain
+from export_pipeline.verbs import stylize_adain, stylize_wct
 from export_pipeline.verbs.common import MODEL_HELP, VGG_HELP, Verb, show
 
 if TYPE_CHECKING:
@@ -39,14 +39,16 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "model": (),
     "gatys": (*OF_BOTH, *OF_GATYS),
     "adain": (*OF_BOTH, *stylize_adain.OWN),
+    "wct": (*OF_BOTH, *stylize_wct.OWN),
 }
+PAINTERS = {"adain": stylize_adain.run, "wct": stylize_wct.run}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments. The methods take different ones: those given are held against the method later."""
     parser.usage = (
         f"{parser.prog} MODEL IMAGE -o OUT [--threads N] [--json]\n       "
-        f"{parser.prog} PHOTO --method {{adain,gatys}} --style STYLE [--style STYLE ...] -o OUT [...]"
+        f"{parser.prog} PHOTO --method {{adain,gatys,wct}} --style STYLE [--style STYLE ...] -o OUT [...]"
     )
     parser.add_argument(
         "model", type=Path, metavar="MODEL", help=f"{MODEL_HELP}, or a checkpoint; none with a --method"
@@ -60,16 +62,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=tuple(OPTIONS),
         default="model",
-        help="a model; the network of any style, for a photograph of any size; or optimization (default: model)",
+        help="a model; for a photograph of any size the network of any style, or whitening and colouring; or "
+        "optimization (default: model)",
     )
     parser.add_argument("--threads", type=int, help="threads of the computation with a model (default: all)")
     _add_shared(parser)
     stylize_adain.add(parser)
+    stylize_wct.add(parser)
     _add_gatys(parser)
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
-    own = parser.add_argument_group("with --method adain or gatys").add_argument
+    own = parser.add_argument_group("with --method adain, gatys or wct").add_argument
     own("--style", type=Path, action="append", metavar="IMAGE", help="a style image; once for each")
     own("--style-weights", metavar="W,W", help="of each style, relative to one another (default: equal)")
     own("--preserve-colour", action="store_true", default=None, help="paint with the luminance only")
@@ -127,7 +131,7 @@ def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         if options.method == "gatys":
             return _by_optimization(paths[0], options, console)
         weights = None if options.style_weights is None else _numbers("--style-weights", options.style_weights)
-        return stylize_adain.run(paths[0], options, weights, console)
+        return PAINTERS[options.method](paths[0], options, weights, console)
     if len(paths) != 2:
         raise UsageError(
             f"stylize takes MODEL IMAGE; got one path: {paths[0]}.\n"

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
 
     from export_pipeline.universal.painter import Painter
 
-OWN = ("strength", "mask", "network")  # options that no other method has
+OF_PAINTERS = ("strength", "mask")  # options of the methods that paint in one pass
+OWN = (*OF_PAINTERS, "network")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that no other method has."""
-    own = parser.add_argument_group("with --method adain").add_argument
-    own("--strength", type=float, metavar="S", help="0 leaves the photograph, 1 has the style in full (default: 1)")
-    own(
+    """Add the arguments of its own, and those that ``wct`` takes, too."""
+    both = parser.add_argument_group("with --method adain or wct").add_argument
+    both("--strength", type=float, metavar="S", help="0 leaves the photograph, 1 has the style in full (default: 1)")
+    both(
         "--mask",
         type=Path,
         action="append",
         metavar="IMAGE",
         help="where a style is painted: white; once for each --style, in their order",
     )
+    own = parser.add_argument_group("with --method adain").add_argument
     own("--network", type=Path, metavar="CHECKPOINT", help="of arbitrary style transfer (default: the one released)")
 
 
@@ -42,7 +44,7 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
         UsageError: options that do not go together, or a value out of range.
         CheckpointError, ImageError, OutputError: what is named cannot be read or written.
     """
-    _check(options, weights)
+    check(options, weights)
     masks = options.mask or []
     refuse_input(options.output, photograph, *options.style, *masks)
 
@@ -68,9 +70,14 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
     }
 
 
-def _check(options: argparse.Namespace, weights: list[float] | None) -> None:
+def check(options: argparse.Namespace, weights: list[float] | None) -> None:
+    """Hold what the methods that paint in one pass share against each other.
+
+    Raises:
+        UsageError: options that do not go together, or a value out of range.
+    """
     if not options.style:
-        raise UsageError("--method adain paints after paintings; name one or more with --style")
+        raise UsageError(f"--method {options.method} paints after paintings; name one or more with --style")
     if options.strength is not None and not 0 <= options.strength <= 1:
         raise UsageError(f"--strength is {options.strength:g}; it must be 0 to 1")
     if options.mask and len(options.mask) != len(options.style):
