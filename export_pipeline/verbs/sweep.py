@@ -77,6 +77,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _engine(options: argparse.Namespace) -> Engine | None:
     given = {name: value for name in ON_RAY if (value := getattr(options, name)) is not None}
+    if options.fresh and options.store:
+        raise UsageError("--fresh empties no folder at --store. Delete what lies there, or give another URL.")
     if options.engine == "ray":
         from export_pipeline.sweep.cluster import RayCluster
 

@@ -92,6 +92,16 @@ def test_options_of_ray_are_refused_without_it(
     assert f"{option.split('=')[0]} is for --engine ray" in capsys.readouterr().err
 
 
+def test_a_fresh_start_is_refused_where_it_cannot_be_made(
+    tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = write_recipe(tmp_path, vgg_file, 1), tmp_path / "out"
+    options = ["--engine", "ray", "--store", "memory://points", "--fresh"]
+    assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(out), *options]) == 2
+    assert "--fresh empties no folder at --store" in capsys.readouterr().err
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("parallel", "processors", "threads"),
     [(None, [8, 8], 1), (2, [8, 8], 8), (3, [8, 8], 4), (1, [4, 2], 4), (100, [8, 8], 1), (2, [], 1)],
