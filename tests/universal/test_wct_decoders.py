@@ -94,7 +94,7 @@ def test_a_share_of_the_plan_has_a_share_of_its_steps() -> None:
     assert plan() == PLAN
     assert set(PLAN) == set(STAGES)
     found = plan(0.001, ("relu1_1",))
-    assert {tap: [phase.steps for phase in phases] for tap, phases in found.items()} == {"relu1_1": [1, 1]}
+    assert {tap: [phase.steps for phase in phases] for tap, phases in found.items()} == {"relu1_1": [2, 1]}
 
 
 def test_a_file_opens_with_its_own_encoder_only(tmp_path: Path) -> None:

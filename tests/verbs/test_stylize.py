@@ -152,5 +152,5 @@ def test_an_output_that_cannot_be_written_is_found_before_the_work(folder: Path,
 
 def test_an_unknown_method_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["stylize", "a", "b", "--method", "wct", "-o", "c.png"])
+        main(["stylize", "a", "b", "--method", "magic", "-o", "c.png"])
     assert "'model', 'gatys'" in capsys.readouterr().err
