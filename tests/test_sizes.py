@@ -141,8 +141,9 @@ def test_an_app_takes_the_first_size(both: tuple[Path, Path], tmp_path: Path) ->
 
 
 def test_a_size_that_is_added_keeps_the_files_there_are(
-    both: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    both: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("EXPORT_PIPELINE_DATA", raising=False)  # with it the style would be known, and was not
     recipe = both[0].parent / "tiny.toml"
     recipe.write_text(recipe.read_text().replace("height = 64\nwidth = 64", 'sizes = ["64x64", "64x96"]'))
     assert main(["build", str(recipe), "-o", str(both[0]), "--dry-run", "--json"]) == 0
