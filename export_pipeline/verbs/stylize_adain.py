@@ -22,7 +22,12 @@ OWN = (*OF_PAINTERS, "network")
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of its own, and those that ``wct`` takes, too."""
     both = parser.add_argument_group("with --method adain or wct").add_argument
-    both("--strength", type=float, metavar="S", help="0 leaves the photograph, 1 has the style in full (default: 1)")
+    both(
+        "--strength",
+        type=float,
+        metavar="S",
+        help="1 has the style in full, 0 leaves the photograph, which wct softens all the same (default: 1)",
+    )
     both(
         "--mask",
         type=Path,
