@@ -22,6 +22,7 @@ from export_pipeline.recipe import PerceptualTrainTable
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 LOSSES = ("total", "content", "style", "tv", "edge", "color")
+LEAST_SQUARED = 1e-8  # under a root, whose gradient is infinite at 0
 OPTIONAL = ("weave", "wasserstein")  # slow ones, computed only where they have a weight
 
 
@@ -145,7 +146,8 @@ class PerceptualLoss:
             parts["weave"] = weave_loss(output)
         if table.wasserstein_weight:
             projections = self._projections(features)
-            parts["wasserstein"] = _shared(styles, lambda one: _wasserstein(projections, one.projections))
+            power = table.wasserstein_power
+            parts["wasserstein"] = _shared(styles, lambda one: _wasserstein(projections, one.projections, power))
         total = tf.add_n([getattr(table, f"{name}_weight") * part for name, part in parts.items()])
         return {"total": total, **parts}
 
@@ -187,8 +189,8 @@ def _shared(styles: Sequence[tuple[float, StyleTarget]], distance: Callable[[Sty
     return tf.add_n([share * distance(one) for share, one in styles])
 
 
-def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:
-    """Mean over the layers of the squared sliced 2-Wasserstein distance, over the variance of what is *wanted*.
+def _wasserstein(own: Sequence[Any], wanted: Sequence[Any], power: int) -> Any:
+    """Mean over the layers of a *power*, 1 or 2, of the sliced 2-Wasserstein distance in deviations of what is *wanted*.
 
     Heitz et al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021.
     """
@@ -196,7 +198,8 @@ def _wasserstein(own: Sequence[Any], wanted: Sequence[Any]) -> Any:
     for mine, its in zip(own, wanted, strict=True):
         target = evenly(its, tf.shape(mine)[-1])
         spread = tf.reduce_mean(tf.math.reduce_variance(its, -1), -1)
-        distances.append(tf.reduce_mean(tf.square(mine - target), (1, 2)) / spread)
+        squared = tf.reduce_mean(tf.square(mine - target), (1, 2)) / spread
+        distances.append(squared if power == 2 else tf.sqrt(squared + LEAST_SQUARED))
     return tf.add_n(distances) / len(distances)
 
 

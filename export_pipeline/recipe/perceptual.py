@@ -129,6 +129,11 @@ class PerceptualTrainTable(TrainTable):
         ge=0,
         description="weight of the sliced Wasserstein loss of features, which sees what moments do not: tails",
     )
+    wasserstein_power: Literal[1, 2] = Field(
+        2,
+        description="the Wasserstein loss is the distance (1), which pulls alike however near a layer has come, or its "
+        "square (2), which pulls most where it is far",
+    )
     stability_weight: float = Field(
         0.0, ge=0, description="weight of the stability loss: how many times noise of the photograph comes out again"
     )

@@ -225,6 +225,24 @@ def test_the_wasserstein_loss_sees_tails_that_moments_do_not(vgg_arrays: Arrays)
     assert of_own["wasserstein"].numpy() > 0.02
 
 
+def test_the_power_of_the_wasserstein_loss(vgg_arrays: Arrays) -> None:
+    """The distance itself, or its square; both have a gradient where nothing is left of them."""
+    square = STYLE[:64, :64]
+    found = {}
+    for power in (1, 2):
+        table = StyleTrainTable(style_size=64, wasserstein_weight=1.0, wasserstein_power=power)
+        loss = PerceptualLoss(LossNetwork(vgg_arrays), square, table)
+        image = tf.Variable(square[None], dtype=tf.float32)
+        with tf.GradientTape() as tape:
+            same = loss(tf.identity(image), image)["wasserstein"]
+        assert np.isfinite(tape.gradient(same, image).numpy()).all()
+        assert same.numpy() == pytest.approx(0, abs=2e-4)
+        found[power] = loss(images(3), images(4))["wasserstein"].numpy()
+    # A mean of roots is at most the root of the mean (Jensen).
+    assert (found[1] <= np.sqrt(found[2]) + 1e-4).all()
+    assert (found[1] > 0.5 * np.sqrt(found[2])).all()
+
+
 @pytest.mark.parametrize("sides", [(40, 52), (97, 130)])
 def test_projections_are_those_of_positions_at_an_odd_distance(sides: tuple[int, int]) -> None:
     features = np.random.default_rng(5).normal(size=(2, *sides, 6)).astype(np.float32)
