@@ -1,14 +1,15 @@
 """Kill builds with SIGKILL at random moments, let them go on, and compare what they leave: ``make killstudy``.
 
 A small build is run once undisturbed. Then builds of the same recipe are started in folders of their own, each is
-killed after a random time and started again until it ends, and every file of its bundle that is the same for the same
+killed at a random moment and started again until it ends, and every file of its bundle that is the same for the same
 recipe must be that of the undisturbed build, byte for byte. A bundle under its final name must be that whole one, too,
 whenever it is there.
 
 Each start is a process of its own, the fork of one that has loaded TensorFlow and not yet used it: so the moments fall
 into the work, and not into the import of libraries. Latency and memory are measured in it, not in further processes.
-Short lives are drawn more often than long ones, so that one build is killed at many places; any life may be as long as
-the whole build, so that all of them end.
+A moment is a time of the processor, as the kernel counts it for the process: what else the machine does moves none.
+Four of five lives are at most a quarter of what the whole build takes, so that one build is killed at many places; the
+fifth may be as long as that, so that all builds end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
 import random
 import shutil
@@ -30,6 +32,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from export_pipeline.base.files import files_of, sha256, write_text
+from export_pipeline.bundle import MEASURED
 from export_pipeline.cli import main as command_line
 from export_pipeline.models.vgg import kernel_shapes
 from export_pipeline.perception.vgg_weights import save_npz
@@ -68,9 +71,10 @@ targets = ["mlmodel-palettized", "tflite-dynamic"]
 images = 2
 """
 LIBRARIES = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "coremltools", "export_pipeline.pipeline")
+TIMED = (MEASURED, *MEASURED_FILES)  # what tells of times
 STAGES = ("train", "compress", "export", "verify", "report", "bundle")
 POLL_SECONDS = 0.005
-LONGEST_SECONDS = 3600.0
+SHORT = 0.25, 0.8  # of the whole, and how often
 
 
 def vgg_weights(path: Path) -> Path:
@@ -98,19 +102,29 @@ def started(recipe: Path, out: Path, told: Path) -> int:
     os._exit(command_line(["build", str(recipe), "-o", str(out)]))
 
 
-def ended(process: int, seconds: float, told: Path) -> bool:
-    """Whether *process* ended well by itself within *seconds*; it is killed if not."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found, status = os.waitpid(process, os.WNOHANG)
+def processor_seconds(process: int) -> float:
+    """That *process* has had, as Linux counts them."""
+    after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ended(process: int, life: float, told: Path) -> float:
+    """Let *process* have *life* seconds of the processor, and kill it then.
+
+    Returns:
+        Those that it had where it ended well by itself; 0 where it was killed.
+    """
+    while True:
+        found, status, used = os.wait4(process, os.WNOHANG)
         if found:
+            if status == signal.SIGKILL:
+                return 0.0
             if status:
                 sys.exit(f"a build that went on failed: {told.read_text(errors='replace')}")
-            return True
+            return used.ru_utime + used.ru_stime
+        if processor_seconds(process) >= life:
+            os.kill(process, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
-    os.kill(process, signal.SIGKILL)
-    _, status = os.waitpid(process, 0)
-    return status == 0  # it may have ended in that moment
 
 
 def stage_of(told: str) -> str:
@@ -124,11 +138,20 @@ def stage_of(told: str) -> str:
 
 def contents(bundle: Path) -> dict[str, str]:
     """SHA-256 of each file of *bundle* that does not tell of times."""
-    return {
-        path.relative_to(bundle).as_posix(): sha256(path)
-        for path in files_of(bundle)
-        if path.name not in MEASURED_FILES
-    }
+    return {path.relative_to(bundle).as_posix(): sha256(path) for path in files_of(bundle) if path.name not in TIMED}
+
+
+def require_same(out: Path, wanted: dict[str, str], when: str) -> None:
+    """End the study where the bundle at *out* is not the *wanted* one, and say in which files."""
+    found = contents(out)
+    if differing := sorted(name for name in {**found, **wanted} if found.get(name) != wanted.get(name)):
+        sys.exit(f"{when} the bundle differs from the undisturbed build's in {', '.join(differing)}")
+
+
+def life(chance: random.Random, whole: float) -> float:
+    """Seconds of the processor for one process of a build that takes *whole*."""
+    short, often = SHORT
+    return chance.random() * whole * (short if chance.random() < often else 1.0)
 
 
 def study(kills: int, seed: int, folder: Path) -> dict[str, object]:
@@ -136,23 +159,20 @@ def study(kills: int, seed: int, folder: Path) -> dict[str, object]:
     chance, recipe, told = random.Random(seed), folder / "coins.toml", folder / "told"
     recipe.write_text(RECIPE)
     began = time.monotonic()
-    if not ended(started(recipe, folder / "undisturbed", told), LONGEST_SECONDS, told):
-        sys.exit("the undisturbed build took more than an hour")
-    whole = time.monotonic() - began
+    whole = ended(started(recipe, folder / "undisturbed", told), math.inf, told)
     wanted = contents(folder / "undisturbed")
     killed, builds, attempts, where = 0, 0, Counter[int](), Counter[str]()
     while killed < kills:
         out, before = folder / f"build-{killed}", killed
         # A last build may end undisturbed: there are as many kills as were asked for.
-        while not ended(started(recipe, out, told), _life(chance, whole, killed < kills), told):
+        while not ended(started(recipe, out, told), life(chance, whole) if killed < kills else math.inf, told):
             killed += 1
             stage = stage_of(told.read_text(errors="replace"))
             where[stage] += 1
-            if out.exists() and contents(out) != wanted:
-                sys.exit(f"kill {killed}, in {stage}, left another bundle at {out}; seed {seed}")
+            if out.exists():
+                require_same(out, wanted, f"after kill {killed}, in {stage}, of seed {seed},")
             print(f"{killed} kills, {builds} builds ended; in {stage}", flush=True)
-        if contents(out) != wanted:
-            sys.exit(f"after {killed} kills {out} differs from the undisturbed build; seed {seed}")
+        require_same(out, wanted, f"after {killed} kills of seed {seed}")
         builds += 1
         attempts[killed - before] += 1
         for path in (out, out.with_name(f".{out.name}.work")):
@@ -162,15 +182,11 @@ def study(kills: int, seed: int, folder: Path) -> dict[str, object]:
         "builds": builds,
         "identical": builds,
         "files_compared": len(wanted),
-        "seconds_undisturbed": round(whole),
+        "processor_seconds_undisturbed": round(whole, 1),
         "seconds": round(time.monotonic() - began),
         "fell_in": {stage: where[stage] for stage in ("start", *STAGES)},
         "builds_by_kills": dict(sorted(attempts.items())),
     }
-
-
-def _life(chance: random.Random, whole: float, disturbed: bool) -> float:
-    return chance.random() ** 4 * whole if disturbed else LONGEST_SECONDS
 
 
 def main() -> None:
