@@ -8,8 +8,8 @@ whenever it is there.
 Each start is a process of its own, the fork of one that has loaded TensorFlow and not yet used it: so the moments fall
 into the work, and not into the import of libraries. Latency and memory are measured in it, not in further processes.
 A moment is a time of the processor, as the kernel counts it for the process: what else the machine does moves none.
-Four of five lives are at most a quarter of what the whole build takes, so that one build is killed at many places; the
-fifth may be as long as that, so that all builds end.
+Four of five lives are at most an eighth of what the whole build takes, so that one build is killed at many places; the
+fifth may be half of it, which is more than anything in a build that cannot go on where it was, so that all builds end.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ LIBRARIES = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "coremlt
 TIMED = (MEASURED, *MEASURED_FILES)  # what tells of times
 STAGES = ("train", "compress", "export", "verify", "report", "bundle")
 POLL_SECONDS = 0.005
-SHORT = 0.25, 0.8  # of the whole, and how often
+SHORT, LONG, OFTEN = 0.125, 0.5, 0.8  # longest lives as shares of the whole, and how often it is the short one
 
 
 def vgg_weights(path: Path) -> Path:
@@ -150,8 +150,7 @@ def require_same(out: Path, wanted: dict[str, str], when: str) -> None:
 
 def life(chance: random.Random, whole: float) -> float:
     """Seconds of the processor for one process of a build that takes *whole*."""
-    short, often = SHORT
-    return chance.random() * whole * (short if chance.random() < often else 1.0)
+    return chance.random() * whole * (SHORT if chance.random() < OFTEN else LONG)
 
 
 def study(kills: int, seed: int, folder: Path) -> dict[str, object]:
