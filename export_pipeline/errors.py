@@ -10,6 +10,7 @@
     ├── CheckpointError                  a checkpoint is damaged or belongs to another recipe
     ├── WeightsError                     a file of weights is missing, damaged, foreign or cannot be fetched
     ├── OutputError                      a result cannot be written (path, permission, disk full)
+    │   └── StoreError                   a folder at a URL cannot be read or written (network, permission)
     ├── TrainingError                    training cannot go on (a loss that is not finite)
     ├── ExportError                      a converter failed, or silently did not do what was asked
     ├── BundleError                      a bundle's manifest cannot be read
@@ -59,6 +60,10 @@ class WeightsError(PipelineError):
 
 class OutputError(PipelineError):
     """A result cannot be written."""
+
+
+class StoreError(OutputError):
+    """A folder at a URL cannot be read or written just now."""
 
 
 class TrainingError(PipelineError):

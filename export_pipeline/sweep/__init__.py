@@ -22,7 +22,7 @@ from export_pipeline.sweep.jobs import Job
 from export_pipeline.sweep.model import PointResult, Sweep, SweepBenchmark, SweepRecord, SweptPoint
 from export_pipeline.sweep.picks import TOLERANCE, check_tolerance
 from export_pipeline.sweep.plots import PLOT
-from export_pipeline.sweep.point import broken, read_result, run_point
+from export_pipeline.sweep.point import read_result, run_point, without_files
 from export_pipeline.sweep.processes import Engine, Failure, RunJobs, run_jobs
 from export_pipeline.sweep.render import TITLE, terminal
 from export_pipeline.sweep.stages import Stage, point_key, shared, stages_of
@@ -104,11 +104,11 @@ def check(found: Sweep) -> None:
     """Demand that every point could be run. Checks of the recipes that failed are results, not faults.
 
     Raises:
-        CheckFailed: points ended in something unexpected; each is named.
+        CheckFailed: points have no result; each is named.
     """
-    if found.broken:
-        why = "; ".join(f"{point.label}: {point.result.reason}" for point in found.broken)
-        raise CheckFailed(f"{len(found.broken)} of {len(found.record.points)} points failed unexpectedly: {why}")
+    if left := found.without_result:
+        why = "; ".join(f"{point.label}: {point.result.status}: {point.result.reason}" for point in left)
+        raise CheckFailed(f"{len(left)} of {len(found.record.points)} points have no result: {why}")
 
 
 def _planned(grid: Sequence[Point]) -> list[PlannedPoint]:
@@ -182,8 +182,7 @@ def _swept(plan: PlannedPoint, out: Path, failure: Failure | None) -> SweptPoint
     result = read_result(out / plan.folder) if failure is None else None
     if result is None:
         reason = failure.reason.replace(f"{out}/", "") if failure else "it left no result"
-        expected = failure is not None and failure.expected
-        result = broken(plan.checked, reason, "failed" if expected else "broken")
+        result = without_files(plan.checked, reason, failure.how if failure else "broken")
     return SweptPoint(label=plan.point.label, overrides=plan.point.overrides, folder=plan.folder, result=result)
 
 

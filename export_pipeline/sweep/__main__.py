@@ -15,20 +15,28 @@ import threading
 import traceback
 from pathlib import Path
 
-from export_pipeline.errors import CheckFailed, PipelineError, UsageError
+from export_pipeline.errors import CheckFailed, OutputError, PipelineError, StoreError, UsageError
 from export_pipeline.sweep.door import LIKE, refusal
-from export_pipeline.sweep.jobs import CHECK_FAILED, REFUSED, WITH_PARENT, Job, run_job
+from export_pipeline.sweep.jobs import CHECK_FAILED, REFUSED, STORE_LOST, WITH_PARENT, Job, run_job
 from export_pipeline.sweep.store import STORE, Store, run_stored
 
 UNEXPECTED = 3
+# What a job's process ends with by the error that it met: the first that fits. What cannot be written is no fault of
+# the recipe; all else that has an error of its own is.
+CODES = {
+    CheckFailed: CHECK_FAILED,
+    StoreError: STORE_LOST,
+    OutputError: UNEXPECTED,
+    PipelineError: PipelineError.exit_code,
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run the job in the file that is named.
 
     Returns:
-        0 good, :data:`CHECK_FAILED` a check of its recipe failed, :data:`REFUSED` it may not run on this machine;
-        anything else went wrong, as the last line says.
+        0 good, else as the last line says: 2 the recipe is refused, :data:`CHECK_FAILED` a check of it failed,
+        :data:`REFUSED` it may not run on this machine, :data:`STORE_LOST`, or :data:`UNEXPECTED`.
     """
     if WITH_PARENT in arguments:
         threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -51,7 +59,7 @@ def main(arguments: list[str]) -> int:
         return 0
     except PipelineError as error:
         print(" ".join(str(error).split()), flush=True)
-        return CHECK_FAILED if isinstance(error, CheckFailed) else error.exit_code
+        return next(code for kind, code in CODES.items() if isinstance(error, kind))
     except Exception as error:  # told in one line to the sweep, in full to the log
         traceback.print_exc()
         print(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)

@@ -16,10 +16,11 @@ from typing import Any
 
 from export_pipeline.base.cores import cores
 from export_pipeline.errors import UsageError
+from export_pipeline.sweep.address import check_address
 from export_pipeline.sweep.jobs import Job
 from export_pipeline.sweep.processes import Failure, RunJobs
 from export_pipeline.sweep.store import Store
-from export_pipeline.sweep.wave import PATIENCE_SECONDS, Wave
+from export_pipeline.sweep.wave import PATIENCE_SECONDS, Wave, first_line
 
 NEEDS = (
     "--engine ray needs Ray, which is not installed; pip install 'ray>=2.49', or the extra [ray], brings it. "
@@ -52,7 +53,8 @@ class RayCluster:
             raise UsageError(f"retries is {retries}; it must be 0 or more")
         self.address, self.retries, self.patience = address, retries, patience
         self.url, self.store = store, Store(store) if store else None
-        self.refused: dict[str, str] = {}  # nodes, and why
+        self.heard_of = set[str]()  # nodes that were given a job
+        self.refused: dict[str, str] = {}  # those of them that may not have one, and why
         self._ray: Any = None
         self._told = contextlib.ExitStack()
 
@@ -71,13 +73,20 @@ class RayCluster:
         """Run *jobs* on the cluster: see :class:`RunJobs`.
 
         Raises:
-            UsageError: Ray is missing, there is no such cluster, or none of its nodes may run a job.
+            UsageError: Ray is missing, there is no such cluster, none of its nodes may run a job, or the store cannot
+                be written.
+            StoreError: what the jobs begin with cannot be brought there.
         """
         waiting = [job for job in jobs if not job.finished]
         if not waiting:
             return {}
         if self._ray is None:
+            if self.store:
+                self.store.check()
             self._ray = connected(self.address)
+        if self.store:
+            for folder in {job.after for job in waiting if job.after}:
+                self.store.leave(folder.name, folder)
         wave = Wave(self, self._ray, waiting, parallel, say)
         try:
             return wave.run()
@@ -96,10 +105,9 @@ def connected(address: str | None) -> Any:
         import ray
     except ModuleNotFoundError as error:
         raise UsageError(NEEDS) from error
-    if address and "://" in address:
-        raise UsageError(
-            f"the address is {address}; it must be auto, or the host:port of a cluster that this machine is a node of"
-        )
+    where = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
+    if where not in (None, "auto"):
+        check_address(where)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     alone: dict[str, Any] = {"num_cpus": cores(), "num_gpus": 0, "include_dashboard": False}
     try:
@@ -115,9 +123,15 @@ def connected(address: str | None) -> Any:
                 **quiet,
             )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        why = " ".join(str(error).split())
-        raise UsageError(
-            f"no Ray cluster could be joined at {address or 'this machine'}: {why[:300]}\n'ray start' makes this "
-            "machine a node of one; without --address, a Ray of this machine alone is started."
-        ) from error
+        raise UsageError(_not_joined(address, error)) from error
     return ray
+
+
+def _not_joined(address: str | None, error: Exception) -> str:
+    if address is None:
+        return f"Ray could not be started on this machine: {first_line(error)}. Without --engine, it is not needed."
+    why = "no Ray runs on this machine" if address == "auto" else first_line(error)
+    return (
+        f"no Ray cluster could be joined at {address}: {why}.\n'ray start --address=HEAD:PORT' makes this machine a "
+        "node of one; without --address, a Ray of this machine alone is started."
+    )

@@ -8,6 +8,7 @@ something else under that hash.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from export_pipeline.sweep.stages import keys_of, made_by
 
 LIKE = "--like"
 DOOR = "door.json"
+PERMISSION = "the user that Ray runs as there must read and write the output folder"
 
 
 def write_door(path: Path) -> None:
@@ -36,12 +38,15 @@ def refusal(job: Path, like: Path) -> str:
         like: what :func:`write_door` wrote on the machine where the sweep was started.
     """
     try:
-        wanted = json.loads(like.read_text(encoding="utf-8"))
-        if differing := _differing(_here(), wanted):
-            return differing
-        return _other_inputs(Job.model_validate_json(job.read_text(encoding="utf-8")))
+        wanted, about = (path.read_text(encoding="utf-8") for path in (like, job))
+    except FileNotFoundError as error:
+        return f"it does not see {error.filename}; the output folder must be one that all nodes share"
     except OSError as error:
-        return f"it does not see {error.filename}: {error.strerror}; the output folder must be one that all nodes share"
+        return f"it cannot read {error.filename}: {error.strerror}; {PERMISSION}"
+    if not os.access(job.parent, os.W_OK | os.X_OK):
+        return f"it may not write to {job.parent}; {PERMISSION}"
+    # A job of another version may be in another form: it is read when that is known to be the same.
+    return _differing(_here(), json.loads(wanted)) or _other_inputs(Job.model_validate_json(about))
 
 
 def _here() -> dict[str, str]:
@@ -65,7 +70,7 @@ def _other_inputs(job: Job) -> str:
     """Whether what the recipe of *job* names has other contents on this machine; its folder goes by a hash of them."""
     try:
         keys = keys_of(checked_task(Recipe.parse(job.recipe, folder=job.relative_to)), job.recipe)
-    except PipelineError as error:
+    except (PipelineError, OSError) as error:
         return f"what the recipe names cannot be read there: {error}"
     if job.folder.name.rpartition("-")[2] in keys:
         return ""

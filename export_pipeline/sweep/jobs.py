@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from export_pipeline.base.console import Console
 from export_pipeline.base.files import locked, write_text
-from export_pipeline.errors import UsageError
+from export_pipeline.errors import OutputError, UsageError
 from export_pipeline.pipeline import opened
 from export_pipeline.recipe import Recipe
 from export_pipeline.sweep.point import BUILD, RESULT, Listeners, run_point
@@ -29,6 +29,8 @@ DONE = "done"
 CHECK_FAILED = 4
 # .. and where it may not run on its machine: see door.py.
 REFUSED = 5
+# .. where the store could not be reached for a while: see store.py.
+STORE_LOST = 6
 # A process that was given up, for its machine could not be reached any more, may be at work for a while yet.
 PATIENCE_SECONDS = 90
 
@@ -73,13 +75,16 @@ def run_job(job: Job) -> None:
 
 
 def _wait_for(work: Path) -> None:
-    """Wait until nobody else is at work in *work*. Who is there for too long is reported by who wants to begin."""
+    """Wait until nobody else is at work in *work*."""
     for _ in range(PATIENCE_SECONDS):
         try:
             with locked(work, "build"):
                 return
         except UsageError:
             time.sleep(1)
+    raise OutputError(
+        f"another process has been at work in {work} for {PATIENCE_SECONDS} s; end it, and give the command again"
+    )
 
 
 def _run_stage(job: Job, listeners: Listeners) -> None:

@@ -15,7 +15,7 @@ from export_pipeline.records.metric import Measured, Metric
 from export_pipeline.report import BudgetResult, LatencyResult, Machine, MemoryResult, Size
 
 Value = int | float | str | None
-Status = Literal["passed", "failed", "broken"]
+Status = Literal["passed", "failed", "refused", "lost", "broken"]
 
 
 class _Noun(BaseModel):
@@ -50,7 +50,10 @@ class FileResult(Measured):
 
 
 class PointResult(_Noun):
-    """What one recipe came to: ``passed``, ``failed`` a check, or ``broken`` by something unexpected."""
+    """What one recipe came to: ``passed`` or ``failed`` a check.
+
+    Without files, it was ``refused`` for what it says, ``lost`` with a machine, or ``broken`` by something unexpected.
+    """
 
     status: Status
     reason: str = ""
@@ -125,6 +128,6 @@ class Sweep(_Noun):
         return recipe_class(self.record.recipe).metrics
 
     @property
-    def broken(self) -> tuple[SweptPoint, ...]:
-        """Points that ended in something unexpected."""
-        return tuple(point for point in self.record.points if point.result.status == "broken")
+    def without_result(self) -> tuple[SweptPoint, ...]:
+        """Points that neither passed nor failed."""
+        return tuple(point for point in self.record.points if point.result.status not in ("passed", "failed"))

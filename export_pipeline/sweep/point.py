@@ -16,7 +16,7 @@ from export_pipeline.recipe.compress import CompressTable
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.report.verdict import failures
-from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult
+from export_pipeline.sweep.model import FileResult, FloatNetwork, PointResult, Status
 from export_pipeline.sweep.stages import begin_with
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run_point(
         try:
             result = _measured(pipeline, folder)
         except CheckFailed as error:
-            result = broken(recipe, str(error), status="failed")
+            result = without_files(recipe, str(error), "failed")
         write_text(folder / RESULT, result.model_dump_json(indent=1) + "\n")
         shutil.rmtree(pipeline.work)
     return result
@@ -83,7 +83,7 @@ def read_result(folder: Path) -> PointResult | None:
         raise OutputError(f"{path} is damaged. Start over with --fresh.") from error
 
 
-def broken(recipe: Recipe, reason: str, status: str = "broken") -> PointResult:
+def without_files(recipe: Recipe, reason: str, status: Status) -> PointResult:
     """The result of a point of which nothing was measured."""
     size = {"height": recipe.export.height, "width": recipe.export.width}
     return PointResult.model_validate({"status": status, "reason": " ".join(reason.split()), **size})

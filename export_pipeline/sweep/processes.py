@@ -8,15 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from export_pipeline.base.cores import cores
 from export_pipeline.base.files import write_text
+from export_pipeline.errors import PipelineError
 from export_pipeline.sweep.jobs import CHECK_FAILED, WITH_PARENT, Job
 
 # What TensorFlow and the numeric libraries below NumPy read when they start.
@@ -28,10 +29,18 @@ JOB, LOG = "job.json", "log.txt"  # in the folder of a job
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job did not end well; ``expected`` when a check of the recipe failed."""
+    """Why a job did not end well.
+
+    ``how`` is ``failed`` for a check of its recipe, ``refused`` for what the recipe says or names, ``lost`` with the
+    machine that it was on, and ``broken`` by anything else. Only what is lost may end well when it is begun again.
+    """
 
     reason: str
-    expected: bool
+    how: Literal["failed", "refused", "lost", "broken"]
+
+
+# How a job ended, by what its process ended with.
+ENDS: Mapping[int, Literal["failed", "refused"]] = {CHECK_FAILED: "failed", PipelineError.exit_code: "refused"}
 
 
 class RunJobs(Protocol):
@@ -78,7 +87,7 @@ class _Pool:
         with (job.folder / LOG).open("w", encoding="utf-8") as log:
             with self._lock:
                 if self._stopped:
-                    return Failure("the sweep was stopped", expected=False)
+                    return Failure("the sweep was stopped", "broken")
                 process = self._started(job, log.fileno())
             assert process.stdout
             for line in process.stdout:
@@ -90,7 +99,7 @@ class _Pool:
             self._ended += 1
         outcome = outcome_of(code, last, job)
         self._tell(
-            f"[{self._ended}/{self._jobs}] {job.label}: {'failed' if outcome else 'done'}"
+            f"[{self._ended}/{self._jobs}] {job.label}: {outcome.how if outcome else 'done'}"
             f" after {time.monotonic() - begun:.0f} s"
         )
         return outcome
@@ -124,5 +133,5 @@ def outcome_of(code: int, last: str, job: Job) -> Failure | None:
         return None
     if code < 0:
         name = signal.Signals(-code).name
-        return Failure(f"its process was ended by {name}; {job.folder.name}/{LOG} may say more", expected=False)
-    return Failure(last or f"its process ended with code {code}", expected=code == CHECK_FAILED)
+        return Failure(f"its process was ended by {name}; {job.folder.name}/{LOG} may say more", "broken")
+    return Failure(last or f"its process ended with code {code}", ENDS.get(code, "broken"))

@@ -52,7 +52,17 @@ def task() -> Callable[..., Iterator[tuple[Any, ...]]]:
     """
     refused = REFUSED
 
-    def attempt(
+    def attempt(*given: Any) -> Iterator[tuple[Any, ...]]:
+        import ray
+
+        yield "node", ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
+        try:
+            yield from told(*given)
+        except OSError as error:  # a machine that cannot do even that is none for any job
+            yield "line", f"it cannot use {error.filename or 'its disk'}: {error.strerror or error}"
+            yield "end", refused
+
+    def told(
         words: list[str], files: dict[str, str], log: str, environment: dict[str, str], root: str
     ) -> Iterator[tuple[Any, ...]]:
         import os
@@ -61,9 +71,6 @@ def task() -> Callable[..., Iterator[tuple[Any, ...]]]:
         import tempfile
         from pathlib import Path
 
-        import ray
-
-        yield "node", ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         with tempfile.TemporaryDirectory(prefix="export-pipeline-", ignore_cleanup_errors=True) as here:
             for name, text in files.items():
@@ -74,8 +81,9 @@ def task() -> Callable[..., Iterator[tuple[Any, ...]]]:
                 yield "line", f"it does not see {said.parent}; the output folder must be one that all nodes share"
                 yield "end", refused
                 return
-            with said.open("a", encoding="utf-8") as stream:
-                process = subprocess.Popen(
+            with (
+                said.open("a", encoding="utf-8") as stream,
+                subprocess.Popen(
                     [sys.executable, "-m", "export_pipeline.sweep", *words],
                     cwd=here,
                     stdin=subprocess.PIPE,
@@ -83,7 +91,8 @@ def task() -> Callable[..., Iterator[tuple[Any, ...]]]:
                     stderr=stream,
                     text=True,
                     env={**os.environ, **environment, "PYTHONPATH": path},
-                )
+                ) as process,
+            ):
                 assert process.stdout
                 for line in process.stdout:
                     yield "line", line.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export_pipeline.base.files import write_text
-from export_pipeline.errors import UsageError
+from export_pipeline.errors import OutputError, UsageError
 from export_pipeline.sweep.door import DOOR, write_door
-from export_pipeline.sweep.jobs import REFUSED, Job
+from export_pipeline.sweep.jobs import REFUSED, STORE_LOST, Job
 from export_pipeline.sweep.processes import JOB, LOG, Failure, outcome_of
 from export_pipeline.sweep.remote import order, task, threads_of
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60.0  # for a node to come, and for what a node wrote to be seen here
 POLL_SECONDS = 1.0
+HANDS = 4  # results that are brought here at a time
 LOST = {
     "WorkerCrashedError": "its worker was killed",
     "NodeDiedError": "its node was lost",
@@ -51,6 +54,9 @@ class Wave:
         self._queue = deque((job, 1) for job in jobs)
         self._flying: dict[Any, _Flight] = {}
         self._failures: dict[Path, Failure] = {}
+        self._landing, self._hands = 0, threading.Semaphore(HANDS)
+        self._landed: queue.SimpleQueue[tuple[_Flight, Failure | Exception | None]] = queue.SimpleQueue()
+        self._left = threading.Event()
         self._jobs, self._ended = len(jobs), 0
         self._door = jobs[0].folder.parent / DOOR
         self._threads = threads_of(parallel, [int(node["Resources"].get("CPU", 0)) for node in self._nodes()])
@@ -63,20 +69,22 @@ class Wave:
 
     def run(self) -> dict[Path, Failure]:
         """Run all; gives the failures by folder."""
-        while self._queue or self._flying:
+        while self._queue or self._flying or self._landing:
             if room := self._room():
                 self._deserted = None
-            elif self._given_up():
-                break
+            elif self._queue or self._flying:
+                self._look_after_nodes()
             # Some more than there is room for, so that no node waits for us.
             while self._queue and len(self._flying) < (self._parallel or 2 * room + 1):
                 self._start(*self._queue.popleft())
             for stream in self._ready():
                 self._hear(stream)
+            self._take_in()
         return self._failures
 
     def cancel(self) -> None:
-        """Take back whatever still runs."""
+        """Take back whatever still runs, and wait for nothing that is still on its way here."""
+        self._left.set()
         for stream in self._flying:
             self._ray.cancel(stream, force=True)
         self._flying.clear()
@@ -95,16 +103,19 @@ class Wave:
     def _ready(self) -> list[Any]:
         """The streams that have something to tell, all of them, once one has, or a second has passed."""
         flying = list(self._flying)
+        if not flying:  # for none, Ray would not wait
+            self._left.wait(POLL_SECONDS / 5)
+            return []
         ready, _ = self._ray.wait(flying, timeout=POLL_SECONDS)
         return list(ready and self._ray.wait(flying, num_returns=len(flying), timeout=0)[0])
 
-    def _given_up(self) -> bool:
-        """Whether there has been no node for too long; then what is left has failed.
+    def _look_after_nodes(self) -> None:
+        """There is no node that may run a job. When that has been so for too long, what is left has failed.
 
         Raises:
-            UsageError: nodes there are, but none may run a job.
+            UsageError: all nodes that ever came were refused.
         """
-        if self._cluster.refused and not self._ended:
+        if self._cluster.refused and self._cluster.heard_of <= set(self._cluster.refused):
             raise UsageError(f"no node of the cluster may run a point: {'; '.join(self._cluster.refused.values())}")
         if self._deserted is None:
             self._deserted = time.monotonic()
@@ -112,14 +123,16 @@ class Wave:
                 f"the cluster has no node left that could run a point; waiting {self._cluster.patience:.0f} s for one"
             )
         if time.monotonic() - self._deserted < self._cluster.patience:
-            return False
+            return
         reason = (
             "the cluster has lost its last node; with nodes again, the same command goes on from the last checkpoint"
         )
         left = [*(job for job, _ in self._queue), *(flight.job for flight in self._flying.values())]
-        self._failures |= {job.folder: Failure(reason, expected=False) for job in left}
+        self._failures |= {job.folder: Failure(reason, "lost") for job in left}
         self._queue.clear()
-        return True
+        for stream in self._flying:
+            self._ray.cancel(stream, force=True)
+        self._flying.clear()
 
     def _start(self, job: Job, attempt: int) -> None:
         options: dict[str, Any] = {"num_cpus": self._threads, "num_returns": "streaming", "max_retries": 0}
@@ -134,12 +147,19 @@ class Wave:
         flight = self._flying[stream]
         try:
             what, *told = self._ray.get(next(stream))
+        except self._ray.exceptions.RayTaskError as error:  # an error of what runs there, which would come again
+            del self._flying[stream]
+            cause = error.cause if isinstance(error.cause, Exception) else error
+            reason = f"it could not be run on {flight.place}: {type(cause).__name__}: {first_line(cause)}"
+            self._finish(flight, Failure(reason, "broken"))
+            return
         except self._ray.exceptions.RayError as error:
             del self._flying[stream]
-            self._lost(flight, LOST.get(type(error).__name__) or " ".join(str(error).split())[:200])
+            self._lost(flight, LOST.get(type(error).__name__) or first_line(error))
             return
         if what == "node":
             flight.node, flight.place = told[0], f"node {told[1]} ({told[0][:6]})"
+            self._cluster.heard_of.add(flight.node)
             flight.begun = time.monotonic()
             self._say(f"{flight.job.label}: on {flight.place}")
         elif what == "line":
@@ -155,13 +175,45 @@ class Wave:
             self._refuse(flight)
         elif code < 0:
             self._lost(flight, "its process was killed")
+        elif code == STORE_LOST:
+            self._lost(flight, flight.last)
+        elif outcome := outcome_of(code, flight.last, flight.job):
+            self._finish(flight, outcome)
         else:
-            outcome = outcome_of(code, flight.last, flight.job)
-            if outcome is None and self._cluster.store:
-                self._cluster.store.fetch(flight.job.folder.name, flight.job.folder)
-            if outcome is None and not _seen(flight.job):
-                reason = f"it ended well on {flight.place}, but what it made is not in {flight.job.folder}"
-                outcome = Failure(f"{reason}: that must be one folder for all nodes", expected=False)
+            self._landing += 1
+            threading.Thread(target=self._land, args=[flight], daemon=True).start()
+
+    def _land(self, flight: _Flight) -> None:
+        """Bring here what a job has made, beside all else: stores and network file systems may take their time."""
+        job, store, found = flight.job, self._cluster.store, None
+        try:
+            with self._hands:
+                if store and not self._left.is_set():
+                    store.fetch(job.folder.name, job.folder)
+                if not self._seen(job):
+                    where = f"at {self._cluster.url}" if store else f"in {job.folder}: that must be one for all nodes"
+                    found = Failure(f"it ended well on {flight.place}, but what it made is not {where}", "broken")
+        except OutputError as error:
+            found = Failure(f"it ended well on {flight.place}, but {error}", "lost")
+        except Exception as error:  # is raised where it is not lost
+            self._landed.put((flight, error))
+            return
+        self._landed.put((flight, found))
+
+    def _seen(self, job: Job) -> bool:
+        """Whether what *job* has made is here. Network file systems show a file of another machine after seconds."""
+        until = time.monotonic() + (0 if self._cluster.store else PATIENCE_SECONDS)
+        while not job.finished and time.monotonic() < until and not self._left.is_set():
+            self._left.wait(0.2)
+        return job.finished
+
+    def _take_in(self) -> None:
+        """Note what has been brought here."""
+        while not self._landed.empty():
+            flight, outcome = self._landed.get()
+            self._landing -= 1
+            if isinstance(outcome, Exception):
+                raise outcome
             self._finish(flight, outcome)
 
     def _refuse(self, flight: _Flight) -> None:
@@ -182,23 +234,19 @@ class Wave:
             self._queue.appendleft((flight.job, flight.attempt + 1))
         else:
             reason = (
-                f"lost in attempt {attempts} of {attempts} on {flight.place}: {why}. The same command goes on with it"
+                f"attempt {attempts} of {attempts} ended on {flight.place}: {why}. The same command goes on with it"
             )
-            self._finish(flight, Failure(reason, expected=False))
+            self._finish(flight, Failure(reason, "lost"))
 
     def _finish(self, flight: _Flight, outcome: Failure | None) -> None:
         if outcome:
             self._failures[flight.job.folder] = outcome
         self._ended += 1
-        seconds = time.monotonic() - flight.begun
-        self._say(
-            f"[{self._ended}/{self._jobs}] {flight.job.label}: {'failed' if outcome else 'done'} after {seconds:.0f} s"
-        )
+        seconds, how = time.monotonic() - flight.begun, outcome.how if outcome else "done"
+        self._say(f"[{self._ended}/{self._jobs}] {flight.job.label}: {how} after {seconds:.0f} s")
 
 
-def _seen(job: Job) -> bool:
-    """Whether what *job* has made is here. Network file systems show a file of another machine after some seconds."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not job.finished and time.monotonic() < until:
-        time.sleep(0.2)
-    return job.finished
+def first_line(error: Exception) -> str:
+    """What *error* says first, which is what was wrong: Ray's go on for pages."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip()[:200].rstrip(".") if lines else type(error).__name__

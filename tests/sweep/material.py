@@ -75,7 +75,7 @@ class Captured(list[Job]):
     """An engine that runs nothing and keeps the jobs which it was given."""
 
     def __enter__(self) -> Callable[..., dict[Path, Failure]]:
-        return lambda jobs, *_: self.extend(jobs) or {job.folder: Failure("not run", False) for job in jobs}
+        return lambda jobs, *_: self.extend(jobs) or {job.folder: Failure("not run", "broken") for job in jobs}
 
     def __exit__(self, *_: object) -> None:
         """There is nothing to leave."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import signal
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,50 @@ from export_pipeline import sweep as sweeping
 from tests import builds
 from tests.sweep.material import Captured
 
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is not installed; the extra [ray] brings it"
-)
 CLUSTER = "EXPORT_PIPELINE_CLUSTER_TESTS"
-# Nodes are told to be lost after two seconds without a sign of life, which a machine that runs other tests, too, may
-# keep one waiting for.
-needs_cluster = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None or not os.environ.get(CLUSTER),
-    reason="SKIPPED: starts nodes of Ray, for minutes, on a machine that does nothing else: make clustertest",
-)
+STARTS_NODES = "SKIPPED: starts nodes of Ray, for minutes: make clustertest"
+NODE_SECONDS = 300.0  # most that a node may take to come: it loads Python several times
+TEST_SECONDS = 1500.0  # most that a test of a cluster may take on a busy machine
+
+
+def skipped(installed: bool, starts_nodes: bool, environment: Mapping[str, str] = os.environ) -> str:
+    """Why a test of a cluster is skipped; empty where it is not.
+
+    Who asks for these tests is told of what is missing by tests that fail.
+    """
+    if environment.get(CLUSTER):
+        return ""
+    if starts_nodes:
+        return STARTS_NODES
+    return "" if installed else "SKIPPED: not installed; the extra [ray] brings it"
+
+
+def needs(library: str, starts_nodes: bool = False) -> pytest.MarkDecorator:
+    """Skip a test where *library* is not installed, unless the tests of clusters were asked for."""
+    why = skipped(importlib.util.find_spec(library) is not None, starts_nodes)
+    return pytest.mark.skipif(bool(why), reason=why)
+
+
+needs_ray = needs("ray")
+needs_cluster = needs("ray", starts_nodes=True)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let the block, of the main thread, take so long at most."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"it has taken more than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 EVERY = 5  # steps from one checkpoint to the next
 STEPS = 80
 RECIPE = """
@@ -82,7 +118,8 @@ class Nodes:
     def add(self, package: Path = builds.ROOT) -> str:
         """Start a node of one processor that has the package in *package*; gives what its name begins with."""
         about = {"num_cpus": 1, "object_store_memory": STORE, "env_vars": {"PYTHONPATH": str(package)}}
-        node = self.cluster.add_node(**about)
+        node = self.cluster.add_node(wait=False, **about)
+        self.cluster._wait_for_node(node, timeout=NODE_SECONDS)
         name = node.node_id[:6]
         self.alive[name] = node
         return name

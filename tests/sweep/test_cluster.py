@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,25 +11,10 @@ from export_pipeline.cli import main
 from export_pipeline.errors import UsageError
 from export_pipeline.sweep.cluster import RayCluster
 from export_pipeline.sweep.remote import threads_of
-from tests import builds
-from tests.sweep.nodes import Nodes, captured, needs_cluster, needs_ray, write_recipe
+from tests.sweep.nodes import CLUSTER, Nodes, captured, needs_cluster, needs_ray, skipped, write_recipe
+from tests.sweep.packages import another_version, no_package
 
-
-def another_version(folder: Path) -> Path:
-    """A copy of this package with another version number."""
-    shutil.copytree(
-        builds.ROOT / "export_pipeline", folder / "export_pipeline", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    path = folder / "export_pipeline" / "__init__.py"
-    path.write_text(re.sub(r'__version__ = ".*"', '__version__ = "0.0.1"', path.read_text()))
-    return folder
-
-
-def no_package(folder: Path) -> Path:
-    """A package of our name that cannot be imported."""
-    (folder / "export_pipeline").mkdir(parents=True)
-    (folder / "export_pipeline" / "__init__.py").write_text("raise ImportError('half of it is not installed')")
-    return folder
+pytestmark = pytest.mark.usefixtures("bounded")
 
 
 @needs_cluster
@@ -62,6 +45,18 @@ def test_a_cluster_that_is_not_there_is_named(
     command = ["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), "--engine", "ray"]
     assert main([*command, "--address", "ray://there:10001"]) == 2
     assert "the address is ray://there:10001; it must be auto, or the host:port" in capsys.readouterr().err
+    assert main([*command, "--address", "a..b:6379"]) == 2
+    assert "no Ray cluster at a..b:6379: no machine is called a..b" in capsys.readouterr().err
+
+
+@needs_ray
+def test_a_store_that_cannot_be_written_is_named_before_ray_is_asked(
+    tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, vgg_file, 1)
+    options = ["--engine", "ray", "--address", "a..b:6379", "--store", (recipe / "folder").as_uri()]
+    assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), *options]) == 2
+    assert "/folder cannot be written: NotADirectoryError" in capsys.readouterr().err
 
 
 def test_without_ray_it_says_what_to_install(
@@ -108,3 +103,11 @@ def test_a_fresh_start_is_refused_where_it_cannot_be_made(
 )
 def test_few_jobs_have_many_threads(parallel: int | None, processors: list[int], threads: int) -> None:
     assert threads_of(parallel, processors) == threads
+
+
+def test_what_is_missing_fails_where_the_tests_of_clusters_are_asked_for() -> None:
+    assert skipped(False, starts_nodes=True, environment={CLUSTER: "1"}) == ""
+    assert skipped(False, starts_nodes=False, environment={CLUSTER: "1"}) == ""
+    assert "make clustertest" in skipped(True, starts_nodes=True, environment={})
+    assert "the extra [ray] brings it" in skipped(False, starts_nodes=False, environment={})
+    assert skipped(True, starts_nodes=False, environment={}) == ""

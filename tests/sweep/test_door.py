@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -79,4 +80,23 @@ def test_who_does_not_see_the_folder_is_not(
     jobs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert child.main([str(jobs["prune"]), LIKE, str(tmp_path / "nowhere.json")]) == REFUSED
-    assert "the output folder must be one that all nodes share" in capsys.readouterr().out
+    nowhere = tmp_path / "nowhere.json"
+    assert capsys.readouterr().out == f"it does not see {nowhere}; the output folder must be one that all nodes share\n"
+
+
+def test_who_sees_the_folder_but_may_not_use_it_is_not(jobs: dict[str, Path], tmp_path: Path) -> None:
+    assert refusal(jobs["prune"], tmp_path) == (
+        f"it cannot read {tmp_path}: Is a directory; the user that Ray runs as there must read and write the output "
+        "folder"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_who_may_not_write_there_is_not(jobs: dict[str, Path], tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        assert f"it may not write to {tmp_path}; the user that Ray runs as" in refusal(
+            jobs["prune"], tmp_path / "door.json"
+        )
+    finally:
+        tmp_path.chmod(0o700)

@@ -48,7 +48,7 @@ def test_the_page_has_a_row_for_every_file_and_says_what_failed() -> None:
         label="compress.bits=7",
         overrides={"compress.bits": 7},
         folder=".work/point-7",
-        result=PointResult(status="broken", reason="its process was ended by SIGKILL", height=64, width=64),
+        result=PointResult(status="lost", reason="its node was lost", height=64, width=64),
     )
     page = markdown(made((*SWEPT, lost)), ["sheet.jpg"])
     distances = " | ".join(["0.5000", *["0.2000"] * (len(METRICS) - 1)])
@@ -56,11 +56,11 @@ def test_the_page_has_a_row_for_every_file_and_says_what_failed() -> None:
     assert "| 2.00 | 100 | PASSED |" in page
     assert "| 1 | mlmodel-palettized | 400 | 200 |" in page
     assert "- compress.bits=1: failed: parity: 12.0 dB is below 30 dB" in page
-    assert "- compress.bits=7: broken: its process was ended by SIGKILL" in page
+    assert "- compress.bits=7: lost: its node was lost" in page
     assert "a processor, 2 cores" in page
     assert "numpy 2" in page
     assert "![sheet.jpg](sheet.jpg)" in page
-    for part in ("smallest: compress.bits=8, mlmodel-palettized: the least of 1", "BROKEN", "FAILED"):
+    for part in ("smallest: compress.bits=8, mlmodel-palettized: the least of 1", "LOST", "FAILED"):
         assert part in terminal(made((*SWEPT, lost)))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from export_pipeline.errors import CheckFailed, PipelineError, UsageError
+from export_pipeline.errors import CheckFailed, OutputError, PipelineError, RecipeError, StoreError, UsageError
 from export_pipeline.sweep import __main__ as child
-from export_pipeline.sweep.jobs import CHECK_FAILED, Job
+from export_pipeline.sweep.jobs import CHECK_FAILED, STORE_LOST, Job
 from export_pipeline.sweep.processes import Failure, run_jobs
 
 
@@ -39,32 +39,37 @@ def ended_with(code: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_job_that_cannot_be_read_is_a_fault(job: Job) -> None:
     failure = failure_of(NewerJob(**dict(job)))
-    assert not failure.expected
+    assert failure.how == "broken"
     assert "colour" in failure.reason
 
 
 def test_a_crash_of_the_interpreter_is_a_fault(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended_with(1, tmp_path, monkeypatch)
-    assert failure_of(job) == Failure("the last line", expected=False)
+    assert failure_of(job) == Failure("the last line", "broken")
 
 
 def test_a_check_that_failed_is_a_result(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended_with(CHECK_FAILED, tmp_path, monkeypatch)
-    assert failure_of(job) == Failure("the last line", expected=True)
+    assert failure_of(job) == Failure("the last line", "failed")
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"),
-    [(CheckFailed("a check"), True), (UsageError("wrong"), False), (ValueError("unforeseen"), False)],
+    ("error", "wanted"),
+    [
+        (CheckFailed("a check"), CHECK_FAILED),
+        (UsageError("wrong"), PipelineError.exit_code),
+        (RecipeError("wrong"), PipelineError.exit_code),
+        (StoreError("away"), STORE_LOST),
+        (OutputError("the disk is full"), child.UNEXPECTED),
+        (ValueError("unforeseen"), child.UNEXPECTED),
+    ],
 )
-def test_only_a_failed_check_ends_a_job_as_one(
-    error: PipelineError | ValueError, expected: bool, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_ends_by_what_went_wrong(
+    error: PipelineError | ValueError, wanted: int, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: Job) -> None:
         raise error
 
     monkeypatch.setattr(child, "run_job", fails)
     (tmp_path / "job.json").write_text(job.model_dump_json())
-    code = child.main([str(tmp_path / "job.json")])
-    assert code > 1
-    assert (code == CHECK_FAILED) == expected
+    assert child.main([str(tmp_path / "job.json")]) == wanted

@@ -127,11 +127,11 @@ def test_a_point_is_a_pure_function_of_its_recipe(resumed: Ended, tmp_path: Path
 def test_points_that_cannot_be_run_are_rows_with_their_reason_and_exit_code_1(
     tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    failure = Failure("its process was ended by SIGSEGV", expected=False)
+    failure = Failure("its process was ended by SIGSEGV", "broken")
     monkeypatch.setattr(sweeping, "run_jobs", lambda jobs, *_: {job.folder: failure for job in jobs})
     recipe, out = write_recipe(tmp_path, vgg_file), tmp_path / "out"
     assert main(["sweep", str(recipe), "--set", "report.runs=30,31", "-o", str(out)]) == 1
-    assert "2 of 2 points failed unexpectedly: report.runs=30: its process was ended" in capsys.readouterr().err
+    assert "2 of 2 points have no result: report.runs=30: broken: its process was ended" in capsys.readouterr().err
     assert {(point.result.status, point.result.reason) for point in points_of(out)} == {("broken", failure.reason)}
     assert "BROKEN" in (out / "sweep.md").read_text()
 
@@ -139,7 +139,7 @@ def test_points_that_cannot_be_run_are_rows_with_their_reason_and_exit_code_1(
 def test_a_check_that_failed_before_there_were_files_is_a_failed_row(
     tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failure = Failure("pruning did not take effect", expected=True)
+    failure = Failure("pruning did not take effect", "failed")
     monkeypatch.setattr(sweeping, "run_jobs", lambda jobs, *_: {job.folder: failure for job in jobs})
     recipe, out = write_recipe(tmp_path, vgg_file), tmp_path / "out"
     assert main(["sweep", str(recipe), "--set", "report.runs=30,31", "-o", str(out)]) == 0
@@ -150,10 +150,10 @@ def test_a_job_that_cannot_be_done_says_why(tmp_path: Path) -> None:
     job = Job(kind="train", label="it", recipe={"sed": 1}, relative_to=tmp_path, folder=tmp_path / "job")
     told: list[str] = []
     (failure,) = run_jobs([job], 1, told.append).values()
-    assert not failure.expected
+    assert failure.how == "refused"
     assert "unknown key 'sed'" in failure.reason
     assert not job.finished
-    assert told[-1].startswith("[1/1] it: failed")
+    assert told[-1].startswith("[1/1] it: refused")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_results_without_their_record_are_a_sweep_to_renew_unless_something_else
     tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As in a fresh clone, to which the work folder does not come, when the record was deleted to renew it."""
-    failure = Failure("pruning did not take effect", expected=True)
+    failure = Failure("pruning did not take effect", "failed")
     monkeypatch.setattr(sweeping, "run_jobs", lambda jobs, *_: {job.folder: failure for job in jobs})
     recipe, out = write_recipe(tmp_path, vgg_file), tmp_path / "out"
     out.mkdir()
