@@ -190,7 +190,7 @@ def _shared(styles: Sequence[tuple[float, StyleTarget]], distance: Callable[[Sty
 
 
 def _wasserstein(own: Sequence[Any], wanted: Sequence[Any], power: int) -> Any:
-    """Mean over the layers of a *power*, 1 or 2, of the sliced 2-Wasserstein distance in deviations of what is *wanted*.
+    """Mean over the layers of a *power*, 1 or 2, of the sliced 2-Wasserstein distance in deviations of *wanted*.
 
     Heitz et al., "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021.
     """
