@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,18 +28,16 @@ class Network:
     sources: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def of(cls, bundle: Bundle, checkpoint: Checkpoint) -> Network:
-        """The network that *bundle* was made of; *checkpoint* is a copy of the one in it.
+    def of(cls, bundle: Bundle, checkpoint: Checkpoint, record: Compression) -> Network:
+        """The network that *bundle* was made of; *checkpoint* is a copy of the one in it, and *record* of its report.
 
         Raises:
             CheckpointError: the weights cannot be read.
         """
         from export_pipeline.compress import BitPlan, of_record
-        from export_pipeline.report import RECORD_FILE
         from export_pipeline.train import restored
 
-        report, plan = json.loads((bundle.path / RECORD_FILE).read_bytes()), bundle.path / PLAN
-        record = Compression.model_validate_json(json.dumps(report["compression"]))
+        plan = bundle.path / PLAN
         bits = {layer.name: layer.bits for layer in record.layers if layer.bits is not None}
         planned = BitPlan(bits, plan.read_text(encoding="utf-8") if plan.is_file() else "") if bits else None
         recipe = bundle.manifest.recipe.model_copy(update={"model": checkpoint.info.recipe.model})

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from export_pipeline.base.files import sha256, sha256_of, write_bytes
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, FileHash, Manifest
 from export_pipeline.errors import BundleError, CheckFailed
+from export_pipeline.records.compression import Compression
 from export_pipeline.report import RECORD_FILE
 from export_pipeline.tasks import Task
 from export_pipeline.train.checkpoint import Checkpoint
 from export_pipeline.work import HASHED
 from export_pipeline.work.decides import decides, keys_of, sources_of
 from export_pipeline.work.ledger import Ledger, changes
+from export_pipeline.work.network import Network
 
 STAGES = ("train", "compress")
 # What the network is made of: its weights, what compression did to it, and the bits that were planned for it.
@@ -27,10 +32,12 @@ class Taken:
     """A bundle whose network was trained and compressed as a task asks for.
 
     Attributes:
+        record: of its compression.
         unrecorded: names of what that was made from, too, of which the bundle has no hash: it counts as the same.
     """
 
     bundle: Bundle
+    record: Compression
     unrecorded: tuple[str, ...] = ()
 
     @property
@@ -39,11 +46,11 @@ class Taken:
         lacking = f", which has no hashes of {', '.join(self.unrecorded)}" if self.unrecorded else ""
         return f"taken from the bundle{lacking}"
 
-    def copied(self, work: Path, task: Task) -> Checkpoint:
-        """The checkpoint of the bundle, copied into *work*; what lies there of other networks counts no more."""
+    def network(self, work: Path, task: Task) -> Network:
+        """The network, its checkpoint copied into the folder *work*; what lies there of another counts no more."""
         Ledger(work, task.recipe, decides(task)).begin(STAGES[0])
         write_bytes(work / CHECKPOINT, (self.bundle.path / CHECKPOINT).read_bytes())
-        return Checkpoint.open(work / CHECKPOINT)
+        return Network.of(self.bundle, Checkpoint.open(work / CHECKPOINT), self.record)
 
     def lies_in(self, work: Path) -> bool:
         """Whether the folder *work* holds the same network."""
@@ -72,13 +79,20 @@ def in_bundle(task: Task, out: Path) -> Taken | str:
     ]
     if wrong:
         return _refusal(", ".join(wrong))
+    try:
+        record = Compression.model_validate_json(
+            json.dumps(json.loads((out / RECORD_FILE).read_bytes())["compression"])
+        )
+    except (KeyError, ValidationError):
+        return _refusal(f"its {RECORD_FILE} is of a version that did not tell how it was compressed")
     before, now = keys_of(bundle.manifest.recipe), keys_of(task.recipe)
     recorded, found = _hashes(task, bundle.manifest)
     differing = [change for stage in STAGES for change in changes(before[stage], now[stage])]
     if differing := differing + changes(recorded, found):
         return _refusal("; ".join(differing))
     read = {name: value for name, value in task.training_sources().items() if value}
-    return Taken(bundle, () if bundle.manifest.sources else tuple(name for name in read if HASHED + name not in found))
+    lacking = () if bundle.manifest.sources else tuple(name for name in read if HASHED + name not in found)
+    return Taken(bundle, record, lacking)
 
 
 def _refusal(why: str) -> str:
