@@ -79,11 +79,7 @@ def in_bundle(task: Task, out: Path) -> Taken | str:
     ]
     if wrong:
         return _refusal(", ".join(wrong))
-    try:
-        record = Compression.model_validate_json(
-            json.dumps(json.loads((out / RECORD_FILE).read_bytes())["compression"])
-        )
-    except (KeyError, ValidationError):
+    if (record := _compression(out / RECORD_FILE)) is None:
         return _refusal(f"its {RECORD_FILE} is of a version that did not tell how it was compressed")
     before, now = keys_of(bundle.manifest.recipe), keys_of(task.recipe)
     recorded, found = _hashes(task, bundle.manifest)
@@ -97,6 +93,13 @@ def in_bundle(task: Task, out: Path) -> Taken | str:
 
 def _refusal(why: str) -> str:
     return f"the network of the bundle is not taken: {why}"
+
+
+def _compression(report: Path) -> Compression | None:
+    try:
+        return Compression.model_validate_json(json.dumps(json.loads(report.read_bytes()).get("compression")))
+    except ValidationError:
+        return None
 
 
 def _is_whole(path: Path, listed: FileHash | None) -> bool:
