@@ -96,7 +96,7 @@ class Pipeline:
                 self.say(f"train: {taken}")
             return self.compress(self.train())
         self.say(f"train, compress: {taken.why}")
-        return taken.network(self.work, self.task)
+        return Network.of(taken.bundle, taken.copied(self.work, self.task))
 
     def train(self) -> Trained:
         """Train: the float network and its checkpoint."""

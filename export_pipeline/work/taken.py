@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from export_pipeline.base.files import sha256, sha256_of, write_bytes
 from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, FileHash, Manifest
 from export_pipeline.errors import BundleError, CheckFailed
-from export_pipeline.records.compression import Compression
 from export_pipeline.report import RECORD_FILE
 from export_pipeline.tasks import Task
 from export_pipeline.train.checkpoint import Checkpoint
 from export_pipeline.work import HASHED
 from export_pipeline.work.decides import decides, keys_of, sources_of
 from export_pipeline.work.ledger import Ledger, changes
-from export_pipeline.work.network import Network
+from export_pipeline.work.network import compression_of
 
 STAGES = ("train", "compress")
 # What the network is made of: its weights, what compression did to it, and the bits that were planned for it.
@@ -32,12 +28,10 @@ class Taken:
     """A bundle whose network was trained and compressed as a task asks for.
 
     Attributes:
-        record: of its compression.
         unrecorded: names of what that was made from, too, of which the bundle has no hash: it counts as the same.
     """
 
     bundle: Bundle
-    record: Compression
     unrecorded: tuple[str, ...] = ()
 
     @property
@@ -46,11 +40,11 @@ class Taken:
         lacking = f", which has no hashes of {', '.join(self.unrecorded)}" if self.unrecorded else ""
         return f"taken from the bundle{lacking}"
 
-    def network(self, work: Path, task: Task) -> Network:
-        """The network, its checkpoint copied into the folder *work*; what lies there of another counts no more."""
+    def copied(self, work: Path, task: Task) -> Checkpoint:
+        """The checkpoint of the bundle, copied into the folder *work*; what lies there of others counts no more."""
         Ledger(work, task.recipe, decides(task)).begin(STAGES[0])
         write_bytes(work / CHECKPOINT, (self.bundle.path / CHECKPOINT).read_bytes())
-        return Network.of(self.bundle, Checkpoint.open(work / CHECKPOINT), self.record)
+        return Checkpoint.open(work / CHECKPOINT)
 
     def lies_in(self, work: Path) -> bool:
         """Whether the folder *work* holds the same network."""
@@ -79,8 +73,10 @@ def in_bundle(task: Task, out: Path) -> Taken | str:
     ]
     if wrong:
         return _refusal(", ".join(wrong))
-    if (record := _compression(out / RECORD_FILE)) is None:
-        return _refusal(f"its {RECORD_FILE} is of a version that did not tell how it was compressed")
+    try:
+        compression_of(bundle)
+    except BundleError as error:
+        return _refusal(str(error))
     before, now = keys_of(bundle.manifest.recipe), keys_of(task.recipe)
     recorded, found = _hashes(task, bundle.manifest)
     differing = [change for stage in STAGES for change in changes(before[stage], now[stage])]
@@ -88,18 +84,11 @@ def in_bundle(task: Task, out: Path) -> Taken | str:
         return _refusal("; ".join(differing))
     read = {name: value for name, value in task.training_sources().items() if value}
     lacking = () if bundle.manifest.sources else tuple(name for name in read if HASHED + name not in found)
-    return Taken(bundle, record, lacking)
+    return Taken(bundle, lacking)
 
 
 def _refusal(why: str) -> str:
     return f"the network of the bundle is not taken: {why}"
-
-
-def _compression(report: Path) -> Compression | None:
-    try:
-        return Compression.model_validate_json(json.dumps(json.loads(report.read_bytes()).get("compression")))
-    except ValidationError:
-        return None
 
 
 def _is_whole(path: Path, listed: FileHash | None) -> bool:
