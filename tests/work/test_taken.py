@@ -14,7 +14,7 @@ from export_pipeline.work.folder import work_folder
 from tests import builds
 from tests.work.test_rebuild import contents, edited, outlook
 
-TARGETS = ("onnx-fp32", "tflite-int8", "mlmodel-palettized")
+TARGETS = ("tflite-int8", "mlmodel-palettized")
 TRAINED = ("train 8/8", "prune 6/6", "cluster 4/4", "quantize 2/2")
 TAKEN = "taken from the bundle"
 # Tables, zeros and trained ranges: all that compression hands on.
@@ -60,7 +60,7 @@ def refused(folder: Path, why: str) -> None:
 
 
 def test_a_target_is_added_without_any_training(folder: Path) -> None:
-    edited(folder, '"onnx-fp32"', '"onnx-fp32", "tflite-fp16"')
+    edited(folder, '"tflite-int8"', '"tflite-int8", "tflite-fp16"')
     said = outlook(folder)
     assert said["train"] == said["compress"] == ("keep", TAKEN)
     assert {said[stage] for stage in ("export", "verify", "report")} == {("do", "it has not been done yet")}
@@ -95,6 +95,7 @@ def test_a_changed_key_of_the_training_trains_again(folder: Path) -> None:
     assert "the network of the bundle is not taken: train.steps was 8 and is 9" in result.stderr
     assert "train 9/9" in result.stderr
     edited(folder, "steps = 9", "steps = 8")
+    edited(folder, "images = 1", "images = 2")
     said = outlook(folder)
     assert said["train"] == said["compress"] == ("keep", TAKEN)
     assert said["export"] == ("do", "it has not been done yet")  # what lies there is of the other network
@@ -118,6 +119,7 @@ def test_what_decides_the_network_decides_whether_it_is_taken(folder: Path) -> N
     refused(folder, "the content of style has changed")
     (folder / "style.png").write_bytes(style)
     edited(folder, "checkpoint_every = 2", "checkpoint_every = 3")
+    edited(folder, "images = 1", "images = 2")
     assert outlook(folder)["train"] == ("keep", TAKEN)
 
 
@@ -135,6 +137,7 @@ def test_a_damaged_network_is_not_taken(folder: Path) -> None:
 
 
 def test_a_bundle_of_an_earlier_version_says_what_it_has_no_hashes_of(folder: Path) -> None:
+    edited(folder, "images = 1", "images = 2")
     manifest = Bundle.open(folder / "bundle").manifest
     write_text(folder / "bundle" / MANIFEST, manifest.model_copy(update={"sources": {}}).sealed())
     assert outlook(folder)["train"] == ("keep", f"{TAKEN}, which has no hashes of warm_start, vgg_weights")
