@@ -15,7 +15,7 @@ from export_pipeline.report.words import number
 from export_pipeline.targets import target_of
 
 CARD_FILE = "MODEL_CARD.md"
-_TAGS = {"mlpackage": "coreml", "mlmodel": "coreml", "tflite": "tflite", "onnx": "onnx"}
+_TAGS = {"mlpackage": "coreml", "mlmodel": "coreml", "tflite": "tflite", "onnx": "onnx", "aimodel": "coreai"}
 # Kinds of work as the Hub names them.
 _PIPELINE_TAGS = {"style_transfer": "image-to-image", "segmentation": "image-segmentation"}
 

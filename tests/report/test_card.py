@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import yaml
 
 from export_pipeline.recipe import Recipe
 from export_pipeline.report import read_report
 from export_pipeline.report.card import card
 from export_pipeline.report.model import Record
+from export_pipeline.targets import TARGETS
 from tests.builds import COMMITTED
 
 
@@ -28,6 +30,16 @@ def test_the_front_matter_is_yaml() -> None:
     }
     assert "- Author: A: B" in text
     assert "--- [x]" in text
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_files_of_every_target_have_a_tag(target: str) -> None:
+    made = record()
+    row = made.files[0].model_copy(update={"target": target, "format": TARGETS[target].format})
+    _, front, _ = card(made.model_copy(update={"files": (row,)})).split("---\n", 2)
+    tag, task = yaml.safe_load(front)["tags"]
+    assert tag in ("coreml", "coreai", "tflite", "onnx")
+    assert task == "style-transfer"
 
 
 def test_every_number_is_that_of_the_record() -> None:
