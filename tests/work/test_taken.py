@@ -14,7 +14,7 @@ from export_pipeline.work.folder import work_folder
 from tests import builds
 from tests.work.test_rebuild import contents, edited, outlook
 
-TARGETS = ("tflite-int8", "mlmodel-palettized")
+TARGETS = ("onnx-fp32", "tflite-int8", "mlmodel-palettized")
 TRAINED = ("train 8/8", "prune 6/6", "cluster 4/4", "quantize 2/2")
 TAKEN = "taken from the bundle"
 # Tables, zeros and trained ranges: all that compression hands on.
@@ -60,7 +60,7 @@ def refused(folder: Path, why: str) -> None:
 
 
 def test_a_target_is_added_without_any_training(folder: Path) -> None:
-    edited(folder, '"tflite-int8"', '"tflite-int8", "tflite-fp16"')
+    edited(folder, '"onnx-fp32"', '"onnx-fp32", "tflite-fp16"')
     said = outlook(folder)
     assert said["train"] == said["compress"] == ("keep", TAKEN)
     assert {said[stage] for stage in ("export", "verify", "report")} == {("do", "it has not been done yet")}
