@@ -37,8 +37,7 @@ GOLDEN_OUTPUT = "golden/float.png"
 # The same where they are not one picture each.
 GOLDEN_INPUTS = "golden/inputs.npz"
 GOLDEN_OUTPUTS = "golden/outputs.npz"
-# What vouches for the other files.
-_OUTSIDE = (MANIFEST, MEASURED, SIGNATURE)
+_OUTSIDE = (MANIFEST, MEASURED, SIGNATURE)  # what vouches for the other files
 
 
 class FileHash(BaseModel):
@@ -80,6 +79,7 @@ class Manifest(_Listing):
     models: tuple[ExportedModel, ...]
     min_psnr: dict[str, float] = Field(description="dB by target: what each file must reach on the golden photo")
     provenance: dict[str, str]
+    sources: dict[str, dict[str, str]] = Field({}, description="hashes of what train and compress read, by stage")
 
     @field_validator("signature", mode="before")
     @classmethod

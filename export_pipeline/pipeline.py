@@ -26,27 +26,20 @@ from export_pipeline.records.parity import ParityResult
 from export_pipeline.stage_adapters import checked_task
 from export_pipeline.work.folder import SHELF, work_folder
 from export_pipeline.work.ledger import noted
+from export_pipeline.work.network import Network
 from export_pipeline.work.sizes import export_sizes, verify_sizes, write_golden_sizes
 
 if TYPE_CHECKING:
-    from export_pipeline.compress import BitPlan, Compressed, Tools
+    from export_pipeline.compress import BitPlan, Tools
     from export_pipeline.report import Record, Release, Report
     from export_pipeline.tasks import Task
-    from export_pipeline.train import Checkpoint, Listener, Trained
+    from export_pipeline.train import Listener, Trained
 
 FLOAT_MODEL = "float.keras"
 
 
 def _silent(_: Any) -> None:
     """The default listener."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """The network that ships: what compression made of it, and its checkpoint without optimizer."""
-
-    compressed: Compressed
-    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,7 @@ class Pipeline:
         on_step: gets the :class:`Progress` of each training step.
         tensorboard: a folder for logs, if they are wanted.
         release: the last one, where the recipe has limits against it.
+        fresh: whether what an earlier build left is to be forgotten.
     """
 
     task: Task
@@ -68,6 +62,7 @@ class Pipeline:
     on_step: Callable[[Progress], None] = _silent
     tensorboard: Path | None = None
     release: Release | None = None
+    fresh: bool = False
 
     @property
     def recipe(self) -> Recipe:
@@ -91,6 +86,18 @@ class Pipeline:
 
         return made_from(self.task)
 
+    def network(self) -> Network:
+        """Train and compress; or take the network of the bundle that is to be replaced, if it was made alike."""
+        from export_pipeline.work.outlook import network_of_bundle
+
+        taken = "" if self.fresh else network_of_bundle(self.task, self.out)
+        if isinstance(taken, str):
+            if taken:
+                self.say(f"train: {taken}")
+            return self.compress(self.train())
+        self.say(f"train, compress: {taken.why}")
+        return Network.of(taken.bundle, taken.copied(self.work, self.task))
+
     def train(self) -> Trained:
         """Train: the float network and its checkpoint."""
         from export_pipeline.train import train, trains
@@ -103,11 +110,12 @@ class Pipeline:
         """Compress: the network made smaller, as far as the step *last*, and its checkpoint; the bundle holds it."""
         from export_pipeline.compress import compress
         from export_pipeline.train import export_checkpoint
+        from export_pipeline.work.decides import sources_of
 
         with noted(self.work, self.task, "compress", self.say):
             compressed = compress(trained.model, self.recipe, self._tools(trained), last)
             made = compressed.model, trained, compressed.recipe, compressed.steps
-            return Network(compressed, export_checkpoint(self.work / CHECKPOINT, *made))
+            return Network(compressed, export_checkpoint(self.work / CHECKPOINT, *made), sources_of(self.task))
 
     def plan(self, trained: Trained, weight_bytes: int) -> BitPlan:
         """The bits of each kernel that err least within *weight_bytes*, whatever the recipe says of bits."""
@@ -180,17 +188,18 @@ class Pipeline:
                 "models": exported,
                 "min_psnr": {row.target: row.min_psnr for row in parity},
                 "provenance": self._provenance(network),
+                "sources": network.sources,
             }
             Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES, made_from=self.made_from)
         self.say(f"bundle: {self.out}")
         return Bundle.open(self.out)
 
-    def up_to_date(self, fresh: bool = False) -> Bundle | None:
-        """The bundle at :attr:`out`, if neither it nor what decides it has changed since; with *fresh*, none is."""
+    def up_to_date(self) -> Bundle | None:
+        """The bundle at :attr:`out`, if neither it nor what decides it has changed since; with ``fresh``, none is."""
         from export_pipeline.work.outlook import finished
 
         # Another release to be held against changes no stage, and what the report says of this one.
-        found = None if fresh or self.release else finished(self.out, self.made_from)
+        found = None if self.fresh or self.release else finished(self.out, self.made_from)
         if found is not None:
             self.say(f"up to date: {self.out}")
         return found
@@ -233,7 +242,7 @@ def build(
     """Build the bundle of *recipe* at *out*, going on where an interrupted build of it was.
 
     Args:
-        fresh: forget what an earlier build left in the work folder.
+        fresh: forget what an earlier build left in the work folder, and train anew.
         replace: a bundle of another recipe that lies at *out* may go.
         say, on_step, tensorboard: as in :class:`Pipeline`.
 
@@ -244,10 +253,10 @@ def build(
     """
     require_replaceable(Path(out), recipe, replace)
     with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
-        if found := pipeline.up_to_date(fresh):
+        if found := pipeline.up_to_date():
             return found
         pipeline.task.fetch()
-        network = pipeline.compress(pipeline.train())
+        network = pipeline.network()
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)
         report = pipeline.report(network, exported, parity)
@@ -274,7 +283,7 @@ def opened(
         from export_pipeline.report import read_release
 
         listeners["release"] = read_release(recipe.path(limits.release))
-    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), **listeners)
+    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), fresh=fresh, **listeners)
     require_replaceable(pipeline.out, recipe, meant=True)
     pipeline = replace(pipeline, on_step=(heard := Counted(pipeline.on_step)))
     with locked(pipeline.work, "build"):

@@ -19,8 +19,21 @@ from export_pipeline.compress.layers import compressible_layers, convolutions, r
 from export_pipeline.compress.plan import make_plan, require_enough, require_whole
 from export_pipeline.compress.tools import FineTune, Tools
 from export_pipeline.recipe import CompressTable, Recipe
+from export_pipeline.records.compression import Compression
 
-__all__ = ["STEPS", "BitPlan", "Compressed", "FineTune", "Importance", "Step", "Tools", "check", "compress", "plan_for"]
+__all__ = [
+    "STEPS",
+    "BitPlan",
+    "Compressed",
+    "FineTune",
+    "Importance",
+    "Step",
+    "Tools",
+    "check",
+    "compress",
+    "of_record",
+    "plan_for",
+]
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,16 @@ def compress(model: keras.Model, recipe: Recipe, tools: Tools, last: str = "fold
         if step.name == last:
             return now
     raise ValueError(f"no step {last!r}; allowed: {', '.join(step.name for step in STEPS)}")
+
+
+def of_record(model: keras.Model, recipe: Recipe, record: Compression, plan: BitPlan | None) -> Compressed:
+    """What :func:`compress` gave when it made *model*, the network of *recipe*, but for the steps that it took.
+
+    Args:
+        record: of what was done.
+        plan: the bits of clustered kernels, if any are.
+    """
+    return fold.run(Compressed(model, recipe, record.rounds, 0, plan, record.layers, record.ranges))
 
 
 def plan_for(pruned: Compressed, weight_bytes: int, tools: Tools) -> BitPlan:

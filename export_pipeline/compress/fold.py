@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from export_pipeline.compress.tools import Tools
 
 
-def run(now: Compressed, tools: Tools) -> Compressed:
+def run(now: Compressed, tools: Tools | None = None) -> Compressed:
     """The step: what is exported is a copy with the input scale folded away, in floats and as it learnt to round."""
     deployed = fold_input_scale(now.model)
     return replace(now, deployed=deployed, rounded=_rounded(deployed, now) if now.ranges else None)

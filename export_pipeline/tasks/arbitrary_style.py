@@ -130,6 +130,11 @@ class ArbitraryStyle(Task):
         """Held-out photographs and paintings, unless the recipe would rather have those that are free to show."""
         return self.shown() if self.recipe.verify.show == "built-in" else self.validation()[: len(SHOWN)]
 
+    def learned_from(self) -> dict[str, str]:
+        """The names of the paintings and of the photographs."""
+        found = {"styles": self.styles.training.names, "photographs": self.training.names}
+        return {f"{name}_sha256": names_sha256(names) for name, names in found.items()}
+
     def training_sources(self) -> dict[str, Any]:
         """Of the paintings, the photographs, the warm start, VGG-19's weights and the style encoder."""
         recipe, train = self.recipe, self.recipe.train
@@ -234,11 +239,7 @@ class _Perceptual(Objective):
         self._losses = PerceptualLoss(network, (), table, (), LEAST_DEVIATION)
         self._targets = StyleTarget.stacked([self._losses.target(image) for image in task.variants()])
         self.terms = (*loss_names(table), IDENTITY)
-        self.fingerprint = {
-            "styles_sha256": names_sha256(task.styles.training.names),
-            "photographs_sha256": names_sha256(task.training.names),
-            "loss_network_sha256": network.sha256,
-        }
+        self.fingerprint = {**task.learned_from(), "loss_network_sha256": network.sha256}
 
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         import tensorflow as tf

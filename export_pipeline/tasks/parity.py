@@ -130,6 +130,10 @@ class Parity(Task):
         """Of a folder of samples."""
         return self.training.unread
 
+    def learned_from(self) -> dict[str, str]:
+        """The file of the network."""
+        return dict(self.network.fingerprint)
+
     def training_sources(self) -> dict[str, Any]:
         """Of the network and the samples."""
         return {"network": self.network.fingerprint, "samples": samples_sha256(self.recipe)}

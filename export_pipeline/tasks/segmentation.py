@@ -90,6 +90,10 @@ class Segmentation(Task):
         """Held-out pictures as well, which the bundle then shows and holds; the one in the middle is the golden one."""
         return [self._sample(self.held, index) for index in reversed(spread(len(self.held), SHOWN))]
 
+    def learned_from(self) -> dict[str, str]:
+        """The names of the pictures."""
+        return {"images_sha256": names_sha256(self.training.names)}
+
     def training_sources(self) -> dict[str, Any]:
         """Of the pictures, the masks and the warm start."""
         recipe, train = self.recipe, self.recipe.train
@@ -131,7 +135,7 @@ class _FocalTversky(Objective):
 
     def __init__(self, task: Segmentation) -> None:
         self._table = task.recipe.train
-        self.fingerprint = {"images_sha256": names_sha256(task.training.names)}
+        self.fingerprint = task.learned_from()
 
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         import tensorflow as tf

@@ -128,6 +128,11 @@ class StyleTransfer(Task):
         """Held-out photographs, unless the recipe would rather have those that are free to show."""
         return self.shown() if self.recipe.verify.show == "built-in" else self.validation()[: len(SHOWN)]
 
+    def learned_from(self) -> dict[str, str]:
+        """The pixels of the style, and the names of the photographs."""
+        style = {} if self.style is None else {"style_sha256": images.pixels_sha256(self.style)}
+        return {**style, "photographs_sha256": names_sha256(self.training.names)}
+
     def training_sources(self) -> dict[str, Any]:
         """Of the style, the photographs, the warm start and VGG-19's weights."""
         recipe, train = self.recipe, self.recipe.train
@@ -193,11 +198,7 @@ class _Perceptual(Objective):
         self.terms = loss_names(task.recipe.train)
         self._losses = PerceptualLoss(network, task.style, task.recipe.train)
         self._stability_weight = task.recipe.train.stability_weight
-        self.fingerprint = {
-            "style_sha256": images.pixels_sha256(task.style),
-            "photographs_sha256": names_sha256(task.training.names),
-            "loss_network_sha256": network.sha256,
-        }
+        self.fingerprint = {**task.learned_from(), "loss_network_sha256": network.sha256}
 
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         return self._losses(batch[IMAGE], outputs[STYLIZED])

@@ -208,6 +208,10 @@ class Task(abc.ABC):
     # Where it all comes from
 
     @abc.abstractmethod
+    def learned_from(self) -> dict[str, str]:
+        """Hashes of what networks of the task are made from, as checkpoints keep them; the names end in ``_sha256``."""
+
+    @abc.abstractmethod
     def training_sources(self) -> dict[str, Any]:
         """Hashes of what the files hold that a training reads: names may stand for other contents tomorrow."""
 

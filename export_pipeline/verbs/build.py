@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
         show_outlook(recipe, out, options)
         return
     with opened_pipeline(options) as pipeline:
-        found = pipeline.up_to_date(options.fresh)
+        found = pipeline.up_to_date()
         if found:
             _show(read_report(found.path), pipeline, options)
         bundle = found or _built(pipeline, options)
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _built(pipeline: Pipeline, options: argparse.Namespace) -> Bundle:
     pipeline.task.fetch()
-    network = pipeline.compress(pipeline.train())
+    network = pipeline.network()
     exported = pipeline.export(network)
     parity = pipeline.verify(network.compressed.model, exported)
     report = pipeline.report(network, exported, parity)

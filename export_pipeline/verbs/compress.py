@@ -10,7 +10,7 @@ from export_pipeline.verbs.common import Verb, add_build_arguments, always, open
 def run(options: argparse.Namespace) -> None:
     """Train and compress, and tell where the checkpoint lies."""
     with opened_pipeline(options) as pipeline:
-        checkpoint = pipeline.compress(pipeline.train()).checkpoint
+        checkpoint = pipeline.network().checkpoint
     show_checkpoint(checkpoint, options.json)
 
 

@@ -10,7 +10,7 @@ from export_pipeline.verbs.common import Verb, add_build_arguments, always, open
 def run(options: argparse.Namespace) -> None:
     """Train, compress and export, and tell where each target's file lies."""
     with opened_pipeline(options) as pipeline:
-        exported = pipeline.export(pipeline.compress(pipeline.train()))
+        exported = pipeline.export(pipeline.network())
         files = {model.target: str(pipeline.files / model.file) for model in exported}
     show_pairs(files, options.json)
 

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         return
     with opened_pipeline(options) as pipeline:
         pipeline.task.fetch()
-        network = pipeline.compress(pipeline.train())
+        network = pipeline.network()
         exported = pipeline.export(network)
         parity = pipeline.verify(network.compressed.model, exported)
         made = pipeline.report(network, exported, parity)

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         with opened_pipeline(options) as pipeline:
             pipeline.task.fetch()
-            network = pipeline.compress(pipeline.train())
+            network = pipeline.network()
             name, rows = pipeline.recipe.name, pipeline.verify(network.compressed.model, pipeline.export(network))
     signed = {"signature": [signature]} if signature and signature.status == "passed" else {}
     write_junit(options.junit, name, {**signed, "parity": parity_cases(rows)})

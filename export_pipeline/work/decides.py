@@ -30,25 +30,45 @@ def decides(task: Task) -> dict[str, Decides]:
     Raises:
         WeightsError: a file of weights that the recipe names is not there.
     """
-    recipe = task.recipe
-    structured, plan = recipe.compress.structured, recipe.compress.plan
+    keys, sources = keys_of(task.recipe), sources_of(task)
     held = _hashes(task.validation_sources())
+    return {
+        "train": {**keys["train"], **sources["train"]},
+        "compress": {**keys["compress"], **sources["compress"]},
+        "export": {**keys["export"], CODE: _export_code()},
+        "verify": {**keys["verify"], **held, CODE: _code()},
+        "report": keys["report"],
+    }
+
+
+def keys_of(recipe: Recipe) -> dict[str, Decides]:
+    """The keys of *recipe* that decide each stage, by stage."""
     train = _flat("", _dumped(recipe, "seed", "task", "model", "train"))
     compress = _flat("", _dumped(recipe, "compress"))
-    if plan and recipe.path(plan).is_file():  # the verb that makes one does without
-        compress[f"{HASHED}{plan}"] = sha256_of(recipe.path(plan))
-    if structured.blocks or structured.rounds:  # the rounds end by what the pictures of these samples are like
+    if _measures(recipe):
         size = {f"export.{key}": getattr(recipe.export, key) for key in ("height", "width")}
-        compress |= {**size, "verify.images": recipe.verify.images, **held}
-    export = {**_flat("", _dumped(recipe, "name", "about", "export")), CODE: _export_code()}
-    verify = {**_flat("", _dumped(recipe, "verify")), **held, CODE: _code()}
+        compress |= {**size, "verify.images": recipe.verify.images}
     return {
-        "train": {**_without(train, "train.checkpoint_every"), **_hashes(task.training_sources())},
+        "train": _without(train, "train.checkpoint_every"),
         "compress": compress,
-        "export": export,
-        "verify": verify,
+        "export": _flat("", _dumped(recipe, "name", "about", "export")),
+        "verify": _flat("", _dumped(recipe, "verify")),
         "report": _flat("", _dumped(recipe, "report")),
     }
+
+
+def sources_of(task: Task) -> dict[str, dict[str, str]]:
+    """Hashes of what the files hold that *task* is trained and compressed by, by stage."""
+    recipe, plan = task.recipe, task.recipe.compress.plan
+    compress = _hashes(task.validation_sources()) if _measures(recipe) else {}
+    if plan and recipe.path(plan).is_file():  # the verb that makes one does without
+        compress[f"{HASHED}{plan}"] = sha256_of(recipe.path(plan))
+    return {"train": _hashes(task.training_sources()), "compress": compress}
+
+
+def _measures(recipe: Recipe) -> bool:
+    """Whether compression looks at samples: structured pruning ends by what the pictures of them are like."""
+    return bool(recipe.compress.structured.blocks or recipe.compress.structured.rounds)
 
 
 def made_from(task: Task) -> str:
@@ -83,7 +103,7 @@ def _without(found: Decides, *keys: str) -> Decides:
     return {key: value for key, value in found.items() if key not in keys}
 
 
-def _hashes(sources: Mapping[str, Any]) -> Decides:
+def _hashes(sources: Mapping[str, Any]) -> dict[str, str]:
     return {f"{HASHED}{name}": _hash(value) for name, value in sources.items()}
 
 

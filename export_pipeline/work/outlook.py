@@ -16,6 +16,8 @@ from export_pipeline.work.decides import decides, made_from
 from export_pipeline.work.folder import work_folder
 from export_pipeline.work.ledger import Ledger, changes
 from export_pipeline.work.parity import measured
+from export_pipeline.work.taken import STAGES as TAKEN
+from export_pipeline.work.taken import Taken, in_bundle
 
 What = Literal["keep", "go on", "do", "redo"]
 STEPS = "train.steps"
@@ -68,15 +70,31 @@ def outlook(task: Task, out: Path) -> Outlook:
         return Outlook(True, tuple(StageOutlook(stage, "keep", "") for stage in STAGES))
     work, now = work_folder(out), decides(task)
     before, rows = Ledger(work, task.recipe, now).read(), list[StageOutlook]()
-    redone = ""
+    redone, taken = "", network_of_bundle(task, out)
+    if isinstance(taken, Taken) and not taken.lies_in(work):
+        before = {}  # what else lies there was made of another network
     for stage in STAGES:
         row = _stage(task, work, stage, before.get(stage), now[stage])
+        if isinstance(taken, Taken) and stage in TAKEN:
+            row = StageOutlook(stage, "keep", taken.why)
+        elif taken and stage == "train":
+            row = StageOutlook(stage, row.what, f"{row.why}; {taken}")
         if redone and row.what == "keep":
             row = StageOutlook(stage, "redo", f"after {redone}, whose result it takes{_but(stage)}")
         if not redone and row.what != "keep":
             redone = stage
         rows.append(row)
     return Outlook(False, tuple(rows))
+
+
+def network_of_bundle(task: Task, out: Path) -> Taken | str:
+    """The bundle at *out*, if its network is to be taken instead of trained anew, or why it cannot be.
+
+    Nothing where the training in the work folder is kept or gone on with.
+    """
+    work, now = work_folder(out), decides(task)
+    found = _stage(task, work, "train", Ledger(work, task.recipe, now).read().get("train"), now["train"])
+    return in_bundle(task, out) if found.what in ("do", "redo") else ""
 
 
 def _but(stage: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from export_pipeline.bundle import MANIFEST, Bundle
 from export_pipeline.cli import main
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
@@ -130,6 +131,22 @@ def test_what_would_be_done_is_said_with_its_reason(folder: Path) -> None:
     recipe = folder / "tiny.toml"
     recipe.write_text(recipe.read_text() + "[report]\nruns = 31\n")
     assert outlook(folder)["report"] == ("redo", "report.runs was 30 and is 31")
+
+
+def test_a_network_that_was_taken_over_is_known_by_its_hash_in_bundles_of_earlier_versions(folder: Path) -> None:
+    shutil.rmtree(work_folder(folder / "bundle"))
+    edited(folder, "images = 1", "images = 2")
+    manifest = Bundle.open(folder / "bundle").manifest
+
+    def told(provenance: dict[str, str]) -> tuple[str, str]:
+        older = manifest.model_copy(update={"sources": {}, "provenance": provenance})
+        (folder / "bundle" / MANIFEST).write_text(older.sealed())
+        return outlook(folder)["train"]
+
+    assert told(manifest.provenance) == ("keep", "taken from the bundle, which has no hashes of photographs")
+    what, why = told({**manifest.provenance, "parent_sha256": "0"})
+    assert what == "do"
+    assert why.endswith("the network of the bundle is not taken: the content of warm_start has changed")
 
 
 def test_a_changed_key_of_compress_costs_no_training_and_leaves_a_way_back(vgg_file: Path, tmp_path: Path) -> None:
