@@ -8,8 +8,9 @@ whenever it is there.
 Each start is a process of its own, the fork of one that has loaded TensorFlow and not yet used it: so the moments fall
 into the work, and not into the import of libraries. Latency and memory are measured in it, not in further processes.
 A moment is a time of the processor, as the kernel counts it for the process: what else the machine does moves none.
-Four of five lives are at most an eighth of what the whole build takes, so that one build is killed at many places; the
-fifth may be half of it, which is more than anything in a build that cannot go on where it was, so that all builds end.
+Four of five lives are at most a quarter of what the whole build takes, so that one build is killed at many places; the
+fifth may be as long as that, so that all builds end. Shorter ones (``--lives 0.125 0.5``) cost less for each kill, and
+fall mostly into what takes longest from one checkpoint to the next.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,7 +76,8 @@ LIBRARIES = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "coremlt
 TIMED = (MEASURED, *MEASURED_FILES)  # what tells of times
 STAGES = ("train", "compress", "export", "verify", "report", "bundle")
 POLL_SECONDS = 0.005
-SHORT, LONG, OFTEN = 0.125, 0.5, 0.8  # longest lives as shares of the whole, and how often it is the short one
+LIVES = 0.25, 1.0  # the longest of the short and of the long lives, as shares of the whole
+SHORT = 0.8  # share of the lives
 
 
 def vgg_weights(path: Path) -> Path:
@@ -148,12 +151,13 @@ def require_same(out: Path, wanted: dict[str, str], when: str) -> None:
         sys.exit(f"{when} the bundle differs from the undisturbed build's in {', '.join(differing)}")
 
 
-def life(chance: random.Random, whole: float) -> float:
+def life(chance: random.Random, whole: float, lives: Sequence[float]) -> float:
     """Seconds of the processor for one process of a build that takes *whole*."""
-    return chance.random() * whole * (SHORT if chance.random() < OFTEN else LONG)
+    short, long = lives
+    return chance.random() * whole * (short if chance.random() < SHORT else long)
 
 
-def study(kills: int, seed: int, folder: Path) -> dict[str, object]:
+def study(kills: int, seed: int, lives: Sequence[float], folder: Path) -> dict[str, object]:
     """Kill *kills* times, and tell of it."""
     chance, recipe, told = random.Random(seed), folder / "coins.toml", folder / "told"
     recipe.write_text(RECIPE)
@@ -164,7 +168,7 @@ def study(kills: int, seed: int, folder: Path) -> dict[str, object]:
     while killed < kills:
         out, before = folder / f"build-{killed}", killed
         # A last build may end undisturbed: there are as many kills as were asked for.
-        while not ended(started(recipe, out, told), life(chance, whole) if killed < kills else math.inf, told):
+        while not ended(started(recipe, out, told), life(chance, whole, lives) if killed < kills else math.inf, told):
             killed += 1
             stage = stage_of(told.read_text(errors="replace"))
             where[stage] += 1
@@ -193,13 +197,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lives", type=float, nargs=2, default=LIVES, metavar=("SHORT", "LONG"))
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="a .json file")
     options = parser.parse_args()
     for library in LIBRARIES:  # once, for all forks
         importlib.import_module(library)
 
     with tempfile.TemporaryDirectory() as folder:
-        record = {**study(options.kills, options.seed, Path(folder)), "seed": options.seed}
+        record = {**study(options.kills, options.seed, options.lives, Path(folder)), "seed": options.seed}
     text = json.dumps({**record, "machine": machine().model_dump()}, indent=1)
     print(text)
     if options.output:
