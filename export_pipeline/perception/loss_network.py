@@ -28,23 +28,28 @@ DISTILLED = Path(__file__).parent / "distilled.weights"
 
 @dataclass(frozen=True)
 class LossNetwork:
-    """Convolutions of VGG's form up to relu5_1 at least, and the root S of each stage's embedding, if it has any.
+    """Convolutions of VGG's form up to relu5_1 at least, and the embedding Q of each stage in VGG-19's, if it has any.
 
-    ``weights``: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name; ``roots``: ``(C', C')`` by activation.
+    ``weights``: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer; ``embeddings``: ``(C', C)`` by activation.
     """
 
     weights: Weights
-    roots: Mapping[str, np.ndarray] = field(default_factory=dict)
+    embeddings: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def roots(self) -> dict[str, np.ndarray]:
+        """The root S of each embedding, ``(C', C')`` by activation; its last bits are those of this machine."""
+        return {stage: symmetric_root(embedding) for stage, embedding in self.embeddings.items()}
 
     @cached_property
     def sha256(self) -> str:
-        """Of all its arrays: what a training was looked at through."""
+        """Of the arrays as they are stored, the same on every machine: what a training was looked at through."""
         digest = hashlib.sha256()
         for layer, pair in sorted(self.weights.items()):
             for array in pair:
                 digest.update(f"{layer}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
-        for layer, root in sorted(self.roots.items()):
-            digest.update(layer.encode() + np.ascontiguousarray(root).tobytes())
+        for layer, embedding in sorted(self.embeddings.items()):
+            digest.update(layer.encode() + np.ascontiguousarray(embedding).tobytes())
         return digest.hexdigest()
 
     def features(self, outputs: Sequence[str]) -> Any:
@@ -119,15 +124,15 @@ def from_arrays(arrays: Mapping[str, np.ndarray], source: object) -> LossNetwork
             shapes = f"{kernel.shape} and {bias.shape}"
             raise WeightsError(f"{source}: kernel and bias of {layer} are {shapes}, not (3, 3, {channels}, n) and (n,)")
         weights[layer], channels = (kernel, bias), kernel.shape[3]
-    roots: dict[str, np.ndarray] = {}
+    embeddings: dict[str, np.ndarray] = {}
     if not any(f"{stage}_embedding" in arrays for stage in STAGES):
-        return LossNetwork(weights, roots)
+        return LossNetwork(weights, embeddings)
     for stage in STAGES:
         embedding = _array(arrays, f"{stage}_embedding", source)
         if embedding.ndim != 4 or embedding.shape[:3] != (1, 1, len(weights[stage.replace("relu", "conv")][1])):
             raise WeightsError(f"{source}: the embedding of {stage} is {embedding.shape}, which does not fit its layer")
-        roots[stage] = symmetric_root(embedding[0, 0])
-    return LossNetwork(weights, roots)
+        embeddings[stage] = embedding[0, 0]
+    return LossNetwork(weights, embeddings)
 
 
 def symmetric_root(embedding: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ class Bfloat16(LossNetwork):
 def bfloat16_loss_network(recipe: StyleTransferRecipe) -> Bfloat16:
     """The loss network that *recipe* names, in bfloat16."""
     network = loss_network(recipe)
-    return Bfloat16(network.weights, network.roots)
+    return Bfloat16(network.weights, network.embeddings)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def small(folder: Path, name: str, edit: bool) -> Path:
     copy = folder / name
     shutil.copytree(COMMITTED, copy)
     for path in copy.iterdir():
-        if path.suffix in (".tflite", ".mlmodel", ".onnx", ".mlpackage") and path.name not in KEPT:
+        if path.suffix in (".tflite", ".mlmodel", ".onnx", ".mlpackage", ".aimodel") and path.name not in KEPT:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if edit:
         golden = np.asarray(Image.open(copy / "golden" / "float.png"))

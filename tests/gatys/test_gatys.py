@@ -187,6 +187,6 @@ def test_a_photograph_that_is_too_small_is_refused(network: LossNetwork) -> None
 
 def test_losses_that_are_not_finite_are_refused(network: LossNetwork) -> None:
     kernel, bias = network.weights["conv1_1"]
-    damaged = LossNetwork({**network.weights, "conv1_1": (kernel * np.float32(1e30), bias)}, network.roots)
+    damaged = LossNetwork({**network.weights, "conv1_1": (kernel * np.float32(1e30), bias)}, network.embeddings)
     with pytest.raises(TrainingError, match="not finite"):
         stylize(PHOTO, [STRIPES], damaged, SHORT)

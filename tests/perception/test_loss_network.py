@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,19 @@ def test_it_has_a_fifteenth_of_the_parameters_and_takes_less_than_a_mebibyte() -
     assert original / parameters > 15.5
     assert DISTILLED.stat().st_size < 2**20
     assert set(network.roots) == set(STAGES)
+
+
+def test_its_hash_is_of_what_is_stored_and_not_of_what_a_machine_computes(arrays: Arrays) -> None:
+    """The roots differ in their last bits from processor to processor; the hash names the file everywhere."""
+    network = from_arrays(arrays, "here")
+    digest = hashlib.sha256()
+    for layer in sorted(network.weights):
+        for part in ("kernel", "bias"):
+            array = arrays[f"{layer}_{part}"]
+            digest.update(f"{layer}{array.shape}".encode() + array.tobytes())
+    for stage in STAGES:
+        digest.update(stage.encode() + arrays[f"{stage}_embedding"].tobytes())
+    assert network.sha256 == digest.hexdigest()
 
 
 # A loss of squares is off twice as far as the distances are.

@@ -25,7 +25,7 @@ def test_the_front_matter_is_yaml() -> None:
     _, front, _ = text.split("---\n", 2)
     assert yaml.safe_load(front) == {
         "license": "cc-by-4.0",
-        "tags": ["coreml", "tflite", "onnx", "style-transfer"],
+        "tags": ["coreml", "tflite", "onnx", "coreai", "style-transfer"],
         "pipeline_tag": "image-to-image",
     }
     assert "- Author: A: B" in text

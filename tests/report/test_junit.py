@@ -34,8 +34,8 @@ def test_a_report_and_a_difference_are_written(tmp_path: Path, capsys: pytest.Ca
     path = tmp_path / "report.xml"
     assert main(["report", str(COMMITTED), "--junit", str(path)]) == 0
     found = suites(path.read_text())
-    assert set(found) == {"starry_night_small.parity", "starry_night_small.budgets"}
-    assert found["starry_night_small.parity"].attrib["tests"] == "7"
+    assert set(found) == {f"starry_night_small.{of}" for of in ("parity", "budgets", "files")}
+    assert found["starry_night_small.parity"].attrib["tests"] == "9"
     assert all(suite.attrib["failures"] == "0" for suite in found.values())
 
     new, recipe, path = changed(tmp_path, grown(0.02)), limits(tmp_path, "bytes = 0.01"), tmp_path / "diff.xml"
@@ -51,4 +51,4 @@ def test_a_report_and_a_difference_are_written(tmp_path: Path, capsys: pytest.Ca
 def test_verify_writes_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "verify.xml"
     assert main(["verify", str(COMMITTED), "--junit", str(path)]) == 0
-    assert suites(path.read_text())["starry_night_small.parity"].attrib["tests"] == "7"
+    assert suites(path.read_text())["starry_night_small.parity"].attrib["tests"] == "9"
