@@ -67,7 +67,7 @@ def test_another_loss_network_does_not_go_on(done: Done, make_recipe: Make, tmp_
     task = open_task(make_recipe())
     assert isinstance(task, StyleTransfer)
     other = dataclasses.replace(
-        task, loss_network_of=lambda recipe: dataclasses.replace(loss_network(recipe), roots={})
+        task, loss_network_of=lambda recipe: dataclasses.replace(loss_network(recipe), embeddings={})
     )
     with pytest.raises(CheckpointError, match="the hash of its loss network is another one"):
         train(other, folder)
