@@ -68,7 +68,7 @@ def images(of: Recipe) -> int:
 def network_of(variant: str, of: Recipe) -> LossNetwork:
     """The loss network of *variant*."""
     found = loss_network(of)
-    return dataclasses.replace(found, roots={}) if variant.endswith("F'") else found
+    return dataclasses.replace(found, embeddings={}) if variant.endswith("F'") else found
 
 
 def task_of(variant: str, of: Recipe) -> StyleTransfer:
