@@ -31,7 +31,7 @@ from export_pipeline.perception.distances import (
     sliced_wasserstein,
 )
 from export_pipeline.perception.statistics import gram_of_moments, moments
-from export_pipeline.perception.weave import weave
+from export_pipeline.perception.weave import local_weave, weave
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu3_1"
@@ -116,6 +116,7 @@ class StyleJudge:
             local_distance=nearest_patch_distance(self._patch_covariances(image), self._style_patches),
             color_distance=sliced_wasserstein(projected_quantiles(image), self._style_pixels),
             weave=weave(image),
+            local_weave=local_weave(image),
         )
 
     def quality(self, network: Any, photographs: Sequence[np.ndarray]) -> Distances:

@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export_pipeline.perception.weave import HARMONICS, STRIDE, WINDOW, beside, hann
+from export_pipeline.perception.weave import (
+    HARMONICS,
+    LEAST_SEEN,
+    PATCH,
+    PATCH_STRIDE,
+    STRIDE,
+    WINDOW,
+    beside,
+    hann,
+)
 
 # The frequencies that the weave is found at, and those that it is held against.
 PLACES = sorted({(u % WINDOW, v % WINDOW) for place in HARMONICS for u, v in (place, *beside(*place))})
-LEAST_SEEN = 100.0  # power in a window: that of a wave with an amplitude of a third of a level
 EDGE_SHARES = (32, 8)
 EDGE_LINES = 16  # pixels
 NOISE = 4.0  # levels, standard deviation: that of a good camera at dusk
@@ -34,8 +42,23 @@ def total_variation(image: Any) -> Any:
 
 
 def edge_loss(image: Any) -> Any:
-    """What zero padding leaves along the four edges: the sum of :func:`edge_jump` and :func:`edge_lines`, ``(N,)``."""
-    return edge_jump(image) + edge_lines(image)
+    """What zero padding leaves along the four edges, ``(N,)``: jumps of colour and of texture, and lines.
+
+    The sum of :func:`edge_jump` of the image and of its :func:`slopes`, and :func:`edge_lines`.
+    """
+    return edge_jump(image) + edge_jump(slopes(image)) + edge_lines(image)
+
+
+def slopes(image: Any) -> Any:
+    """How much each pixel differs from the one below and the one to the right, ``(N, H - 1, W - 1, 2 C)``, 0..255.
+
+    A strip of checks has the mean colour of what is beside it; of slopes it has far more.
+    """
+    count, height, width, channels = tf.unstack(tf.shape(image))
+    size = tf.stack((count, height - 1, width - 1, channels))
+    own = tf.slice(image, (0, 0, 0, 0), size)
+    down, right = tf.slice(image, (0, 1, 0, 0), size) - own, tf.slice(image, (0, 0, 1, 0), size) - own
+    return tf.abs(tf.concat([down, right], -1))
 
 
 def edge_lines(image: Any) -> Any:
@@ -104,8 +127,9 @@ def stability_loss(output: Any, other: Any, images: Any, noisy: Any) -> Any:
 def weave_loss(image: Any) -> Any:
     """Natural logarithm of :func:`weave`, of each channel by itself, where it is above 1: ``(N,)``.
 
-    Of geometric means over the windows: in the mean of their powers those with strokes would hide a pattern that the
-    eye sees in flat ones. Sides of 16 or more. Windows that do not fit at the far edges are left out.
+    The mean over patches of 48x48, or over the whole of a smaller image, of geometric means over their windows: a
+    pattern in a flat part is seen whatever there is elsewhere. Sides of 16 or more. Windows that do not fit at the
+    far edges are left out.
     """
     power = _window_powers(image)
 
@@ -114,17 +138,28 @@ def weave_loss(image: Any) -> Any:
 
     expected = [tf.exp(tf.reduce_mean(tf.math.log(at(beside(*place))), -1)) for place in HARMONICS]
     own = tf.reduce_sum(at(HARMONICS), -1)
-    return tf.reduce_mean(tf.nn.relu(tf.math.log(own / tf.add_n(expected))), -1)
+    return tf.reduce_mean(tf.nn.relu(tf.math.log(own / tf.add_n(expected))), (1, 2, 3))
 
 
 def _window_powers(image: Any) -> Any:
-    """Geometric mean over the windows of the power of each channel at each of :data:`PLACES`: ``(N, 3, places)``."""
+    """Of each channel and patch the geometric mean over its windows of the power at each of :data:`PLACES`.
+
+    ``(N, 3, patches down, patches across, places)``.
+    """
     shape = tf.shape(image)
     planes = tf.reshape(tf.transpose(image, (0, 3, 1, 2)), (-1, shape[1], shape[2], 1))
     parts = [tf.nn.conv2d(planes, kernel, STRIDE, "VALID") for kernel in _waves()]
     power = tf.add_n([tf.square(part) for part in parts]) + LEAST_SEEN
-    mean = tf.exp(tf.reduce_mean(tf.math.log(power), (1, 2)))
-    return tf.reshape(mean, (shape[0], shape[3], len(PLACES)))
+    rows, columns = (tf.minimum(side, PATCH) for side in (tf.shape(power)[1], tf.shape(power)[2]))
+    mean = tf.exp(_means(_means(tf.math.log(power), 1, rows), 2, columns))
+    down, across = tf.shape(mean)[1], tf.shape(mean)[2]
+    return tf.reshape(mean, (shape[0], shape[3], down, across, len(PLACES)))
+
+
+def _means(values: Any, axis: int, length: Any) -> Any:
+    """Means of *values*, ``(N, H, W, C)``, over *length* neighbours along *axis*, every :data:`PATCH_STRIDE`."""
+    places = tf.range(0, tf.shape(values)[axis] - length + 1, PATCH_STRIDE)[:, None] + tf.range(length)
+    return tf.reduce_mean(tf.gather(values, places, axis=axis), axis + 1)
 
 
 def _waves() -> tuple[Any, Any]:

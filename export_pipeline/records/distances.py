@@ -37,6 +37,9 @@ class Distances(BaseModel):
     weave: float = Field(
         description="power at periods of 4 and 2 pixels over that of frequencies beside them: about 1 in photographs"
     )
+    local_weave: float = Field(
+        description="what a hundredth of the 48x48 patches exceed of the same: 2 to 3 in photographs"
+    )
 
     @classmethod
     def mean(cls, found: Sequence[Self]) -> Self:

@@ -17,7 +17,7 @@ from export_pipeline.models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 from export_pipeline.perception.distances import directions
 from export_pipeline.perception.judge import StyleJudge, patches_of
 from export_pipeline.perception.vgg_weights import vgg19_weights
-from export_pipeline.perception.weave import weave
+from export_pipeline.perception.weave import local_weave, weave
 from export_pipeline.records.distances import Distances
 from tests.builds import COMMITTED
 
@@ -109,7 +109,7 @@ def test_the_distances_are_as_defined() -> None:
     assert found.local_distance == pytest.approx(covariances, rel=1e-4)
     pixels = (part.reshape(-1, 3).astype(np.float64) for part in (image, style))
     assert found.color_distance == pytest.approx(wasserstein(*pixels), rel=1e-4)
-    assert found.weave == weave(image)
+    assert (found.weave, found.local_weave) == (weave(image), local_weave(image))
 
 
 def test_the_local_distance_is_to_the_nearest_patch_of_the_style() -> None:
@@ -142,7 +142,7 @@ def test_the_style_at_its_own_size_has_no_distance_to_itself() -> None:
     style = np.asarray(Image.fromarray(STYLE).resize((512, 512), Image.Resampling.LANCZOS))
     found = judge().distances(style, judge().reference(pictures(1, 512, 512)[0]))
     assert found.content_distance > 0.1
-    rest = found.model_dump(exclude={"content_distance", "content_ratio", "weave"})
+    rest = found.model_dump(exclude={"content_distance", "content_ratio", "weave", "local_weave"})
     assert rest == pytest.approx(dict.fromkeys(rest, 0), abs=1e-5)
 
 

@@ -60,6 +60,10 @@ def lines_of(image: np.ndarray) -> float:
     return float(np.mean([np.abs(np.diff(mean, axis=0)).mean() / 255 for mean in means]))
 
 
+def slopes_of(image: np.ndarray) -> np.ndarray:
+    return np.abs(np.concatenate([np.diff(image, axis=0)[:, :-1], np.diff(image, axis=1)[:-1]], -1))
+
+
 def gram_distance(own: np.ndarray, style: np.ndarray) -> float:
     return distance(gram_of(own) - gram_of(style), gram_of(style))
 
@@ -119,7 +123,7 @@ def test_every_loss_is_the_one_of_the_definitions(vgg_arrays: Arrays, layer: Any
             "content": distance(of_output[STYLE_LAYERS.index(layer)][index] - wanted, wanted),
             "style": np.mean([STYLE_DISTANCES[style_loss](own[index], its) for own, its in pairs]),
             "tv": (np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()) / 255,
-            "edge": jump_of(image) + lines_of(image),
+            "edge": jump_of(image) + jump_of(slopes_of(image)) + lines_of(image),
             "color": color_distance(image, square.astype(np.float64)),
         }
         expected["total"] = sum(weights[f"{name}_weight"] * value for name, value in expected.items())

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export_pipeline.perception.pixel_losses import edge_jump, edge_lines, total_variation, weave_loss
+from export_pipeline.perception.pixel_losses import (
+    edge_jump,
+    edge_lines,
+    edge_loss,
+    slopes,
+    total_variation,
+    weave_loss,
+)
 from export_pipeline.perception.weave import weave
 
 
@@ -36,13 +43,26 @@ def test_a_thin_line_along_an_edge_costs_and_texture_hardly_does(quarter: int) -
     assert edge_lines(textured[None]).numpy() < 0.6 * edge_lines(turned[None]).numpy()
 
 
+@pytest.mark.parametrize("quarter", range(4))
+def test_a_strip_of_checks_along_an_edge_costs(quarter: int) -> None:
+    """Its mean colour is that of what lies beside it, and so are those of its lines: only its slopes tell."""
+    framed = np.full((64, 64, 3), 90, np.float32)
+    framed[:8] += 60 * (np.indices((8, 64)).sum(0)[..., None] % 2 * 2 - 1)
+    turned = np.rot90(framed, quarter)[None]
+    assert edge_jump(turned).numpy() + edge_lines(turned).numpy() < 0.01
+    assert edge_jump(slopes(turned)).numpy() > 0.05
+    assert edge_loss(turned).numpy() == pytest.approx(
+        edge_jump(turned).numpy() + edge_jump(slopes(turned)).numpy() + edge_lines(turned).numpy()
+    )
+
+
 def test_total_variation_of_a_flat_image_is_nothing_and_of_a_checkerboard_most() -> None:
     assert total_variation(np.full((1, 8, 8, 3), 99, np.float32)).numpy() == 0
     board = np.indices((8, 8)).sum(0)[None, ..., None] % 2 * np.float32(255) * np.ones(3, np.float32)
     assert total_variation(board).numpy() == pytest.approx(2)
 
 
-@pytest.mark.parametrize("loss", [edge_jump, edge_lines, total_variation, weave_loss])
+@pytest.mark.parametrize("loss", [edge_jump, edge_lines, edge_loss, total_variation, weave_loss])
 def test_gradients_are_slopes(loss: Any) -> None:
     """Of odd sides, by differences along a random direction; these losses are sums of absolute values."""
     random = np.random.default_rng(3)

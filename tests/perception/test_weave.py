@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export_pipeline.base.images import load_image
-from export_pipeline.perception.weave import weave
+from export_pipeline.perception.weave import local_weave, weave
 from tests.builds import COMMITTED
 
 PHOTO = load_image(COMMITTED / "golden" / "photo.png").astype(np.float64)
@@ -43,3 +43,22 @@ def test_a_pattern_may_change_its_sign() -> None:
 @pytest.mark.parametrize("period", [3, 7, 12])
 def test_other_periods_are_none(period: int) -> None:
     assert weave(PHOTO + 8 * stripes(period)[..., None]) < weave(PHOTO) + 0.1
+
+
+def test_a_pattern_in_a_flat_part_or_along_an_edge_is_seen_locally() -> None:
+    """The weave of the whole photograph hardly tells of either."""
+    image, dark = PHOTO.copy(), np.s_[-160:, -160:]
+    image[dark] = 16
+    woven, framed = image.copy(), image.copy()
+    woven[dark] += 3 * stripes(4)[dark][..., None]
+    framed[:, -14:] += 40 * checkerboard(1)[:, -14:, None]
+    assert local_weave(image) < 2.5
+    assert max(weave(woven), weave(framed)) < 2 * weave(image) + 1
+    assert local_weave(woven) > 10
+    assert local_weave(framed) > 3.5
+
+
+def test_what_is_too_faint_to_be_seen_is_no_local_weave() -> None:
+    flat = np.full((40, 70, 3), 77.0)
+    assert local_weave(flat) == local_weave(flat[:16, :16]) == pytest.approx(1)
+    assert local_weave(flat + 0.1 * stripes(4)[:40, :70, None]) == pytest.approx(1, abs=0.2)
