@@ -137,11 +137,8 @@ class Pipeline:
 
         self.say(f"verify: {len(exported)} files")
         with noted(self.work, self.task, "verify", self.say):
-            kept = KeptParity(self.work, self.task, model, exported)
-            if (rows := kept.read()) is not None:
-                self.say("verify: kept, for neither files nor samples have changed")
-                return rows
-            return kept.write(verify_sizes(self.task, model, exported, self.files, self.say))
+            kept = KeptParity(self.work, self.task, model)
+            return verify_sizes(self.task, model, exported, self.files, self.say, kept)
 
     def record(self, network: Network, exported: tuple[ExportedModel, ...], parity: tuple[ParityResult, ...]) -> Record:
         """The half of the report that needs no clock: sizes, contents, parity and the budgets on them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
 from export_pipeline.formats import format_of, open_model
@@ -19,7 +19,17 @@ from export_pipeline.verify.metrics import incomparable, kept, parity
 from export_pipeline.verify.stress import stressed
 from export_pipeline.verify.tolerances import tolerance, verdict
 
-__all__ = ["ParityResult", "verify"]
+__all__ = ["KeptRows", "ParityResult", "verify"]
+
+
+class KeptRows(Protocol):
+    """Where rows of files are kept that need not be measured again."""
+
+    def read(self, model: ExportedModel) -> ParityResult | None:
+        """The row of *model* as it was measured, if it stands."""
+
+    def write(self, model: ExportedModel, row: ParityResult) -> None:
+        """Keep the *row* of *model*."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +57,7 @@ def verify(
     evaluator: Evaluator | str,
     progress: Callable[[str], None] = lambda line: None,
     size: str = "",
+    kept: KeptRows | None = None,
 ) -> tuple[ParityResult, ...]:
     """Compare every file with the float network on the task's validation samples.
 
@@ -59,6 +70,7 @@ def verify(
         evaluator: measures the metrics; or why none does: then they are skipped, and the rows say so.
         progress: called with a line of text before each file.
         size: that the task is of, where it is a further one of the recipe's, as it stands in the names of targets.
+        kept: rows that need not be measured again, and where each is kept as soon as it is measured.
 
     A file that cannot be run, or whose output is not finite, has failed; and so has one that is no better than what
     can be had without a network, or that strays from the float network in a metric that must stay near it.
@@ -69,16 +81,22 @@ def verify(
     samples = task.validation()
     if not samples:
         raise UsageError("there is nothing to verify on; give at least one validation sample")
-    progress(f"float network on {len(samples)} samples")
-    references = _references(task, float_model, samples, evaluator)
+    found = {model.target: kept.read(model) if kept is not None else None for model in exported}
+    references = None
     results = []
     for model in exported:
-        progress(f"{model.target}: {model.file}")
-        results.append(
-            _Check(Path(folder) / model.file, model, tolerance(model.target, task.recipe)).of(
-                references, task, evaluator
-            )
-        )
+        if row := found[model.target]:
+            progress(f"{model.target}: kept, for neither the file nor what it is held against has changed")
+        else:
+            if references is None:
+                progress(f"float network on {len(samples)} samples")
+                references = _references(task, float_model, samples, evaluator)
+            progress(f"{model.target}: {model.file}")
+            check = _Check(Path(folder) / model.file, model, tolerance(model.target, task.recipe))
+            row = check.of(references, task, evaluator)
+            if kept is not None:
+                kept.write(model, row)
+        results.append(row)
     return (*results, *_skipped(task.recipe, exported, size))
 
 

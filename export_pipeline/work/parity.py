@@ -1,10 +1,9 @@
-"""The parity rows of a build, kept while neither the files nor what they are compared with have changed."""
+"""The parity rows of a build, each kept while neither its file nor what that is compared with has changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,54 +21,65 @@ from export_pipeline.work.decides import decides
 FILE = "verify.json"
 
 
-class _Kept(BaseModel):
+class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     made_from: str
-    rows: tuple[ParityResult, ...]
+    row: ParityResult
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: tuple[_Row, ...] = ()
 
 
 @dataclass(frozen=True)
 class KeptParity:
-    """The rows of *exported*, whose hashes name the files, against *model* on the samples of *task*."""
+    """The rows of files against *model* on the samples of *task*, each kept as soon as it is measured."""
 
     work: Path
     task: Task
     model: Any
-    exported: Sequence[ExportedModel]
 
-    def read(self) -> tuple[ParityResult, ...] | None:
-        """The rows as they were measured, if all that decides them is as it was and all of it was measured.
+    def read(self, model: ExportedModel) -> ParityResult | None:
+        """The row of *model* as it was measured, if all that decides it is as it was.
 
-        What was skipped, such as for want of weights, is looked at again.
+        What failed or was skipped, such as for want of weights, is looked at again.
         """
-        kept = _read(self.work)
-        return kept.rows if kept and measured(self.work) and kept.made_from == self._key else None
+        key = self._key(model)
+        return next((kept.row for kept in _read(self.work).rows if kept.made_from == key and _stands(kept.row)), None)
 
-    def write(self, rows: tuple[ParityResult, ...]) -> tuple[ParityResult, ...]:
-        """Keep *rows*, and give them back."""
-        kept = _Kept(made_from=self._key, rows=rows)
+    def write(self, model: ExportedModel, row: ParityResult) -> None:
+        """Keep the *row* of *model* in place of an earlier one of its target."""
+        others = [kept for kept in _read(self.work).rows if kept.row.target != row.target]
+        kept = _Kept(rows=(*others, _Row(made_from=self._key(model), row=row)))
         write_text(self.work / FILE, kept.model_dump_json(indent=1) + "\n")
-        return rows
+
+    def _key(self, model: ExportedModel) -> str:
+        return hashlib.sha256(json.dumps([self._decides, model.sha256], sort_keys=True).encode()).hexdigest()
 
     @cached_property
-    def _key(self) -> str:
-        found = decides(self.task)
-        about = [found["train"], found["verify"], [model.sha256 for model in self.exported]]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    def _decides(self) -> list[Any]:
+        """What decides the rows of all files alike."""
+        found, digest = decides(self.task), hashlib.sha256()
         for array in self.model.get_weights():
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        return [found["train"], found["verify"], digest.hexdigest()]
 
 
 def measured(work: Path) -> bool:
     """Whether rows are kept in *work* and all that there is of them was measured and has passed."""
-    kept = _read(work)
-    return kept is not None and all(row.quality == "measured" and row.status == "passed" for row in kept.rows)
+    rows = _read(work).rows
+    return bool(rows) and all(_stands(kept.row) for kept in rows)
 
 
-def _read(work: Path) -> _Kept | None:
+def _stands(row: ParityResult) -> bool:
+    return row.quality == "measured" and row.status == "passed"
+
+
+def _read(work: Path) -> _Kept:
     try:
         return _Kept.model_validate_json((work / FILE).read_bytes())
     except (OSError, ValidationError):
-        return None
+        return _Kept()

@@ -14,6 +14,7 @@ from export_pipeline.targets import split_size
 if TYPE_CHECKING:
     from export_pipeline.formats.format import Rounded
     from export_pipeline.tasks import Task
+    from export_pipeline.verify import KeptRows
 
 
 def sized_tasks(task: Task) -> dict[str, Task]:
@@ -37,16 +38,20 @@ def export_sizes(
 
 
 def verify_sizes(
-    task: Task, model: Any, exported: Sequence[ExportedModel], folder: Path, say: Callable[[str], None]
+    task: Task,
+    model: Any,
+    exported: Sequence[ExportedModel],
+    folder: Path,
+    say: Callable[[str], None],
+    kept: KeptRows | None = None,
 ) -> tuple[ParityResult, ...]:
-    """Every file against the float network *model* at its own size; errors as of ``verify.verify``."""
+    """Every file against the float network *model* at its own size; *kept* and errors as of ``verify.verify``."""
     from export_pipeline.verify import verify
 
     evaluator, rows = task.evaluator(), list[ParityResult]()
     for size, own in sized_tasks(task).items():
-        rows += verify(
-            folder, [one for one in exported if split_size(one.target)[1] == size], model, own, evaluator, say, size
-        )
+        files = [one for one in exported if split_size(one.target)[1] == size]
+        rows += verify(folder, files, model, own, evaluator, say, size, kept)
     return tuple(rows)
 
 

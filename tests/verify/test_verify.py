@@ -8,6 +8,7 @@ import pytest
 
 from export_pipeline.errors import UsageError
 from export_pipeline.recipe import Recipe
+from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Values
 from export_pipeline.targets import TARGETS
 from export_pipeline.tasks.style_transfer import NO_JUDGE, Judged
@@ -51,6 +52,29 @@ def test_every_file_passes_and_the_rows_are_complete() -> None:
         assert row.baseline_metric("content_distance") == 0
         assert row.baseline_metric("sliced_wasserstein_distance") == 1
         assert ParityResult.model_validate_json(row.model_dump_json()) == row
+
+
+class Rows(dict[str, ParityResult]):
+    """Rows by target, all of which stand."""
+
+    def read(self, model: ExportedModel) -> ParityResult | None:
+        return self.get(model.target)
+
+    def write(self, model: ExportedModel, row: ParityResult) -> None:
+        self[model.target] = row
+
+
+def test_rows_are_kept_one_by_one_and_only_the_others_are_measured() -> None:
+    made, kept, lines = exported(), Rows(), list[str]()
+    first, second = made.models[:2]
+    measured = verify(made.folder, [first], made.network, task(1), NO_JUDGE, kept=kept)
+    assert tuple(kept.values()) == measured
+    again = verify(made.folder, [first, second], made.network, task(1), NO_JUDGE, lines.append, kept=kept)
+    assert again[0] is kept[first.target]
+    assert tuple(kept.values()) == again
+    assert [line.split(":")[0] for line in lines] == [first.target, "float network on 1 samples", second.target]
+    # With nothing to measure the float network is not run.
+    assert verify(made.folder, [first, second], None, task(1), NO_JUDGE, kept=kept) == again
 
 
 def test_without_a_judge_quality_is_skipped_and_says_so() -> None:

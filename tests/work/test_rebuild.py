@@ -20,7 +20,7 @@ from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
 from export_pipeline.stage_adapters import checked_task
 from export_pipeline.work.folder import work_folder
-from export_pipeline.work.parity import KeptParity
+from export_pipeline.work.parity import KeptParity, measured
 from tests import builds
 
 TARGETS = ("onnx-fp32",)
@@ -251,25 +251,35 @@ class Network:
         return [np.full(3, self.value, np.float32)]
 
 
-def test_parity_is_kept_while_nothing_that_decides_it_has_changed(tmp_path: Path) -> None:
-    def kept(value: float = 1.0, sha256: str = "ab", images: int = 1) -> KeptParity:
-        task = checked_task(Recipe.parse({"verify": {"images": images}}))
-        about = {"target": "onnx-fp32", "file": "a.onnx", "signature": task.signature, "checkpoint_sha256": ""}
-        return KeptParity(
-            tmp_path, task, Network(value), [ExportedModel.model_validate({**about, "sha256": {"a": sha256}})]
-        )
+def test_a_row_is_kept_while_nothing_that_decides_it_has_changed(tmp_path: Path) -> None:
+    def kept(value: float = 1.0, images: int = 1) -> KeptParity:
+        return KeptParity(tmp_path, checked_task(Recipe.parse({"verify": {"images": images}})), Network(value))
 
-    assert kept().read() is None
-    assert kept().write((row(),)) == (row(),)
-    assert kept().read() == (row(),)
-    assert kept(value=2.0).read() is None
-    assert kept(sha256="cd").read() is None
-    assert kept(images=2).read() is None
+    def file(target: str = "onnx-fp32", sha256: str = "ab") -> ExportedModel:
+        about = {"target": target, "file": "a.onnx", "checkpoint_sha256": "", "sha256": {"a": sha256}}
+        signature = checked_task(Recipe.parse({})).signature
+        return ExportedModel.model_validate({**about, "signature": signature})
+
+    other = "tflite-fp16"
+    assert kept().read(file()) is None
+    kept().write(file(), row())
+    assert kept().read(file()) == row()
+    for changed in (
+        kept(value=2.0).read(file()),
+        kept(images=2).read(file()),
+        kept().read(file(sha256="cd")),
+        kept().read(file(other, "ef")),
+    ):
+        assert changed is None
+    kept().write(file(other, "ef"), row(target=other))
+    assert (kept().read(file()), kept().read(file(other, "ef"))) == (row(), row(target=other))
+    assert measured(tmp_path)
     for again in (row(quality="skipped", quality_reason="no judge"), row(status="failed", reason="low")):
-        kept().write((again,))
-        assert kept().read() is None
-    (tmp_path / "verify.json").write_text("{}")
-    assert kept().read() is None
+        kept().write(file(), again)
+        assert kept().read(file()) is None
+        assert not measured(tmp_path)
+    (tmp_path / "verify.json").write_text("{")
+    assert kept().read(file()) is None
 
 
 def test_clean_removes_work_folders_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
