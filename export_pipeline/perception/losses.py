@@ -16,7 +16,7 @@ from PIL import Image
 from export_pipeline.perception.color_loss import LEAST_DEVIATION, Colors, color_loss, color_moments
 from export_pipeline.perception.distances import relative, relative_squared
 from export_pipeline.perception.loss_network import LossNetwork
-from export_pipeline.perception.pixel_losses import edge_loss, total_variation, weave_loss
+from export_pipeline.perception.pixel_losses import edge_loss, total_variation, weave_loss, without_border
 from export_pipeline.perception.statistics import evenly, gram, moments, sorted_projections
 from export_pipeline.recipe import PerceptualTrainTable
 
@@ -121,14 +121,14 @@ class PerceptualLoss:
 
     def content(self, photo: Any) -> Any:
         """What :meth:`losses` holds an output against: worth keeping where one photo is compared many times."""
-        layer = self._table.content_layer
-        return tf.stop_gradient(self._network.embedded(self._content_features(self._inner(photo)), layer))
+        layer, inner = self._table.content_layer, without_border(photo, self._table.loss_border)
+        return tf.stop_gradient(self._network.embedded(self._content_features(inner), layer))
 
     def losses(self, output: Any, wanted: Any, target: StyleTarget | None = None) -> dict[str, Any]:
         """As the call, for a photo whose :meth:`content` is *wanted*."""
         table, edges = self._table, edge_loss(output)
         styles = self._styles if target is None else [(1.0, target)]
-        output = self._inner(output)
+        output = without_border(output, table.loss_border)
         features = self._features(output)
         of_content = features[STYLE_LAYERS.index(table.content_layer)]
         content = relative(self._network.embedded(of_content, table.content_layer) - wanted, wanted)
@@ -160,15 +160,6 @@ class PerceptualLoss:
         return StyleTarget(
             statistics, _constants(self._projections(features)), Colors.of(image[0], self._least_deviation)
         )
-
-    def _inner(self, images: Any) -> Any:
-        border = self._table.loss_border
-        if not border:
-            return images
-        count, height, width, channels = tf.unstack(tf.shape(images))
-        # A whole slice: the gradient of a strided one is many times slower.
-        inner = tf.slice(images, (0, border, border, 0), (count, height - 2 * border, width - 2 * border, channels))
-        return tf.ensure_shape(inner, (None, None, None, 3))
 
     def _projections(self, features: Sequence[Any]) -> list[Any]:
         layers = zip(STYLE_LAYERS, features, strict=True)

@@ -144,6 +144,14 @@ class PerceptualTrainTable(TrainTable):
     stability_weight: float = Field(
         0.0, ge=0, description="weight of the stability loss: how many times noise of the photograph comes out again"
     )
+    stability_cut: int = Field(
+        0,
+        ge=0,
+        le=64,
+        multiple_of=4,
+        description="pixels along each edge that the photograph with noise lacks: what a network paints at the edges "
+        "is then held against what it paints there where the photograph goes on",
+    )
     loss_border: int = Field(
         0,
         ge=0,
@@ -204,6 +212,7 @@ class PerceptualRecipe(Recipe):
         if self.verify.judge == "cached" and (limited or structured.blocks or structured.rounds):
             what = f"budgets of distances ({', '.join(limited)})" if limited else "compress.structured"
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
-        if self.train.crop - 2 * self.train.loss_border < LEAST_SIDE:
-            raise ValueError(f"train.loss_border leaves less than {LEAST_SIDE} pixels a side of train.crop")
+        for key in ("loss_border", "stability_cut"):
+            if self.train.crop - 2 * getattr(self.train, key) < LEAST_SIDE:
+                raise ValueError(f"train.{key} leaves less than {LEAST_SIDE} pixels a side of train.crop")
         return self

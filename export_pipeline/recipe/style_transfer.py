@@ -76,7 +76,8 @@ class StyleTrainTable(PerceptualTrainTable):
         for key in (
             *("style", "loss_network", "style_size", "style_loss", "content_layer", "frozen_norm"),
             *("content_weight", "style_weight", "color_weight", "tv_weight", "edge_weight"),
-            *("weave_weight", "wasserstein_weight", "wasserstein_power", "stability_weight", "loss_border"),
+            *("weave_weight", "wasserstein_weight", "wasserstein_power"),
+            *("stability_weight", "stability_cut", "loss_border"),
         )
     )
 

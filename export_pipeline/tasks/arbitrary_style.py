@@ -265,7 +265,7 @@ class _Perceptual(Objective):
 
     def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
         """With the stability loss, where it has a weight."""
-        return with_stability(self, batch, call, self._table.stability_weight)
+        return with_stability(self, batch, call, self._table)
 
 
 @dataclass(frozen=True)

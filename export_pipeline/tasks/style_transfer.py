@@ -18,9 +18,9 @@ from export_pipeline.errors import RecipeError
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.perception.losses import STABILITY, PerceptualLoss, loss_names
-from export_pipeline.perception.pixel_losses import disturbed, stability_loss
+from export_pipeline.perception.pixel_losses import disturbed, stability_loss, without_border
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
-from export_pipeline.recipe import BUILTIN, Recipe, StyleTransferRecipe
+from export_pipeline.recipe import BUILTIN, PerceptualTrainTable, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
 from export_pipeline.records.signature import Signature, image_to_image
 from export_pipeline.tasks import builtin
@@ -197,7 +197,7 @@ class _Perceptual(Objective):
             raise RecipeError(task.no_style)
         self.terms = loss_names(task.recipe.train)
         self._losses = PerceptualLoss(network, task.style, task.recipe.train)
-        self._stability_weight = task.recipe.train.stability_weight
+        self._table = task.recipe.train
         self.fingerprint = {**task.learned_from(), "loss_network_sha256": network.sha256}
 
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,24 +205,28 @@ class _Perceptual(Objective):
 
     def of_network(self, batch: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
         """With the stability loss, where it has a weight."""
-        return with_stability(self, batch, call, self._stability_weight)
+        return with_stability(self, batch, call, self._table)
 
 
 def with_stability(
     objective: Objective,
     batch: Mapping[str, Any],
     call: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    weight: float,
+    table: PerceptualTrainTable,
 ) -> dict[str, Any]:
-    """The losses of *objective*, and by *weight* the stability loss: what *call* makes of photographs with noise."""
+    """The losses of *objective*, and by its weight in *table* the stability loss.
+
+    It is of what *call* makes of photographs with noise, which end earlier by ``table.stability_cut`` pixels.
+    """
     outputs = call(batch)
     losses = objective(batch, outputs)
-    if not weight:
+    if not table.stability_weight:
         return losses
-    noisy = disturbed(batch[IMAGE])
-    other = call({**batch, IMAGE: noisy})
-    stability = stability_loss(outputs[STYLIZED], other[STYLIZED], batch[IMAGE], noisy)
-    return {**losses, STABILITY: stability, "total": losses["total"] + weight * stability}
+    noisy, output, images = (
+        without_border(each, table.stability_cut) for each in (disturbed(batch[IMAGE]), outputs[STYLIZED], batch[IMAGE])
+    )
+    stability = stability_loss(output, call({**batch, IMAGE: noisy})[STYLIZED], images, noisy)
+    return {**losses, STABILITY: stability, "total": losses["total"] + table.stability_weight * stability}
 
 
 @dataclass(frozen=True)
