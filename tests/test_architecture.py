@@ -229,7 +229,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["all"])
     for extra in ("emulator", "coreai", "completion", "heic", "signing", "ray"):
         declared |= distributions(project()["optional-dependencies"][extra])
-    assert imported_distributions(set().union(*map(third_party, modules()))) == declared
+    read_only = {"scikit-learn"}  # two photographs are read out of it
+    assert imported_distributions(set().union(*map(third_party, modules()))) | read_only == declared
 
 
 def test_emulator_extra_is_enough_for_the_emulator() -> None:
