@@ -100,7 +100,7 @@ separablestudy: $(STAMP)  ## train a style network with full and with separable 
 distilledstudy: $(STAMP)  ## measure the distilled loss network beside VGG-19, into artifacts/loss_network; goes on where it was (DISTILLED_ARGS="--no-large")
 	$(BIN)/python -m tests.benchmarks.distilled_study $(DISTILLED_ARGS)
 
-killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on, and compare the bytes (KILL_ARGS="--kills 10")
+killstudy: $(STAMP)  ## kill builds 100 times at random moments, let them go on, and compare the bytes (KILL_ARGS="--kills 48 --aim export verify report bundle")
 	$(BIN)/python -m tests.benchmarks.kill_study $(KILL_ARGS)
 
 clustertest: $(STAMP)  ## test sweeps on a Ray cluster of several nodes on this machine, some of them killed

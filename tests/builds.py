@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from export_pipeline.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +62,28 @@ def recipe(folder: Path, vgg: Path, targets: tuple[str, ...], more: str = "") ->
     path = folder / "tiny.toml"
     text = RECIPE.format(bundle=COMMITTED, vgg=vgg, targets=list(targets), more=more)
     path.write_text(text.replace("'", '"'))
+    return path
+
+
+def vgg_arrays() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """VGG-19 with random weights (He et al., 2015), which need no download: kernel and bias by layer name."""
+    from export_pipeline.models.vgg import kernel_shapes
+
+    random = np.random.default_rng(19)
+    return {
+        layer: (
+            random.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / np.prod(shape[:3]))),
+            random.standard_normal(shape[3], np.float32) * np.float32(0.1),
+        )
+        for layer, shape in kernel_shapes().items()
+    }
+
+
+def vgg_weights(path: Path) -> Path:
+    """The weights of :func:`vgg_arrays` at *path*, an .npz, for ``train.vgg_weights`` of a recipe."""
+    from export_pipeline.perception.vgg_weights import save_npz
+
+    save_npz(vgg_arrays(), path)
     return path
 
 

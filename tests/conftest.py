@@ -15,6 +15,7 @@ import export_pipeline  # noqa: F401 - chooses Keras 2 before any test loads Ten
 from export_pipeline.base.cores import cores
 from export_pipeline.formats import SUFFIXES, format_of
 from export_pipeline.targets import TARGETS
+from tests import builds
 
 pytest_plugins = ["tests.small_training", "tests.measured_here", "tests.shared"]
 
@@ -97,27 +98,12 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 @pytest.fixture(scope="session")
 def vgg_arrays() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """VGG-19 with random weights (He et al., 2015), which need no download: kernel and bias by layer name."""
-    from export_pipeline.models.vgg import kernel_shapes
-
-    random = np.random.default_rng(19)
-    return {
-        layer: (
-            random.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / np.prod(shape[:3]))),
-            random.standard_normal(shape[3], np.float32) * np.float32(0.1),
-        )
-        for layer, shape in kernel_shapes().items()
-    }
+    return builds.vgg_arrays()
 
 
 @pytest.fixture(scope="session")
-def vgg_file(vgg_arrays: dict[str, tuple[np.ndarray, np.ndarray]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights of ``vgg_arrays`` as an .npz, for ``train.vgg_weights`` of a recipe."""
-    from export_pipeline.perception.vgg_weights import save_npz
-
-    path = tmp_path_factory.mktemp("vgg") / "random.npz"
-    save_npz(vgg_arrays, path)
-    return path
+def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return builds.vgg_weights(tmp_path_factory.mktemp("vgg") / "random.npz")
 
 
 @pytest.fixture(scope="session")

@@ -227,16 +227,17 @@ def imported_distributions(names: set[str]) -> set[str]:
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["all"])
-    for extra in ("emulator", "coreai", "completion", "signing", "ray"):
+    for extra in ("emulator", "coreai", "completion", "heic", "signing", "ray"):
         declared |= distributions(project()["optional-dependencies"][extra])
-    assert imported_distributions(set().union(*map(third_party, modules()))) == declared
+    read_only = {"scikit-learn"}  # two photographs are read out of it
+    assert imported_distributions(set().union(*map(third_party, modules()))) | read_only == declared
 
 
 def test_emulator_extra_is_enough_for_the_emulator() -> None:
     declared = distributions(project()["dependencies"] + project()["optional-dependencies"]["emulator"])
     rooms = ("emulator", "records", "targets", "base", "errors")
     names = {name for each in rooms for module in of_room(each) for name in third_party(module)}
-    assert imported_distributions(names) <= declared
+    assert imported_distributions(names) - {"pi-heif"} <= declared  # without it, HEIC is refused by name
 
 
 def test_lock_names_no_host_and_hashes_everything() -> None:

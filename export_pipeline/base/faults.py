@@ -23,4 +23,5 @@ def faults(error: ValueError) -> str:
 
 def _fault(place: str, kind: str, message: str) -> str:
     known = {"missing": f"{place} is missing", "extra_forbidden": f"{place} is not known"}
-    return known.get(kind, f"{place}: {message.removeprefix('Value error, ')}")
+    said = message.removeprefix("Value error, ").replace("Input should be", "it must be")
+    return known.get(kind, f"{place}: {said}" if place else said)

@@ -72,9 +72,8 @@ def refuse_input(out: Path | None, *inputs: Path | None) -> None:
             continue
         inside = given.is_dir() and out.resolve().is_relative_to(given.resolve())
         if inside or (out.exists() and out.samefile(given)):
-            raise UsageError(
-                f"{out} is {'in ' * inside}{given}, which is read; it is not overwritten. Name another -o."
-            )
+            what = "" if out == given else f"{'in ' * inside}{given}, which is "
+            raise UsageError(f"{out} is {what}read; it is not overwritten. Name another -o.")
 
 
 def _aside(path: Path) -> Path:

@@ -20,12 +20,13 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from export_pipeline.base.files import check_writable, written_aside
 from export_pipeline.errors import ImageError, ModelError, OutputError
 
-READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-HEIF_SUFFIXES = (".heic", ".heif", ".hif", ".avif")  # what phones write, and Pillow needs more for
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # what phones write, and Pillow needs more for
+READ_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp", *HEIF_SUFFIXES)
 LEAST_SIDE = 16  # of a photograph or a style, pixels
 WRITE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_GET_HEIF = "pip install 'pi-heif>=1.0', which is the extra [heic]"
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-_ALLOWED = "allowed: JPEG, PNG, WebP, TIFF, BMP and GIF, RGB or gray, 8 bits a channel, opaque, one frame"
+_ALLOWED = "allowed: JPEG, PNG, HEIC, WebP, TIFF, BMP and GIF, RGB or gray, 8 bits a channel, opaque, one frame"
 # What Pillow's decoders raise on bytes that are not what they should be.
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error)
 
@@ -35,19 +36,19 @@ def load_image(path: Path | str) -> np.ndarray:
 
     The EXIF orientation is applied. Grayscale and palette become RGB, and the colours of an embedded profile, such as
     the Display P3 of phones, those of sRGB. Of a JPEG with further pictures behind the first (MPO, as phones write it)
-    the first is read.
+    the first is read, and of a HEIC the main one.
 
     Warns:
         The profile cannot be read: the values are taken as they are.
 
     Raises:
-        ImageError: the file is missing, not an image, damaged, animated, CMYK, deeper than 8 bits a
-            channel, or transparent somewhere: what becomes of those is for their owner to decide.
+        ImageError: the file is missing, not an image, HEIC without pi-heif, damaged, animated, CMYK, deeper than 8
+            bits a channel, or transparent somewhere: what becomes of those is for their owner to decide.
     """
     path = Path(path)
-    with _readable(path), Image.open(path, formats=_FORMATS) as opened:
+    with _readable(path), Image.open(path, formats=_formats()) as opened:
         frames = getattr(opened, "n_frames", 1)
-        if frames > 1 and opened.format != "MPO":
+        if frames > 1 and opened.format not in ("MPO", "HEIF"):
             raise ImageError(f"{path} is animated or has pages ({frames} frames). Give an image of one frame.")
         deep = _is_deep(opened)
         opened.load()
@@ -64,6 +65,16 @@ def load_image(path: Path | str) -> np.ndarray:
             f"the colour profile in {path} cannot be read ({problem}); its values are taken as sRGB", stacklevel=2
         )
     return np.array(image)
+
+
+def _formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read, HEIC among them where pi-heif is installed."""
+    try:
+        from pi_heif import register_heif_opener
+    except ModuleNotFoundError:
+        return _FORMATS
+    register_heif_opener(thumbnails=False)
+    return (*_FORMATS, "HEIF")
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
@@ -214,6 +225,8 @@ def check_image(image: np.ndarray) -> None:
 
 def _is_deep(image: Image.Image) -> bool:
     """Whether the file holds more than 8 bits a channel; Pillow has scaled colour down once it is loaded."""
+    if image.format == "HEIF":
+        return bool(image.info["bit_depth"] > 8)
     # A tile tells how its bytes are unpacked, such as RGB;16B. The 16 of a BMP is bits of all channels together.
     coded = image.format in ("PNG", "TIFF") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     return coded or image.mode.startswith("I") or image.mode == "F"
@@ -227,8 +240,10 @@ def _readable(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")  # Pillow warns about odd metadata and large pictures; both are read
             yield
     except UnidentifiedImageError as error:
-        if path.suffix.lower() in HEIF_SUFFIXES:
-            raise ImageError(f"{path} is HEIC or HEIF, which is not read here. Save it as JPEG; {_ALLOWED}") from error
+        if path.suffix.lower() in HEIF_SUFFIXES and "HEIF" not in _formats():
+            raise ImageError(
+                f"{path} is HEIC, which takes pi-heif, and that is not installed. Save it as JPEG, or: {_GET_HEIF}"
+            ) from error
         raise ImageError(f"{path} is not an image that can be read; {_ALLOWED}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} has too many pixels ({error}). Scale it down first.") from error

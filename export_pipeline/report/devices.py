@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from export_pipeline.base.documents import parsed
+from export_pipeline.base.faults import faults
 from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.bundle import MEASURED, Bundle
 from export_pipeline.errors import BundleError, UsageError
@@ -82,9 +83,7 @@ def read_result(path: Path) -> tuple[str, _Written]:
     try:
         found = _Written.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the document"
-        raise BundleError(f"{path} is no result of an app: {where}: {first['msg']}. {ALLOWED}") from error
+        raise BundleError(f"{path} is no result of an app: {faults(error)}. {ALLOWED}") from error
     return found.name, found
 
 

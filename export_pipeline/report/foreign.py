@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from export_pipeline.base.faults import faults
 from export_pipeline.errors import BundleError, UsageError
 from export_pipeline.report.latency import LEAST_RUNS
 from export_pipeline.report.wire import fields
@@ -236,9 +237,7 @@ def _of_tests(path: Path, document: list[Any], told: Told) -> Iterator[Timing]:
     try:
         tests = [_Test.model_validate(one) for one in document]
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BundleError(f"{path} is no result of tests: {where}: {first['msg']}. {ALLOWED}") from error
+        raise BundleError(f"{path} is no result of tests: {faults(error)}. {ALLOWED}") from error
     timed = {test.testIdentifier: test for test in tests if any(map(_clock, test.testRuns))}
     names = ", ".join(timed) or "none"
     chosen = [name for name in timed if told.test in (None, name)]

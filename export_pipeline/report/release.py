@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from export_pipeline.base.documents import parsed
+from export_pipeline.base.faults import faults
 from export_pipeline.bundle import MANIFEST, Bundle
 from export_pipeline.errors import BundleError
 from export_pipeline.report.model import Benchmark, FileRecord, Record
@@ -97,6 +98,4 @@ def _noun(path: Path, data: Any, kind: Any) -> Any:
         # As JSON: that reads lists as tuples, as strict nouns want them.
         return kind.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        first = error.errors()[0]
-        wrong = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
-        raise BundleError(f"{path} is no report of a version that is read: {wrong}. {_ALLOWED}") from error
+        raise BundleError(f"{path} is no report of a version that is read: {faults(error)}. {_ALLOWED}") from error

@@ -24,6 +24,7 @@ from export_pipeline.sweep.point import RESULT
 STORE = "--store"
 EVERY_SECONDS = 2.0
 WAITS = (1.0, 4.0, 15.0)  # seconds before what has failed is tried again
+OBJECTS = {"s3", "s3a", "gs", "gcs"}  # protocols without folders: asked for one, s3fs would make a bucket
 ENDS = (RESULT, DONE)  # what says that all the rest is there
 NEEDS = "--store needs fsspec, which is not installed; pip install 'fsspec>=2024.6', or the extra [ray], brings it."
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Store:
         """
         path = f"{self._root}/{uuid.uuid4().hex}{PART}"
         try:
-            self._fs.makedirs(self._root, exist_ok=True)
+            _make_folder(self._fs, self._root)
             self._fs.pipe_file(path, b"it can be written")
             self._fs.rm_file(path)
         except Exception as error:  # each file system has errors of its own
@@ -200,7 +201,7 @@ class _Mirror:
         parent = there.rpartition("/")[0]
         try:
             if parent not in self._made:
-                self._fs.makedirs(parent, exist_ok=True)
+                _make_folder(self._fs, parent)
                 self._made.add(parent)
             self._fs.put_file(str(here), f"{there}{self._part}")
             self._fs.mv(f"{there}{self._part}", there)
@@ -208,6 +209,12 @@ class _Mirror:
             if here.exists():  # an old checkpoint may have been deleted since; this has not
                 self._made.discard(parent)
                 raise ConnectionError(f"{there} could not be put there: {error}") from error
+
+
+def _make_folder(fs: Any, path: str) -> None:
+    """Make the folder *path* where files must lie in one."""
+    if not OBJECTS & set(fs.protocol):
+        fs.makedirs(path, exist_ok=True)
 
 
 def _in_words(error: Exception) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -169,11 +170,8 @@ def photographs() -> dict[str, np.ndarray]:
     They lie inside the wheels of scikit-image and scikit-learn: nothing is downloaded. Their origins and
     licences are in the README.txt beside each file there.
     """
-    import skimage
-    import sklearn.datasets
-
-    skimage_data = Path(skimage.__file__).parent / "data"
-    sklearn_data = Path(sklearn.datasets.__file__).parent / "images"
+    skimage_data = _folder("skimage") / "data"
+    sklearn_data = _folder("sklearn") / "datasets" / "images"
     files = {
         "astronaut": skimage_data / "astronaut.png",
         "chelsea": skimage_data / "chelsea.png",
@@ -184,3 +182,11 @@ def photographs() -> dict[str, np.ndarray]:
         "rocket": skimage_data / "rocket.jpg",
     }
     return {name: np.array(Image.open(file).convert("RGB")) for name, file in files.items()}
+
+
+def _folder(library: str) -> Path:
+    """Where *library* lies. It is not imported: scikit-learn takes a second, with all of SciPy's statistics."""
+    found = find_spec(library)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+    return Path(found.origin).parent

@@ -40,8 +40,11 @@ LIBRARIES = (
     "h5py",
     "safetensors",
 )
-# Of the extra `coreai`.
-CORE_AI = "coreai-core"
+# What a build does without, and what takes it.
+OPTIONAL = {
+    "coreai-core": "Core AI's targets take the extra [coreai]",
+    "pi-heif": "HEIC photographs take the extra [heic]",
+}
 NOT_INSTALLED = "not installed"
 LEAST_FREE_BYTES = 2 * 1024**3
 
@@ -72,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
 
 def examine() -> tuple[Row, ...]:
     """Look at the interpreter, the libraries, the disk and the loss network's weights; loads nothing heavy."""
-    libraries = (*(_library(name) for name in LIBRARIES), _core_ai())
+    libraries = (*(_library(name) for name in LIBRARIES), *(_optional(*item) for item in OPTIONAL.items()))
     return (_python(), *libraries, _processor(), _disk(), weights(WHEEL))
 
 
@@ -92,12 +95,11 @@ def _python() -> Row:
     )
 
 
-def _core_ai() -> Row:
-    """Apple's library for Core AI, which has no wheel for every machine; a build does without its targets."""
+def _optional(name: str, why: str) -> Row:
     try:
-        return Row(status="ok", name=CORE_AI, detail=version(CORE_AI))
+        return Row(status="ok", name=name, detail=version(name))
     except PackageNotFoundError:
-        return Row(status="skipped", name=CORE_AI, detail="not installed; Core AI's targets take the extra [coreai]")
+        return Row(status="skipped", name=name, detail=f"not installed; {why}")
 
 
 def _library(name: str) -> Row:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
+import sys
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,11 @@ from PIL import Image
 
 from export_pipeline.base.images import check_output, fit, list_images, load_image, save_image, to_uint8, within
 from export_pipeline.errors import ImageError, ModelError, OutputError
+
+HERE = Path(__file__).parent
+needs_heif = pytest.mark.skipif(
+    find_spec("pi_heif") is None, reason="SKIPPED: not installed; the extra [heic] brings it"
+)
 
 
 def gradient(height: int = 20, width: int = 30) -> np.ndarray:
@@ -254,9 +262,30 @@ def test_a_damaged_profile_is_told_of(tmp_path: Path) -> None:
         np.testing.assert_array_equal(load_image(path), gradient())
 
 
-@pytest.mark.parametrize("suffix", ["heic", "HEIF", "avif"])
-def test_formats_of_phones_are_refused_by_their_name(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"a.{suffix}"
-    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    with pytest.raises(ImageError, match="HEIC or HEIF, which is not read here"):
+@needs_heif
+def test_a_photograph_of_a_phone_is_read(tmp_path: Path) -> None:
+    # 48x32, to be turned to the right, with the profile above: left (210, 60, 120), right (60, 60, 200).
+    image = load_image(shutil.copy(HERE / "phone.heic", tmp_path / "a.HEIC")).astype(int)
+    assert image.shape == (48, 32, 3)
+    assert np.abs(image[:20] - (60, 210, 120)).max() <= 8
+    assert np.abs(image[28:] - (60, 60, 200)).max() <= 8
+    assert list_images(tmp_path) == [tmp_path / "a.HEIC"]
+
+
+@needs_heif
+def test_a_photograph_of_a_phone_is_refused_as_others_are(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="more than 8 bits a channel"):
+        load_image(HERE / "deep.heic")
+    (tmp_path / "a.heic").write_bytes((HERE / "phone.heic").read_bytes()[:-100])
+    with pytest.raises(ImageError, match="is not an image that can be read"):
+        load_image(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("suffix", ["heic", "HEIF"])
+def test_without_its_library_heic_is_refused_by_name(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    path = shutil.copy(HERE / "phone.heic", tmp_path / f"a.{suffix}")
+    with pytest.raises(ImageError, match=r"is HEIC, which takes pi-heif, .* pip install 'pi-heif>=1.0'"):
         load_image(path)

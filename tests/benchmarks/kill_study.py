@@ -10,7 +10,8 @@ into the work, and not into the import of libraries. Latency and memory are meas
 A moment is a time of the processor, as the kernel counts it for the process: what else the machine does moves none.
 Four of five lives are at most a quarter of what the whole build takes, so that one build is killed at many places; the
 fifth may be as long as that, so that all builds end. Shorter ones (``--lives 0.125 0.5``) cost less for each kill, and
-fall mostly into what takes longest from one checkpoint to the next.
+fall mostly into what takes longest from one checkpoint to the next. With ``--aim STAGE ...`` each build is killed twice
+in each of these stages, counted from where the process comes to it: short stages have their kills, too.
 """
 
 from __future__ import annotations
@@ -27,17 +28,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-
-import numpy as np
 
 from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.bundle import MEASURED
 from export_pipeline.cli import main as command_line
-from export_pipeline.models.vgg import kernel_shapes
-from export_pipeline.perception.vgg_weights import save_npz
 from export_pipeline.report import MEASURED_FILES, worker
 from export_pipeline.report.machine import machine
 from tests import measured_here
@@ -74,67 +73,72 @@ images = 2
 """
 LIBRARIES = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "coremltools", "export_pipeline.pipeline")
 TIMED = (MEASURED, *MEASURED_FILES)  # what tells of times
-STAGES = ("train", "compress", "export", "verify", "report", "bundle")
-POLL_SECONDS = 0.005
+STAGES = ("start", "train", "compress", "export", "verify", "report", "bundle")  # it is told of all but the first
+POLL_SECONDS = 0.002
 LIVES = 0.25, 1.0  # the longest of the short and of the long lives, as shares of the whole
 SHORT = 0.8  # share of the lives
-
-
-def vgg_weights(path: Path) -> Path:
-    """VGG-19 with random values, which need no download, at *path*."""
-    noise = np.random.default_rng(19)
-    save_npz(
-        {
-            layer: (noise.normal(0, np.sqrt(2 / np.prod(shape[:3])), shape).astype("f4"), np.zeros(shape[3], "f4"))
-            for layer, shape in kernel_shapes().items()
-        },
-        path,
-    )
-    return path
+AIMED = 2  # kills of a build in each stage that is aimed at
 
 
 def started(recipe: Path, out: Path, told: Path) -> int:
     """Start the build of *recipe* at *out* in a fork, which writes what it tells to *told*; gives its process id."""
+    told.unlink(missing_ok=True)  # nobody must read what the last one told
     process = os.fork()
     if process:
         return process
-    stream = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    stream = os.open(told, os.O_WRONLY | os.O_CREAT)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
     worker.subprocess = SimpleNamespace(run=measured_here.run)  # type: ignore[attr-defined]
     os._exit(command_line(["build", str(recipe), "-o", str(out)]))
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When a process is killed: so many *seconds* of the processor after it has come to *stage*, or to a later one."""
+
+    seconds: float
+    stage: str = STAGES[0]
+
+
+NEVER = Moment(math.inf)
+
+
 def processor_seconds(process: int) -> float:
-    """That *process* has had, as Linux counts them."""
-    after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+    """That *process* has had: by its clock, as clock_getcpuclockid(3) makes its number of the process id."""
+    return time.clock_gettime(~process << 3 | 2)
 
 
-def ended(process: int, life: float, told: Path) -> float:
-    """Let *process* have *life* seconds of the processor, and kill it then.
+def ended(process: int, moment: Moment, told: Path) -> dict[str, float]:
+    """Let *process* live until *moment*, and kill it then.
 
     Returns:
-        Those that it had where it ended well by itself; 0 where it was killed.
+        Where it ended well by itself, seconds of the processor at which it came to each stage that it was seen in, and
+        at ``end`` those that it had; nothing where it was killed.
     """
+    came: dict[str, float] = {}
     while True:
         found, status, used = os.wait4(process, os.WNOHANG)
         if found:
             if status == signal.SIGKILL:
-                return 0.0
+                return {}
             if status:
                 sys.exit(f"a build that went on failed: {told.read_text(errors='replace')}")
-            return used.ru_utime + used.ru_stime
-        if processor_seconds(process) >= life:
+            return {**came, "end": used.ru_utime + used.ru_stime}
+        now = processor_seconds(process)
+        came.setdefault(stage_of(told), now)
+        there = (at for stage, at in came.items() if STAGES.index(stage) >= STAGES.index(moment.stage))
+        if now >= min(there, default=math.inf) + moment.seconds:
             os.kill(process, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
 
 
-def stage_of(told: str) -> str:
-    """The stage that a build was in which told so: what it told of last, or what follows on what had ended."""
-    lines = [line.partition(": ") for line in told.splitlines() if line.partition(": ")[0] in STAGES]
+def stage_of(told: Path) -> str:
+    """The stage that a build is in which tells *told*: what it told of last, or what follows on what had ended."""
+    text = told.read_text(errors="replace") if told.exists() else ""
+    lines = [line.partition(": ") for line in text.splitlines() if line.partition(": ")[0] in STAGES]
     if not lines:
-        return "start"
+        return STAGES[0]
     stage, _, what = lines[-1]
     return STAGES[min(STAGES.index(stage) + what.startswith("took"), len(STAGES) - 1)]
 
@@ -151,26 +155,36 @@ def require_same(out: Path, wanted: dict[str, str], when: str) -> None:
         sys.exit(f"{when} the bundle differs from the undisturbed build's in {', '.join(differing)}")
 
 
-def life(chance: random.Random, whole: float, lives: Sequence[float]) -> float:
-    """Seconds of the processor for one process of a build that takes *whole*."""
+def moments(chance: random.Random, undisturbed: Mapping[str, float], lives: Sequence[float]) -> Iterator[Moment]:
+    """When the processes of a build are killed, one after the other, by times of an *undisturbed* one."""
     short, long = lives
-    return chance.random() * whole * (short if chance.random() < SHORT else long)
+    while True:
+        yield Moment(chance.random() * undisturbed["end"] * (short if chance.random() < SHORT else long))
 
 
-def study(kills: int, seed: int, lives: Sequence[float], folder: Path) -> dict[str, object]:
+def aimed(chance: random.Random, undisturbed: Mapping[str, float], stages: Sequence[str]) -> Iterator[Moment]:
+    """The same, in each of *stages* some; the last process lives to its end."""
+    took = {stage: after - at for (stage, at), (_, after) in pairwise(undisturbed.items())}
+    for stage in sorted(stages, key=STAGES.index):
+        for _ in range(AIMED):
+            yield Moment(chance.random() * took[stage], stage)
+
+
+def study(kills: int, seed: int, lives: Sequence[float], stages: Sequence[str], folder: Path) -> dict[str, object]:
     """Kill *kills* times, and tell of it."""
     chance, recipe, told = random.Random(seed), folder / "coins.toml", folder / "told"
     recipe.write_text(RECIPE)
     began = time.monotonic()
-    whole = ended(started(recipe, folder / "undisturbed", told), math.inf, told)
+    undisturbed = ended(started(recipe, folder / "undisturbed", told), NEVER, told)
     wanted = contents(folder / "undisturbed")
     killed, builds, attempts, where = 0, 0, Counter[int](), Counter[str]()
     while killed < kills:
         out, before = folder / f"build-{killed}", killed
+        plan = aimed(chance, undisturbed, stages) if stages else moments(chance, undisturbed, lives)
         # A last build may end undisturbed: there are as many kills as were asked for.
-        while not ended(started(recipe, out, told), life(chance, whole, lives) if killed < kills else math.inf, told):
+        while not ended(started(recipe, out, told), next(plan, NEVER) if killed < kills else NEVER, told):
             killed += 1
-            stage = stage_of(told.read_text(errors="replace"))
+            stage = stage_of(told)
             where[stage] += 1
             if out.exists():
                 require_same(out, wanted, f"after kill {killed}, in {stage}, of seed {seed},")
@@ -185,9 +199,9 @@ def study(kills: int, seed: int, lives: Sequence[float], folder: Path) -> dict[s
         "builds": builds,
         "identical": builds,
         "files_compared": len(wanted),
-        "processor_seconds_undisturbed": round(whole, 1),
+        "processor_seconds_undisturbed": {stage: round(at, 2) for stage, at in undisturbed.items()},
         "seconds": round(time.monotonic() - began),
-        "fell_in": {stage: where[stage] for stage in ("start", *STAGES)},
+        "fell_in": {stage: where[stage] for stage in STAGES},
         "builds_by_kills": dict(sorted(attempts.items())),
     }
 
@@ -198,14 +212,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lives", type=float, nargs=2, default=LIVES, metavar=("SHORT", "LONG"))
+    parser.add_argument("--aim", nargs="+", default=(), choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="a .json file")
     options = parser.parse_args()
     for library in LIBRARIES:  # once, for all forks
         importlib.import_module(library)
 
     with tempfile.TemporaryDirectory() as folder:
-        record = {**study(options.kills, options.seed, options.lives, Path(folder)), "seed": options.seed}
-    text = json.dumps({**record, "machine": machine().model_dump()}, indent=1)
+        record = study(options.kills, options.seed, options.lives, options.aim, Path(folder))
+    text = json.dumps({**record, "seed": options.seed, "machine": machine().model_dump()}, indent=1)
     print(text)
     if options.output:
         write_text(options.output, text + "\n")

@@ -26,8 +26,7 @@ from export_pipeline.sweep import wave
 from export_pipeline.sweep.cluster import RayCluster
 from export_pipeline.sweep.jobs import Job
 from export_pipeline.sweep.processes import RunJobs, run_jobs
-from tests.benchmarks.kill_study import vgg_weights
-from tests.builds import ROOT
+from tests.builds import ROOT, vgg_weights
 from tests.sweep.nodes import STORE, captured, write_recipe
 
 LINES = 200

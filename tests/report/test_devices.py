@@ -119,12 +119,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (result(name="other"), "is of the bundle 'other'"),
     (result(row("fp99.tflite")), "which the bundle does not hold"),
     (result(row(height=64)), "it takes 640x480"),
-    (result(row(median_ms=0)), "latency.0.median_ms: Input should be greater than 0"),
-    (result(row(runs=5)), "latency.0.runs: Input should be greater than or equal to 30"),
+    (result(row(median_ms=0)), "latency.0.median_ms: it must be greater than 0"),
+    (result(row(runs=5)), "latency.0.runs: it must be greater than or equal to 30"),
     (result(row(fps=1000.0)), "1000.0 FPS at 8.0 ms"),
-    (result(row(surprise=1)), "surprise: Extra inputs"),
+    (result(row(surprise=1)), "latency.0.surprise is not known"),
     (result(latency=[], skipped={"a": "it does not load"}), "has no times: a: it does not load"),
-    (result(format=2), "format: Input should be less than or equal to 1"),
+    (result(format=2), "format: it must be less than or equal to 1"),
+    ({}, "is no result of an app: format is missing; name is missing; machine is missing; and 4 more"),
     (json.loads((COMMITTED / "benchmark.json").read_text()), "was measured by export-pipeline on"),
 ]
 

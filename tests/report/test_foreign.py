@@ -204,7 +204,7 @@ BAD: list[tuple[str | bytes, list[str], str, str]] = [
     (benchmark_result(), PIXEL, "a.pb", "does not tell; give --file."),
     (benchmark_result(9), [*PIXEL, "--file", FILE, "--accelerator", "CPU"], "a.pb", "has 9 runs of"),
     (TESTS, ["--file", PACKAGE], "a.json", "does not tell; give --accelerator."),
-    ("[1]", ["--file", PACKAGE], "a.json", "is no result of tests: : Input should be a valid dictionary"),
+    ("[1]", ["--file", PACKAGE], "a.json", "is no result of tests: it must be a valid dictionary"),
     ("[]", ["--file", PACKAGE], "a.json", "has times of none; choose one with --test."),
     (TESTS.replace('"s"', '"h"'), ["--file", PACKAGE], "a.json", "is in 'h'; read are s, ms"),
     (log(), [*PIXEL, "--threads", "0"], "a.log", "--threads is 0; it must be 1 or more"),

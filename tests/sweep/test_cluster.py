@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from export_pipeline.cli import main
 from export_pipeline.errors import UsageError
-from export_pipeline.sweep.cluster import RayCluster
+from export_pipeline.sweep.cluster import RayCluster, connected
 from export_pipeline.sweep.remote import threads_of
 from tests.sweep.nodes import CLUSTER, Nodes, captured, needs_cluster, needs_ray, skipped, write_recipe
 from tests.sweep.packages import another_version, no_package
@@ -66,6 +67,17 @@ def test_without_ray_it_says_what_to_install(
     recipe = write_recipe(tmp_path, vgg_file, 1)
     assert main(["sweep", str(recipe), "--set", "seed=1", "-o", str(tmp_path / "out"), "--engine", "ray"]) == 2
     assert "pip install 'ray>=2.49', or the extra [ray], brings it" in capsys.readouterr().err
+
+
+def test_a_ray_that_does_not_start_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen because")  # Ray's own class
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(
+        UsageError, match=r"^Ray could not be started .*: The current node timed out during startup\. W"
+    ):
+        connected(None)
 
 
 def test_what_is_finished_needs_no_ray(tmp_path: Path, vgg_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,25 @@ def test_files_go_in_the_order_in_which_they_were_made_and_what_ends_a_job_last(
     assert fs.put[3:] == ["x/a", "-x/b"]
 
 
+def test_no_bucket_is_made_of_a_mistyped_name(tmp_path: Path) -> None:
+    class Objects(Recorded):
+        protocol = ("s3", "s3a")
+
+        def makedirs(self, *_: Any, **__: Any) -> None:
+            raise AssertionError("s3fs would make a bucket")
+
+        def pipe_file(self, path: str, _: bytes) -> None:
+            raise FileNotFoundError("The specified bucket does not exist")
+
+    store = storing.Store(tmp_path.as_uri())
+    store._fs = fs = Objects()
+    with pytest.raises(UsageError, match="cannot be written: FileNotFoundError: The specified bucket does not exist"):
+        store.check()
+    write(tmp_path / "a", "a")
+    storing._Mirror(fs, "bucket/x", tmp_path).follow(time.time())
+    assert fs.put == ["bucket/x/a"]
+
+
 def test_a_file_that_comes_while_its_folder_is_renamed_is_whole(tmp_path: Path) -> None:
     fs = Recorded()
     with written_aside(tmp_path / "made") as aside:

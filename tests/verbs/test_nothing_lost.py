@@ -30,7 +30,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 def test_stylize_does_not_paint_over_its_photograph(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = photo.read_bytes()
-    assert "photo.jpg, which is read; it is not overwritten" in refused(capsys, "stylize", MODEL, photo, "-o", photo)
+    assert "photo.jpg is read; it is not overwritten" in refused(capsys, "stylize", MODEL, photo, "-o", photo)
     link = photo.with_name("link.jpg")
     link.symlink_to(photo)
     assert "not overwritten" in refused(capsys, "stylize", MODEL, photo, "-o", link)

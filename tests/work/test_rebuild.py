@@ -22,6 +22,7 @@ from export_pipeline.stage_adapters import checked_task
 from export_pipeline.work.folder import work_folder
 from export_pipeline.work.parity import KeptParity, measured
 from tests import builds
+from tests.work.material import build, contents, edited, outlook
 
 TARGETS = ("onnx-fp32",)
 # No training, and no style that is known: what is built and reported takes little.
@@ -46,45 +47,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, measured_here: None) -> Path
     """A folder with a recipe, its bundle and its work folder, to be copied."""
     folder = tmp_path_factory.mktemp("built")
     (folder / "tiny.toml").write_text(TAKEN_OVER)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("EXPORT_PIPELINE_DATA", raising=False)
-        result = builds.run("build", folder / "tiny.toml", "-o", folder / "bundle")
-    assert result.returncode == 0, result.stderr
+    build(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EXPORT_PIPELINE_DATA", raising=False)
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    shutil.copytree(built, tmp_path / "copy")
-    return tmp_path / "copy"
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def edited(folder: Path, old: str, new: str) -> Path:
-    path = folder / "tiny.toml"
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    return path
-
-
-def outlook(folder: Path) -> dict[str, tuple[str, str]]:
-    """What a dry run says of each stage; it must write nothing."""
-    before = contents(folder)
-    result = builds.run("build", folder / "tiny.toml", "-o", folder / "bundle", "--dry-run", "--json")
-    assert result.returncode == 0, result.stderr
-    assert contents(folder) == before
-    found = json.loads(result.stdout)
-    assert not found["up_to_date"]
-    return {row["stage"]: (row["what"], row["why"]) for row in found["stages"]}
 
 
 def test_an_unchanged_build_is_up_to_date_and_takes_seconds(folder: Path) -> None:

@@ -12,7 +12,7 @@ from export_pipeline.bundle import CHECKPOINT, MANIFEST, Bundle
 from export_pipeline.report import read_report
 from export_pipeline.work.folder import work_folder
 from tests import builds
-from tests.work.test_rebuild import contents, edited, outlook
+from tests.work.material import contents, edited, outlook
 
 TARGETS = ("onnx-fp32", "tflite-int8", "mlmodel-palettized")
 TRAINED = ("train 8/8", "prune 6/6", "cluster 4/4", "quantize 2/2")
@@ -32,24 +32,11 @@ def built(vgg_file: Path, tmp_path_factory: pytest.TempPathFactory, measured_her
     shutil.copy(builds.COMMITTED / "golden/float.png", folder / "style.png")
     edited(folder, f"{builds.COMMITTED}/golden/float.png", "style.png")
     edited(folder, "bits = 5", "bits = 5\nquantize_aware = true")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("EXPORT_PIPELINE_DATA", raising=False)
-        result = builds.run("build", folder / "tiny.toml", "-o", folder / "bundle")
+    result = builds.run("build", folder / "tiny.toml", "-o", folder / "bundle")
     assert result.returncode == 0, result.stderr
     assert all(line in result.stderr for line in TRAINED)
     shutil.rmtree(work_folder(folder / "bundle"))
     return folder
-
-
-@pytest.fixture(autouse=True)
-def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EXPORT_PIPELINE_DATA", raising=False)
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    shutil.copytree(built, tmp_path / "copy")
-    return tmp_path / "copy"
 
 
 def refused(folder: Path, why: str) -> None:
