@@ -28,7 +28,9 @@ RELEASES = (
     "the_scream_johnson",
     "great_wave_small",
     "poppy_field_small",
+    "poppy_field_subpixel",
     "poppy_field_johnson",
+    "water_lilies_subpixel",
 )
 BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES), PARTLY]
 

@@ -66,8 +66,8 @@ def main() -> None:
     if not given:
         parser.exit(2, "EXPORT_PIPELINE_DATA is not set; it names a folder with styles/. Set it.\n")
     options.output.mkdir(parents=True, exist_ok=True)
-    for recipe in sorted(RECIPES.glob("*_small.toml")):
-        style = recipe.stem.removesuffix("_small")
+    recipes = {path.stem.removesuffix(f"_{name}"): path for name, *_ in OURS for path in RECIPES.glob(f"*_{name}.toml")}
+    for style, recipe in sorted(recipes.items()):
         if list(options.bundles.glob(f"{style}_*/manifest.json")):
             loaded = StyleTransferRecipe.load(recipe)
             painting = loaded.path(loaded.train.style)
