@@ -80,7 +80,7 @@ class ExportTable(Table):
     flexible: bool = Field(
         False,
         description="whether targets of ML Programs and ONNX get one file that takes every one of sizes, instead of a "
-        "file for each",
+        "file for each; of style transfer by small or johnson with model.rho = 1",
     )
     # TOML has lists only.
     targets: tuple[TargetName, ...] = Field(
