@@ -116,8 +116,7 @@ class Port(BaseModel):
     def allowed_sizes(self) -> tuple[str, ...]:
         """Height and width of the pictures that may be given, in words; none where it takes no picture."""
         shapes = dict.fromkeys((self.shape, *self.sizes))
-        found = (self.model_copy(update={"shape": shape}).size for shape in shapes)
-        return tuple(_times(size) for size in found if size)
+        return tuple(_times(size) for shape in shapes if (size := self.model_copy(update={"shape": shape}).size))
 
 
 def _times(shape: Shape) -> str:
@@ -147,10 +146,8 @@ class _ImageToImage(BaseModel):
     def ports(self) -> tuple[Port, Port]:
         """The input and the output."""
         layout = self.layout or ("NCHW" if self.dtype is None else "NHWC")
-        first, *sizes = [
-            (1, *size, 3) if layout == "NHWC" else (1, 3, *size)
-            for size in ((self.height, self.width), *(self.sizes or ()))
-        ]
+        sides = ((self.height, self.width), *(self.sizes or ()))
+        first, *sizes = ((1, *size, 3) if layout == "NHWC" else (1, 3, *size) for size in sides)
         shared: dict[str, Any] = {
             "kind": "image" if self.dtype is None else "tensor",
             "shape": first,
@@ -201,8 +198,7 @@ class Signature(BaseModel):
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Height and width, in pixels, of each picture that may go in; none where there is one size, or any."""
-        first = self.inputs[0]
-        found = (first.model_copy(update={"shape": shape}).size for shape in first.sizes)
+        found = (self.inputs[0].model_copy(update={"shape": shape}).size for shape in self.inputs[0].sizes)
         return tuple((size[0], size[1]) for size in found if size and size[0] and size[1])
 
     @classmethod
@@ -281,8 +277,8 @@ def _short_form(signature: Signature) -> _ImageToImage | None:
         return None
     kind = {} if first.kind == "image" else {"dtype": first.dtype, "layout": first.layout}
     names = {"input_name": first.name, "output_name": last.name}
-    sizes = {"sizes": signature.sizes} if first.sizes else {}
-    short = _ImageToImage.model_validate({"height": size[0], "width": size[1], **names, **kind, **sizes})
+    sides = {"height": size[0], "width": size[1], "sizes": signature.sizes or None}
+    short = _ImageToImage.model_validate({**sides, **names, **kind})
     return short if (signature.inputs, signature.outputs) == ((short.ports[0],), (short.ports[1],)) else None
 
 
