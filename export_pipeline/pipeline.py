@@ -126,7 +126,7 @@ class Pipeline:
 
     def export(self, network: Network) -> tuple[ExportedModel, ...]:
         """Export: every target of the recipe, calibrated on training samples."""
-        self.say(f"export: {', '.join(self.recipe.export.all_targets)}")
+        self.say(f"export: {', '.join(self.recipe.export.all_files)}")
         with noted(self.work, self.task, "export", self.say):
             deployed, rounded = network.compressed.deployed, network.compressed.rounded
             return export_sizes(self.task, deployed, rounded, self.files, network.checkpoint.sha256, self.say)

@@ -83,6 +83,11 @@ class Target:
         """
         return self.format == "mlpackage" or (self.format == "tflite" and self.weights == "fp16")
 
+    @property
+    def flexible(self) -> bool:
+        """Whether its format has files of several sizes, and its runtime here runs each of them."""
+        return self.format in ("mlpackage", "onnx")
+
     def file_name(self, name: str) -> str:
         """Its file in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``.
 

@@ -252,6 +252,14 @@ class MatchSize(keras.layers.Layer):
         return {**super().get_config(), "resize": self.resize}
 
 
+@keras.utils.register_keras_serializable(package="export_pipeline")
+class First(keras.layers.Layer):
+    """The first of its inputs, as it is: what :class:`MatchSize` is where the sizes are equal, and not known."""
+
+    def call(self, inputs: Any) -> Any:
+        return tf.identity(inputs[0])
+
+
 def _size(x: Any) -> tuple[Any, Any]:
     """Height and width of *x*: integers where the graph knows them, else scalar tensors."""
     height, width = (x.shape[axis] if x.shape[axis] is not None else tf.shape(x)[axis] for axis in (1, 2))

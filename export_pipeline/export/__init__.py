@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from export_pipeline.formats.format import Rounded
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.signature import Signature
-from export_pipeline.targets import TARGETS, Target, at_size, is_target, target_of
+from export_pipeline.targets import TARGETS, Target, is_target, target_of
 
 __all__ = ["Sample", "export", "pictures"]
 
@@ -44,6 +46,7 @@ def export(
     resume: bool = False,
     rounded: Rounded | None = None,
     size: str = "",
+    flexible: Signature | None = None,
 ) -> tuple[ExportedModel, ...]:
     """Write a file for each target of *recipe*, read it back and check that it is what was asked for.
 
@@ -60,6 +63,7 @@ def export(
         resume: keep files that are already there, whole, and made from the same network and settings.
         rounded: *model* with trained ranges, which files with 8-bit activations take; nothing is calibrated then.
         size: that of *signature*, where it is a further one of the recipe's, which then stands in names of targets.
+        flexible: *signature* at all sizes of the recipe, for the targets that get one file for them.
 
     Returns:
         One record for each target, in the recipe's order; none for a target whose library is not here, which is said.
@@ -70,14 +74,13 @@ def export(
         OutputError: *folder* cannot be written, or the disk is full.
     """
     say = progress or (lambda line: None)
-    targets = [_known(at_size(name, size)) for name in recipe.export.targets]
+    targets = [_known(name) for name in recipe.export.files_at(size)]
     if rounded is not None:
         samples = ()
         rounded = Rounded(static.at_size(rounded.model, signature), rounded.ranges)
     _check(targets, signature, samples, calibrates=rounded is None)
     fitted = [_fitted(sample, signature) for sample in samples]
-    fixed = static.at_size(model, signature)
-    halved, scaled = in_half_range(fixed, signature) if any(one.half_sums for one in targets) else (fixed, ())
+    network = cache(partial(_network, model))
     done = []
     for target in targets:
         if reason := _format(Path(target.file_name(recipe.name))).missing():
@@ -85,20 +88,32 @@ def export(
             continue
         used, trained = (fitted, rounded) if target.calibrated else ([], None)
         version, about = checkpoint_sha256[:12], recipe.about.metadata()
-        network = halved if target.half_sums else fixed
-        conversion = Conversion(network, signature, target, used, title, version, trained, about)
+        own = flexible if flexible and target.flexible else signature
+        made, scaled = network(own, target.half_sums)
+        conversion = Conversion(made, own, target, used, title, version, trained, about)
         key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
         found = state.finished(folder, target.name, key) if resume else None
         if found is None:
             say(f"{target.name}: converting")
             found = _export_one(conversion, folder / target.file_name(recipe.name), checkpoint_sha256)
-            found = found.model_copy(update={"notes": (*found.notes, *(scaled if target.half_sums else ()))})
+            found = found.model_copy(update={"notes": (*found.notes, *scaled)})
             state.record(folder, found, key)
         say(f"{target.name}: {found.file}, {files.size(folder / found.file):,} bytes")
         done.append(found)
     if not done:
         raise ExportError(f"no target can be made here: {reason}. Name others in [export] targets, too.")
     return tuple(done)
+
+
+def _network(model: Any, signature: Signature, half_sums: bool) -> tuple[Any, tuple[str, ...]]:
+    """*model* as the files of *signature* hold it, and notes; where sums are of half precision, within its range.
+
+    The sums of a flexible file are largest at its largest size.
+    """
+    largest = signature.at(max(signature.sizes, key=math.prod)) if signature.sizes else signature
+    fixed = static.at_size(model, largest)
+    made, notes = in_half_range(fixed, largest) if half_sums else (fixed, ())
+    return (static.opened(made, signature) if signature.sizes else made), notes
 
 
 def _export_one(conversion: Conversion, path: Path, checkpoint: str) -> ExportedModel:

@@ -66,7 +66,15 @@ def guessed_layout(shape: Shape) -> Layout | None:
 def _told(ports: Sequence[Port], written: Sequence[Port]) -> tuple[Port, ...]:
     """*ports* with what the *written* ones of the same names say of them."""
     by_name = {port.name: port for port in written}
-    return tuple(_with_layout(port, by_name.get(port.name)) for port in ports)
+    pairs = ((port, by_name.get(port.name)) for port in ports)
+    return tuple(_with_sizes(_with_layout(port, told), told) for port, told in pairs)
+
+
+def _with_sizes(port: Port, told: Port | None) -> Port:
+    """*port* with the sizes that the file was verified at, where it is open and would take each of them."""
+    if told is None or not told.sizes or port.sizes or not all(map(port.accepts, told.sizes)):
+        return port
+    return port.model_copy(update={"shape": told.shape, "sizes": told.sizes, "bounds": ()})
 
 
 def _with_layout(port: Port, told: Port | None) -> Port:

@@ -144,10 +144,12 @@ class Runtime(abc.ABC):
             return array
         if port.size is None:
             raise ModelError(f"input {port.name!r} of {self.path.name} takes {port.allowed()}; got {np.shape(value)}")
-        height, width = port.size
+        raise self._other_size(port, array)
+
+    def _other_size(self, port: Port, array: np.ndarray) -> ImageError:
         given = array.shape[1:3] if port.layout == "NHWC" else array.shape[-2:]
-        raise ImageError(
-            f"{self.path.name} takes images of {height or 'any'}x{width or 'any'} (height x width); this one is "
+        return ImageError(
+            f"{self.path.name} takes images of {' or '.join(port.allowed_sizes())} (height x width); this one is "
             f"{given[0]}x{given[1]}. Resize it first."
         )
 
@@ -162,7 +164,10 @@ class Runtime(abc.ABC):
         if port is None or port.kind == "value":
             return array
         if port.size is not None and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
-            return to_port(array, port)
+            laid_out = to_port(array, port)
+            if port.sizes and not port.accepts(laid_out.shape):
+                raise self._other_size(port, laid_out)  # a library would run an open file at any
+            return laid_out
         wrong = misfit(array, port.dtype)
         if wrong:
             raise UsageError(f"input {name!r} takes numbers of type {port.dtype}; this value holds {wrong}")

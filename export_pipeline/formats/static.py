@@ -1,8 +1,8 @@
-"""The network at the one size that an exported file takes."""
+"""The network at the one size that an exported file takes, or open for the several of a flexible one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,48 @@ def at_size(model: Any, signature: Signature) -> Any:
     Raises:
         ExportError: the network has other ports, cannot take that size, or gives another one.
     """
+    return _copy(model, signature, convertible)
+
+
+def opened(model: Any, signature: Signature) -> Any:
+    """A copy of *model* that takes pictures of any size; *signature* names those that it will be given.
+
+    At each of them the network must be the same operations: what fits one size to another may have nothing to do.
+
+    Raises:
+        ExportError: as :func:`at_size`, of any of the sizes; or a layer cuts or resizes at one of them.
+    """
+    from export_pipeline.models import layers as ours
+
+    for size in signature.sizes:
+        for layer in at_size(model, signature.at(size)).layers:
+            if isinstance(layer, ours.MatchSize) and len({tuple(each.shape[1:3]) for each in layer.input}) > 1:
+                raise ExportError(
+                    f"a flexible file would cut or resize at {size[0]}x{size[1]}, in {layer.name}: a constant of each "
+                    "size. Leave export.flexible out: each size then has a file."
+                )
+
+    def without_fitting(layer: Any) -> Any:
+        return ours.First(name=layer.name) if isinstance(layer, ours.MatchSize) else convertible(layer)
+
+    return _copy(model, signature, without_fitting)
+
+
+def _copy(model: Any, signature: Signature, of_layer: Callable[[Any], Any]) -> Any:
     import tf_keras as keras
 
     _check_ports(model, signature)
-    inputs = [keras.Input(p.shape[1:], batch_size=1, dtype=p.dtype, name=p.name) for p in signature.inputs]
+    inputs = [keras.Input(p.open_shape[1:], batch_size=1, dtype=p.dtype, name=p.name) for p in signature.inputs]
     try:
         copy = keras.models.clone_model(
-            model, input_tensors=inputs[0] if len(inputs) == 1 else inputs, clone_function=convertible
+            model, input_tensors=inputs[0] if len(inputs) == 1 else inputs, clone_function=of_layer
         )
         copy.set_weights(model.get_weights())
     except ValueError as error:
         reason = str(error).splitlines()[0]
         raise ExportError(f"the network cannot be built for {_sizes(signature.inputs)}: {reason}") from error
     for tensor, port in zip(copy.outputs, signature.outputs, strict=True):
-        if tuple(tensor.shape) != port.shape:
+        if tuple(tensor.shape) != port.open_shape:
             raise ExportError(
                 f"the network turns {_sizes(signature.inputs)} into {port.name} of shape {tuple(tensor.shape)}; "
                 f"{port.shape} is needed. Choose another height and width."
@@ -61,14 +89,14 @@ def _sizes(ports: tuple[Port, ...]) -> str:
 
 
 def function(model: Any, signature: Signature, channels_first: frozenset[str] = frozenset()) -> Any:
-    """*model*, of static size, as a concrete function with the signature's names.
+    """*model*, a copy made here, as a concrete function with the signature's names.
 
     Outputs that *channels_first* names are transposed to ``(1, C, H, W)``, as an image of Core ML must be. The outputs
     are those of :func:`by_name`, in its order.
     """
     import tensorflow as tf
 
-    specs = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in signature.inputs]
+    specs = [tf.TensorSpec(port.open_shape, port.dtype, name=port.name) for port in signature.inputs]
 
     @tf.function(input_signature=specs)
     def call(*tensors: Any) -> Any:

@@ -13,6 +13,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from typing_extensions import Self
 
 from export_pipeline.errors import near
 from export_pipeline.recipe.compress import CompressTable
@@ -76,6 +77,11 @@ class ExportTable(Table):
         "first is that of the targets, and files of each further one are targets like mlpackage-int8@640x480",
         json_schema_extra={"uniqueItems": True},
     )
+    flexible: bool = Field(
+        False,
+        description="whether targets of ML Programs and ONNX get one file that takes every one of sizes, instead of a "
+        "file for each; of style transfer by small or johnson with model.rho = 1",
+    )
     # TOML has lists only.
     targets: tuple[TargetName, ...] = Field(
         DEFAULT_TARGETS,
@@ -110,7 +116,8 @@ class ExportTable(Table):
     def _without_no_sizes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A recipe of one size is recorded as it was before there could be several: its bundle stays the same."""
         found: dict[str, Any] = write(self)
-        return found if self.sizes else {key: value for key, value in found.items() if key != "sizes"}
+        left_out = {key for key in ("sizes", "flexible") if not found[key]}
+        return {key: value for key, value in found.items() if key not in left_out}
 
     @property
     def further(self) -> tuple[str, ...]:
@@ -124,8 +131,18 @@ class ExportTable(Table):
 
     @property
     def all_targets(self) -> tuple[str, ...]:
-        """The targets, and those of the further sizes."""
+        """The targets, and those of the further sizes: what is verified."""
         return tuple(at_size(name, size) for size in ("", *self.further) for name in self.targets)
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """Those of them that have a file of their own."""
+        return tuple(name for size in ("", *self.further) for name in self.files_at(size))
+
+    def files_at(self, size: str) -> tuple[str, ...]:
+        """The targets of *size* that have a file of their own: at a further size, those that are not flexible."""
+        own = (name for name in self.targets if not (size and self.flexible and TARGETS[name].flexible))
+        return tuple(at_size(name, size) for name in own)
 
     @field_validator("targets")
     @classmethod
@@ -136,6 +153,17 @@ class ExportTable(Table):
             if target not in TARGETS:
                 raise ValueError(f"unknown target {target!r}; {near(target, TARGETS)}")
         return targets
+
+    @model_validator(mode="after")
+    def _flexible_files_have_several_sizes(self) -> Self:
+        if not self.flexible:
+            return self
+        if not self.further:
+            raise ValueError("flexible is of files of several sizes; name them in sizes = ['640x480', '256x256']")
+        if not any(TARGETS[name].flexible for name in self.targets):
+            able = ", ".join(name for name, target in TARGETS.items() if target.flexible)
+            raise ValueError(f"flexible: no target has flexible files; leave it out, or add one of {able}")
+        return self
 
     @field_validator("height", "width")
     @classmethod

@@ -109,7 +109,14 @@ class ParityExportTable(ExportTable):
         description="none: a network of your own has one",
         json_schema_extra={"maxItems": 0},
     )
+    flexible: bool = Field(False, description="no: a network of your own has one size")
     length: int | None = Field(None, ge=1, le=100_000, description="steps of a series, where the network takes any")
+
+    @model_validator(mode="after")
+    def _flexible_files_have_several_sizes(self) -> Self:
+        if self.flexible:
+            raise ValueError("flexible is of several sizes, and a network of your own has one; leave it out")
+        return self
 
     @field_validator("height", "width")
     @classmethod

@@ -102,9 +102,24 @@ class StyleTrainTable(PerceptualTrainTable):
 class StyleTransferRecipe(PerceptualRecipe):
     """A recipe of style transfer."""
 
+    may_be_flexible: ClassVar[bool] = True
+
     task: Literal["style_transfer"] = Field("style_transfer", description="what the network is for")
     model: StyleModelTable = Field(StyleModelTable(), description="the network")
     train: StyleTrainTable = Field(StyleTrainTable(), description="data, losses and length of the training")
+
+    @model_validator(mode="after")
+    def _is_the_same_at_every_size(self) -> Self:
+        if not self.export.flexible:
+            return self
+        if self.model.network == "subpixel":
+            able = "small or johnson"
+            why = f"the network subpixel repeats edges by operations that depend on the size; take {able}"
+        elif self.model.rho != 1:
+            why = f"model.rho is {self.model.rho:g}, and the sizes it scales to would be constants of the file; take 1"
+        else:
+            return self
+        raise ValueError(f"export.flexible: {why}, or leave flexible out: each size then has a file")
 
     @model_validator(mode="after")
     def _has_the_size(self) -> Self:

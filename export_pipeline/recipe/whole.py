@@ -22,7 +22,7 @@ from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
 from export_pipeline.recipe.wording import of_another_task, sentence, set_task
 from export_pipeline.records.metric import Metric
-from export_pipeline.targets import TARGETS
+from export_pipeline.targets import TARGETS, split_size
 
 SHIPPED = Path(__file__).resolve().parents[1] / "recipes"
 ARTIFACTS = "../../artifacts/"
@@ -38,6 +38,7 @@ class Recipe(Table):
     baseline: ClassVar[str] = ""  # what can be had without a network, in one word
     takes_own_metric: ClassVar[bool] = False  # whether the recipe may name a metric of the user's own
     may_be_compressed: ClassVar[bool] = False  # whether the network may come with zeros and few values already
+    may_be_flexible: ClassVar[bool] = False  # whether one file may take several sizes
     gives_pictures: ClassVar[bool] = False  # whether the outputs are pictures, which SSIM compares
 
     name: str = Field("stylized", pattern=NAME_PATTERN, description="name of the bundle and of its files")
@@ -60,10 +61,23 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for table, named in (("verify.min_psnr", self.verify.min_psnr), ("report.budgets", self.report.budgets)):
+        export = self.export
+        if export.flexible and not self.may_be_flexible:
+            raise ValueError(
+                f"export.flexible is of style_transfer; networks of {self.task} have a file for each size: leave it out"
+            )
+        for table, named, made in (
+            ("verify.min_psnr", self.verify.min_psnr, export.all_targets),
+            ("report.budgets", self.report.budgets, export.all_files),
+        ):
             for target in named:
-                if target not in self.export.all_targets:
+                if target not in export.all_targets:
                     raise ValueError(f"{table} names {target}, which export.targets does not make")
+                if target not in made:
+                    one = split_size(target)[0]
+                    raise ValueError(
+                        f"{table} names {target}, which has the file of {one} (export.flexible); limit that"
+                    )
         if self.train.frozen_norm and getattr(self.model, "norm", None) != "batch":
             raise ValueError("train.frozen_norm is of batch norm, and the network has none; set model.norm = 'batch'")
         for need, keys in NEEDS.items():
@@ -118,7 +132,7 @@ class Recipe(Table):
     def at(self, size: str) -> Self:
         """This recipe for images of *size*, one of its own, alone."""
         height, width = sides_of(size)
-        sides = {"height": height, "width": width, "sizes": ()}
+        sides = {"height": height, "width": width, "sizes": (), "flexible": False}
         return self.model_copy(update={"export": self.export.model_copy(update=sides)})
 
     def without(self, *tables: str) -> Self:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from typing_extensions import Self
 
 from export_pipeline.records.signature import Signature
-from export_pipeline.targets import is_target, target_of
+from export_pipeline.targets import at_size, is_target, target_of
 
 
 class ExportedModel(BaseModel):
@@ -25,6 +26,15 @@ class ExportedModel(BaseModel):
     sha256: dict[str, str]
     checkpoint_sha256: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The sizes after the first that the file takes, as they stand in names of targets; none of most files."""
+        return tuple(f"{height}x{width}" for height, width in self.signature.sizes[1:])
+
+    def at(self, size: str) -> Self:
+        """The file as it is looked at for *size*, which its target names then; without one, as it is."""
+        return self.model_copy(update={"target": at_size(self.target, size)})
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import (
@@ -37,8 +37,9 @@ class Port(BaseModel):
     ``high`` are what the least and the greatest value mean; ``None`` where that is not known. A quantized port holds
     ``q`` for the value ``scale * (q - zero_point)``.
 
-    ``sizes`` are further shapes that an input may have, ``bounds`` the smallest and largest size of each dimension
-    (largest -1: no limit). ``default`` fills an ``optional`` tensor that is left out; without one it must be given.
+    ``sizes`` are all shapes that may be, ``shape`` among them, where there are several. ``bounds`` are the smallest and
+    largest size of each dimension (largest -1: no limit). ``default`` fills an ``optional`` tensor that is left out;
+    without one it must be given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +77,11 @@ class Port(BaseModel):
         """``shape`` with 1 in the place of every open size."""
         return tuple(1 if length is None else length for length in self.shape)
 
+    @property
+    def open_shape(self) -> Shape:
+        """``shape`` with open height and width where the port takes pictures of several sizes."""
+        return self.shape_for(None, None) if self.sizes else self.shape
+
     def shape_for(self, height: int | None, width: int | None) -> Shape:
         """``shape`` for an image of this size; as it is where the layout is not known."""
         if self.layout is None:
@@ -107,6 +113,11 @@ class Port(BaseModel):
             shapes.append("within " + " x ".join(f"{a}..{b if b >= 0 else 'any'}" for a, b in self.bounds))
         return " or ".join(shapes)
 
+    def allowed_sizes(self) -> tuple[str, ...]:
+        """Height and width of the pictures that may be given, in words; none where it takes no picture."""
+        shapes = dict.fromkeys((self.shape, *self.sizes))
+        return tuple(_times(size) for shape in shapes if (size := self.model_copy(update={"shape": shape}).size))
+
 
 def _times(shape: Shape) -> str:
     return "x".join("any" if length is None else str(length) for length in shape) or "scalar"
@@ -129,15 +140,18 @@ class _ImageToImage(BaseModel):
     high: float = 255.0
     dtype: str | None = None
     layout: Layout | None = None
+    sizes: tuple[tuple[int, int], ...] | None = None
 
     @property
     def ports(self) -> tuple[Port, Port]:
         """The input and the output."""
         layout = self.layout or ("NCHW" if self.dtype is None else "NHWC")
-        size = (self.height, self.width)
+        sides = ((self.height, self.width), *(self.sizes or ()))
+        first, *sizes = ((1, *size, 3) if layout == "NHWC" else (1, 3, *size) for size in sides)
         shared: dict[str, Any] = {
             "kind": "image" if self.dtype is None else "tensor",
-            "shape": (1, *size, 3) if layout == "NHWC" else (1, 3, *size),
+            "shape": first,
+            "sizes": tuple(sizes),
             "dtype": self.dtype or "uint8",
             "layout": layout,
             "color": self.color,
@@ -155,7 +169,8 @@ class Signature(BaseModel):
 
     As JSON it is ``{"inputs": [..], "outputs": [..]}``, each port without the keys that have their default; where it is
     one RGB picture of values 0..255 to one of the same size, it is the short form ``{"height", "width", "input_name",
-    "output_name", "color", "low", "high"}``, for arrays with ``"dtype"`` and ``"layout"``.
+    "output_name", "color", "low", "high"}``, for arrays with ``"dtype"`` and ``"layout"``, and with ``"sizes"``, each
+    ``[height, width]``, where there are several.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -179,6 +194,31 @@ class Signature(BaseModel):
             if port.size and port.size[0] and port.size[1]:
                 return port.size[0], port.size[1]
         raise ModelError(f"no picture of one size goes in, only {', '.join(port.name for port in self.inputs)}")
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Height and width, in pixels, of each picture that may go in; none where there is one size, or any."""
+        found = (self.inputs[0].model_copy(update={"shape": shape}).size for shape in self.inputs[0].sizes)
+        return tuple((size[0], size[1]) for size in found if size and size[0] and size[1])
+
+    @classmethod
+    def flexible(cls, signatures: Sequence[Signature]) -> Signature:
+        """The signature of a network that has all of *signatures*, which differ in the sizes of pictures alone."""
+
+        def joined(*ports: Port) -> Port:
+            return ports[0].model_copy(update={"sizes": tuple(port.closed_shape for port in ports)})
+
+        inputs, outputs = (map(joined, *(getattr(one, side) for one in signatures)) for side in ("inputs", "outputs"))
+        return cls(inputs=tuple(inputs), outputs=tuple(outputs))
+
+    def at(self, size: tuple[int, int]) -> Signature:
+        """The signature at one of its :attr:`sizes` alone."""
+        index = self.sizes.index(size)
+        inputs, outputs = (
+            tuple(port.model_copy(update={"shape": port.sizes[index], "sizes": ()}) for port in ports)
+            for ports in (self.inputs, self.outputs)
+        )
+        return Signature(inputs=inputs, outputs=outputs)
 
     def metadata(self) -> dict[str, str]:
         """What is written into a model file so that the file alone tells how to call it."""
@@ -237,7 +277,8 @@ def _short_form(signature: Signature) -> _ImageToImage | None:
         return None
     kind = {} if first.kind == "image" else {"dtype": first.dtype, "layout": first.layout}
     names = {"input_name": first.name, "output_name": last.name}
-    short = _ImageToImage.model_validate({"height": size[0], "width": size[1], **names, **kind})
+    sides = {"height": size[0], "width": size[1], "sizes": signature.sizes or None}
+    short = _ImageToImage.model_validate({**sides, **names, **kind})
     return short if (signature.inputs, signature.outputs) == ((short.ports[0],), (short.ports[1],)) else None
 
 

@@ -101,7 +101,7 @@ def _training(record: Record) -> Iterator[str]:
 
 def _limits(record: Record) -> Iterator[str]:
     ports = (port for row in record.files for port in row.signature.pictures)
-    sizes = sorted({f"{port.size[0]}x{port.size[1]}" for port in ports if port.size})
+    sizes = sorted({size for port in ports for size in port.allowed_sizes()})
     if sizes:
         yield f"Images of {' and '.join(sizes)} (height x width) only; others must be resized first."
     yield "The files were run and measured on Linux; no phone's result is in this card."

@@ -196,9 +196,9 @@ def _row(path: Path, row: _Row, models: Mapping[str, ExportedModel]) -> DeviceRo
     if row.file not in models:
         raise UsageError(f"{path} has a time of {row.file}, which the bundle does not hold: {', '.join(models)}.")
     model = models[row.file]
-    sizes = {port.size for port in model.signature.inputs if port.size}
-    if sizes and (row.height, row.width) not in sizes:
-        told = " or ".join(f"{size[0]}x{size[1]}" for size in sorted(sizes, key=str))
+    sizes = {size for port in model.signature.inputs for size in port.allowed_sizes()}
+    if sizes and f"{row.height}x{row.width}" not in sizes:
+        told = " or ".join(sorted(sizes))
         raise UsageError(f"{path} has a time of {row.file} at {row.height}x{row.width}; it takes {told}.")
     if not math.isclose(row.fps, 1000 / row.median_ms, rel_tol=0.01):
         raise BundleError(f"{path} is no result of an app: {row.file} has {row.fps} FPS at {row.median_ms} ms.")

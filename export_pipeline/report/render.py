@@ -142,6 +142,7 @@ def _model(seen: Inspection, head: str, brief: bool) -> str:
 
 def _port(port: Port) -> str:
     shape = "x".join("any" if length is None else str(length) for length in port.shape)
+    shape = port.allowed() if port.sizes else shape
     dtype = "" if port.kind == "image" else port.dtype
     return " ".join(filter(None, [port.kind, shape, dtype, "optional" if port.optional else ""]))
 

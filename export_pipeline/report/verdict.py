@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from export_pipeline.report.model import FileRecord, Report
+from export_pipeline.targets import split_size
 
 # From the worst on: the first that a check of a file has is the file's.
 ORDER = ("failed", "skipped", "noisy", "passed")
@@ -75,7 +76,8 @@ def verdict(report: Report) -> Verdict:
     wrong = tuple(one for one in checks if one.status != "passed")
     undecided = bool(wrong) and all(one.status == "noisy" for one in wrong)
     reasons = (row.quality_reason for row in report.record.parity if row.quality == "skipped" and row.target in of_file)
-    unmade = (row.reason for row in report.record.parity if row.target not in of_file)
+    made = {file.file for file in report.record.files}
+    unmade = (row.reason for row in report.record.parity if row.file not in made)
     return Verdict(
         status="noisy" if undecided else "failed" if wrong else "passed",
         files={target: min(found, key=ORDER.index) for target, found in of_file.items()},
@@ -93,16 +95,18 @@ def failures(file: FileRecord) -> tuple[str, ...]:
 
 def _checks(report: Report) -> Iterator[Check]:
     verified = {row.target for row in report.record.parity}
-    made = {file.target for file in report.record.files}
+    made = {file.file: file.target for file in report.record.files}
     for file in report.record.files:
         if file.target not in verified:
             yield Check(file.target, "parity", "skipped", "it was not verified")
     for parity in report.record.parity:
-        if parity.target not in made:
+        if parity.file not in made:
             continue
-        yield Check(parity.target, "parity", parity.status, parity.reason)
+        target, size = made[parity.file], split_size(parity.target)[1]
+        at = f" at {size}" if parity.target != target else ""  # a further size of a flexible file
+        yield Check(target, f"parity{at}", parity.status, parity.reason)
         if parity.stress is not None and parity.stress.status != "skipped":  # left out by the recipe's own word
-            yield Check(parity.target, "stress", parity.stress.status, parity.stress.reason)
+            yield Check(target, f"stress{at}", parity.stress.status, parity.stress.reason)
     for file in report.record.files:
         if file.diagnosis is not None:
             wrong = failures(file)

@@ -23,14 +23,8 @@ CHECKPOINT_SUFFIX = ".safetensors"
 LARGEST_SIZE = 2048  # L-BFGS remembers forty pictures in double precision: 4 GB
 # What the settings of the optimization and the options that set them are called.
 SETTINGS = (
-    "iterations",
-    "content_weight",
-    "style_weight",
-    "style_loss",
-    "tv_weight",
-    "start",
-    "seed",
-    "preserve_colour",
+    *("iterations", "content_weight", "style_weight", "style_loss"),
+    *("tv_weight", "start", "seed", "preserve_colour"),
 )
 OF_BOTH = ("style", "style_weights", "preserve_colour")  # which the methods without a model share
 OF_GATYS = ("loss_network", "vgg_weights", "every", "size", *SETTINGS)
@@ -160,7 +154,9 @@ def _with_model(model: Path, photograph: Path, options: argparse.Namespace, cons
     if model.suffix == CHECKPOINT_SUFFIX:
         return _with_checkpoint(model, image, options, console)
     runtime = open_model(model, options.threads)
-    fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
+    port = runtime.inputs[0]
+    # Which of several sizes to fit it to is the user's choice: the runtime names them.
+    fits = len(runtime.inputs) == 1 and (port.sizes or runtime.takes_size(port, *image.shape[:2]))
     fitted = image if fits else resize_to(image, runtime.signature)
     if fitted.shape != image.shape:
         (old_height, old_width), (height, width) = image.shape[:2], fitted.shape[:2]

@@ -13,7 +13,7 @@ from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.metric import Metric, mean_values
 from export_pipeline.records.parity import BASELINE, FLOAT, ParityResult
-from export_pipeline.targets import Tolerance, at_size, target_of
+from export_pipeline.targets import Tolerance, target_of
 from export_pipeline.tasks.task import Arrays, Evaluator, Sample, SampleEvaluator, Task, evaluators, mean_measured
 from export_pipeline.verify.metrics import incomparable, kept, parity
 from export_pipeline.verify.stress import stressed
@@ -102,7 +102,7 @@ def verify(
 
 def _skipped(recipe: Recipe, exported: Sequence[ExportedModel], size: str) -> Iterator[ParityResult]:
     """Rows of targets that were not made, for what makes and runs them is not here."""
-    for target in (at_size(name, size) for name in recipe.export.targets):
+    for target in recipe.export.files_at(size):
         file = target_of(target).file_name(recipe.name)
         if target in {model.target for model in exported} or not (reason := format_of(file).missing()):
             continue

@@ -19,7 +19,7 @@ NO_JUDGE = "only parity is re-checked; the report holds the distances as measure
 
 
 def verify_bundle(bundle: Bundle, progress: Callable[[str], None] = lambda line: None) -> tuple[ParityResult, ...]:
-    """Compare every byte with the manifest, then run every file on the golden sample.
+    """Compare every byte with the manifest, then run every file on the golden sample of its size, or of each.
 
     Pictures are rounded to 8 bits before they are compared, as the golden output of the float network is.
 
@@ -29,7 +29,8 @@ def verify_bundle(bundle: Bundle, progress: Callable[[str], None] = lambda line:
     count = bundle.check_files()
     progress(f"{count} files are as they were built")
     results = []
-    for model in bundle.manifest.models:
+    models = bundle.manifest.models
+    for model in (one.at(size) for one in models for size in ("", *one.further)):
         inputs, expected = read_golden(bundle, split_size(model.target)[1])
         progress(f"{model.target}: {model.file}")
         results.append(_check(bundle, model, inputs, expected))

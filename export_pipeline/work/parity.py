@@ -48,7 +48,9 @@ class KeptParity:
         What failed or was skipped, such as for want of weights, is looked at again.
         """
         key = self._key(model)
-        return next((kept.row for kept in _read(self.work).rows if kept.made_from == key and _stands(kept.row)), None)
+        # A flexible file has a row for each size.
+        rows = (kept.row for kept in _read(self.work).rows if kept.made_from == key and _stands(kept.row))
+        return next((row for row in rows if row.target == model.target), None)
 
     def write(self, model: ExportedModel, row: ParityResult) -> None:
         """Keep the *row* of *model* in place of an earlier one of its target."""

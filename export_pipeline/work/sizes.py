@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from export_pipeline.bundle import write_golden
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
+from export_pipeline.records.signature import Signature
 from export_pipeline.targets import split_size
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ def export_sizes(
 
     about: dict[str, Any] = {"checkpoint_sha256": checkpoint_sha256, "title": task.title, "rounded": rounded}
     made: list[ExportedModel] = []
-    for size, own in sized_tasks(task).items():
+    tasks = sized_tasks(task)
+    flexible = Signature.flexible([own.signature for own in tasks.values()]) if task.recipe.export.flexible else None
+    for size, own in tasks.items():
+        if not task.recipe.export.files_at(size):
+            continue
         what = own.signature, folder, own.calibration()
-        made += export(model, task.recipe, *what, **about, progress=say, resume=True, size=size)
+        made += export(model, task.recipe, *what, **about, progress=say, resume=True, size=size, flexible=flexible)
     return tuple(made)
 
 
@@ -45,12 +50,16 @@ def verify_sizes(
     say: Callable[[str], None],
     kept: KeptRows | None = None,
 ) -> tuple[ParityResult, ...]:
-    """Every file against the float network *model* at its own size; *kept* and errors as of ``verify.verify``."""
+    """Every file against the float network *model* at its own size, a flexible one at each of its sizes.
+
+    *kept* and errors are as of ``verify.verify``.
+    """
     from export_pipeline.verify import verify
 
     evaluator, rows = task.evaluator(), list[ParityResult]()
     for size, own in sized_tasks(task).items():
         files = [one for one in exported if split_size(one.target)[1] == size]
+        files += [one.at(size) for one in exported if size in one.further]
         rows += verify(folder, files, model, own, evaluator, say, size, kept)
     return tuple(rows)
 

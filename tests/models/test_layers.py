@@ -14,6 +14,7 @@ from export_pipeline.models.layers import (
     EPSILON,
     DepthToSpace,
     EdgePadding,
+    First,
     InstanceNormalization,
     MatchSize,
     Rescaling,
@@ -162,6 +163,11 @@ def test_match_size_crops_or_resizes(sides: tuple[int, int]) -> None:
     like = np.zeros((2, *sides, 3), np.float32)
     np.testing.assert_array_equal(MatchSize()([x, like]), x[:, : sides[0], : sides[1]])
     np.testing.assert_allclose(MatchSize(resize=True)([x, like]), bilinear(x, sides), atol=1e-3)
+
+
+def test_first_is_match_size_where_nothing_is_to_be_matched() -> None:
+    x, like = np.random.default_rng(2).uniform(0, 255, (2, 2, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_array_equal(First()([x, like]), MatchSize()([x, like]))
 
 
 @pytest.mark.parametrize(("rho", "sides"), [(0.5, (5, 4)), (0.7, (7, 6)), (1.0, (10, 8))])

@@ -79,6 +79,23 @@ def test_image_to_image_is_short(height: int, width: int) -> None:
     assert signature.size == (height, width)
 
 
+@given(st.lists(st.tuples(SIDES, SIDES), min_size=2, max_size=5, unique=True))
+def test_one_of_several_sizes_is_short_and_names_them(sizes: list[tuple[int, int]]) -> None:
+    each = [image_to_image(*size, "image", "stylized") for size in sizes]
+    signature = Signature.flexible(each)
+    written = json.loads(signature.metadata()[METADATA_KEY])
+    assert written == {**each[0].model_dump(), "sizes": [list(size) for size in sizes]}
+    jsonschema.validate(written, Signature.model_json_schema())
+    assert Signature.from_metadata(signature.metadata()) == signature
+    assert (signature.size, signature.sizes, each[0].sizes) == (sizes[0], tuple(sizes), ())
+    assert [signature.at(size) for size in sizes] == each
+    port = signature.inputs[0]
+    assert port.open_shape == (1, None, None, 3)
+    assert port.allowed_sizes() == tuple(f"{height}x{width}" for height, width in sizes)
+    assert all(port.accepts((1, *size, 3)) for size in sizes)
+    assert port.accepts((1, *sizes[0][::-1], 3)) == (sizes[0][::-1] in sizes)
+
+
 def test_core_ml_files_have_the_bytes_that_they_always_had() -> None:
     written = (
         '{"height":64,"width":128,"input_name":"image","output_name":"stylized","color":"RGB","low":0.0,"high":255.0}'
@@ -181,6 +198,7 @@ def test_a_file_without_the_entry_is_not_ours() -> None:
         '{"height": 64}',
         '{"height": 64, "width": 64, "more": 1}',
         '{"height": 1, "width": 64}',
+        '{"height": 64, "width": 64, "sizes": [[64]]}',
         '{"inputs": [], "outputs": []}',
         '{"inputs": [{"name": "x", "more": 1}], "outputs": [{"name": "y"}]}',
     ],

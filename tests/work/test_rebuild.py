@@ -233,6 +233,7 @@ def test_a_row_is_kept_while_nothing_that_decides_it_has_changed(tmp_path: Path)
         kept(images=2).read(file()),
         kept().read(file(sha256="cd")),
         kept().read(file(other, "ef")),
+        kept().read(file("onnx-fp32@64x96")),  # a flexible file at another size
     ):
         assert changed is None
     kept().write(file(other, "ef"), row(target=other))

@@ -105,7 +105,10 @@ def _cut(operation: Any) -> list[tuple[int, int]] | None:
     cut = []
     for axis, length in enumerate(operation.x.shape):
         if not isinstance(length, int):
-            return None
+            if (not from_start[axis] and begins[axis] < 0) or (not to_end[axis] and ends[axis] >= 0):
+                return None
+            cut.append((0 if from_start[axis] else int(begins[axis]), 0 if to_end[axis] else -int(ends[axis])))
+            continue
         first = 0 if from_start[axis] else int(begins[axis]) % length
         last = length - 1 if to_end[axis] else (int(ends[axis]) - 1) % length
         cut.append((first, length - 1 - last))

@@ -41,8 +41,8 @@ def describe(spec: Any, signature: Signature, title: str, version: str, about: M
 def _short_description(title: str, signature: Signature) -> str:
     ports = (*signature.inputs, *signature.outputs)
     if len(ports) == 2 and all(port.kind == "image" for port in ports):
-        height, width = signature.size
-        return f"{title}, {width}x{height} {ports[0].color} image"
+        sizes = " or ".join(f"{width}x{height}" for height, width in signature.sizes or (signature.size,))
+        return f"{title}, {sizes} {ports[0].color} image"
     takes, gives = (", ".join(port.name for port in side) for side in (signature.inputs, signature.outputs))
     return f"{title}, {takes} to {gives}"
 

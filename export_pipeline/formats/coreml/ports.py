@@ -20,6 +20,6 @@ def _of_file(ports: tuple[Port, ...]) -> tuple[Port, ...]:
 
 
 def _image(port: Port) -> Port:
-    height, width = port.size or (None, None)
-    update = {"kind": "image", "shape": (1, 3, height, width), "dtype": "uint8", "layout": "NCHW"}
+    shape, *sizes = ((1, 3, *each[1:3]) for each in (port.shape, *port.sizes))
+    update = {"kind": "image", "shape": shape, "sizes": tuple(sizes), "dtype": "uint8", "layout": "NCHW"}
     return port.model_copy(update=update)

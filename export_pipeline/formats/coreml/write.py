@@ -95,12 +95,19 @@ def _convert(conversion: Conversion, options: dict[str, Any]) -> tuple[Any, dict
         [function],
         source="tensorflow",
         # coremltools turns an NHWC image into Core ML's NCHW one and removes the transposes that meet.
-        inputs=[_type(port, name=port.name, shape=port.shape) for port in signature.inputs],
+        inputs=[_type(port, name=port.name, shape=_shape(port)) for port in signature.inputs],
         outputs=[_type(port, name=name) for name, port in outputs.items()],
         pass_pipeline=_passes(target),
         **options,
     )
     return converted, {name: port.name for name, port in outputs.items()}
+
+
+def _shape(port: Port) -> Any:
+    """The shape of an input; all of them where there are several, the first as default."""
+    import coremltools as ct
+
+    return ct.EnumeratedShapes(port.sizes, default=port.shape) if port.sizes else port.shape
 
 
 def _type(port: Port, **named: Any) -> Any:

@@ -8,22 +8,25 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.errors import ModelError
 from export_pipeline.formats.runtime import reading
 from export_pipeline.formats.tensors import summary, weight
 from export_pipeline.records.contents import Contents
+from export_pipeline.records.signature import Signature
 
 _WEIGHT_TYPES = ("float32", "float16", "float64", "bfloat16", "int8", "uint8")
 _CONVOLUTIONS = ("Conv", "ConvInteger", "ConvTranspose", "QLinearConv")
 
 
 def read(path: Path) -> Contents:
-    """Read the graph, with shapes inferred."""
+    """Read the graph, with shapes inferred; those of a flexible file are of its first size."""
     import onnx
 
     with reading(path, "an ONNX model"):
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
-        graph = onnx.shape_inference.infer_shapes(model).graph
+        flexible = _close(model)
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=flexible).graph
     arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].HasField("t"):
@@ -46,6 +49,23 @@ def read(path: Path) -> Contents:
     shapes.update({name: array.shape for name, array in arrays.items()})
     precisions = Counter(types.get(node.output[0], "unknown") for node in nodes)
     return summary(weights, Counter(node.op_type for node in nodes), precisions, _work(nodes, shapes))
+
+
+def _close(model: Any) -> bool:
+    """Give the inputs of a flexible file the first of its sizes; whether it is one."""
+    try:
+        written = Signature.from_metadata({entry.key: entry.value for entry in model.metadata_props})
+    except ModelError:
+        written = None  # who asks for the signature is told
+    shapes = {port.name: port.closed_shape for port in (written.inputs if written else ()) if port.sizes}
+    for value in model.graph.input:
+        for dimension, length in zip(value.type.tensor_type.shape.dim, shapes.get(value.name, ()), strict=False):
+            dimension.dim_value = length
+    if shapes:  # inferred anew
+        del model.graph.value_info[:]
+        for value in model.graph.output:
+            value.type.tensor_type.ClearField("shape")
+    return bool(shapes)
 
 
 def _kernel_input(node: Any) -> int:

@@ -15,12 +15,15 @@ OPSET = 17
 
 
 def write(conversion: Conversion, path: Path) -> None:
-    """Write an ONNX file in float32; its inputs and outputs are in the order of the signature."""
+    """Write an ONNX file in float32; its inputs and outputs are in the order of the signature.
+
+    Height and width have these names where they are open, which they are of a flexible file.
+    """
     import tensorflow as tf
     import tf2onnx
 
     signature = conversion.signature
-    spec = [tf.TensorSpec(port.shape, port.dtype, name=port.name) for port in signature.inputs]
+    spec = [tf.TensorSpec(port.open_shape, port.dtype, name=port.name) for port in signature.inputs]
     proto, _ = tf2onnx.convert.from_keras(conversion.model, input_signature=spec, opset=OPSET, optimizers=_optimizers())
     _tidy(proto, signature, conversion.metadata)
     path.write_bytes(proto.SerializeToString(deterministic=True))
@@ -108,8 +111,11 @@ def _rename(graph: Any, signature: Signature) -> None:
     for node in graph.node:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names.get(name) or names.setdefault(name, next(fresh)) for name in node.output]
-    for value in (*graph.input, *graph.output):
+    for value, port in zip((*graph.input, *graph.output), (*signature.inputs, *signature.outputs), strict=True):
         value.name = ends[value.name]
+        if port.sizes:
+            for axis, name in ((1, "height"), (2, "width")):
+                value.type.tensor_type.shape.dim[axis].dim_param = name
 
 
 def kernels(path: Path) -> tuple[Kernel, ...]:
