@@ -79,7 +79,7 @@ METRICS = (
     ),
     Metric(
         name="local_weave",
-        title="local weave",
+        title="local-weave",
         better="lower",
         digits=2,
         meaning="what a hundredth of the 48x48 patches exceed of the weave: 2 to 3 in photographs",
