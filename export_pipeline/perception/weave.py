@@ -31,8 +31,7 @@ def weave(image: np.ndarray) -> float:
     Returns:
         About 1 for photographs and paintings; several times that for a weave or a checkerboard.
     """
-    power = _powers(image).mean((0, 1)) + LEAST_POWER
-    return _share(power)
+    return float(_share(_powers(image).mean((0, 1)) + LEAST_POWER))
 
 
 def local_weave(image: np.ndarray) -> float:
@@ -46,13 +45,13 @@ def local_weave(image: np.ndarray) -> float:
         image: ``(H, W, 3)``, 0..255, sides of 16 or more.
 
     Returns:
-        2 to 3 for photographs and paintings, about 1 for a flat image.
+        1 to 3 for photographs and paintings, 1 for a flat image.
     """
     powers = np.log(_powers(image) + LEAST_SEEN)
     sides = tuple(min(PATCH, side) for side in powers.shape[:2])
     patches = np.lib.stride_tricks.sliding_window_view(powers, sides, (0, 1))[::PATCH_STRIDE, ::PATCH_STRIDE]
     found = np.exp(patches.mean((-2, -1)))
-    return float(np.percentile([_share(power) for row in found for power in row], 99))
+    return float(np.percentile(_share(found), 99))
 
 
 def _powers(image: np.ndarray) -> np.ndarray:
@@ -64,10 +63,11 @@ def _powers(image: np.ndarray) -> np.ndarray:
     return powers
 
 
-def _share(power: np.ndarray) -> float:
-    """Power at the harmonics over what a spectrum without a pattern would have there."""
-    own = sum(power[place] for place in HARMONICS)
-    return float(own / sum(_expected(power, *place) for place in HARMONICS))
+def _share(power: np.ndarray) -> np.ndarray:
+    """Power at the harmonics over what spectra ``(..., 16, 16)`` without a pattern would have there."""
+    own = np.sum([power[..., u, v] for u, v in HARMONICS], 0)
+    found: np.ndarray = own / np.sum([_expected(power, u, v) for u, v in HARMONICS], 0)
+    return found
 
 
 def hann() -> np.ndarray:
@@ -83,7 +83,8 @@ def beside(u: int, v: int) -> list[tuple[int, int]]:
     return [(row, column) for row in rows for column in columns]
 
 
-def _expected(power: np.ndarray, u: int, v: int) -> float:
-    """What a spectrum without a pattern would have at ``(u, v)``."""
-    around = [power[row % WINDOW, column % WINDOW] for row, column in beside(u, v)]
-    return float(np.exp(np.mean(np.log(around))))
+def _expected(power: np.ndarray, u: int, v: int) -> np.ndarray:
+    """What spectra without a pattern would have at ``(u, v)``."""
+    around = [power[..., row % WINDOW, column % WINDOW] for row, column in beside(u, v)]
+    found: np.ndarray = np.exp(np.mean(np.log(around), 0))
+    return found

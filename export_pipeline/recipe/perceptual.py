@@ -82,7 +82,7 @@ METRICS = (
         title="local-weave",
         better="lower",
         digits=2,
-        meaning="what a hundredth of the 48x48 patches exceed of the weave: 2 to 3 in photographs",
+        meaning="what a hundredth of the 48x48 patches exceed of the weave: 1 to 3 in photographs",
     ),
     Metric(
         name="style_distance",

@@ -38,7 +38,7 @@ class Distances(BaseModel):
         description="power at periods of 4 and 2 pixels over that of frequencies beside them: about 1 in photographs"
     )
     local_weave: float = Field(
-        description="what a hundredth of the 48x48 patches exceed of the same: 2 to 3 in photographs"
+        description="what a hundredth of the 48x48 patches exceed of the same: 1 to 3 in photographs"
     )
 
     @classmethod

@@ -81,11 +81,11 @@ def verify(
     samples = task.validation()
     if not samples:
         raise UsageError("there is nothing to verify on; give at least one validation sample")
-    found = {model.target: kept.read(model) if kept is not None else None for model in exported}
     references = None
     results = []
     for model in exported:
-        if row := found[model.target]:
+        row = kept.read(model) if kept is not None else None
+        if row is not None:
             progress(f"{model.target}: kept, for neither the file nor what it is held against has changed")
         else:
             if references is None:
