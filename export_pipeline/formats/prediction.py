@@ -29,8 +29,8 @@ Say = Callable[[str], None]
 def read_inputs(runtime: Runtime, given: Sequence[str], say: Say = lambda line: None) -> dict[str, Any]:
     """Inputs from ``NAME=VALUE`` words: a value is an image file, an ``.npy``, ``.npz`` or ``.json`` file, or JSON.
 
-    An image of another size than the model's is resized and its centre cut out, which is said. Where the model takes
-    several sizes, it stays as it is, and running refuses it.
+    An image of another size than the model's, or than the several that it takes, is resized to the first and its centre
+    cut out, which is said.
 
     Raises:
         UsageError: a word is not of that form, a name is unknown, given twice or missing, or a value cannot be read.
@@ -118,8 +118,7 @@ def _image(runtime: Runtime, port: Port, path: Path, say: Say) -> Any:
     if port.kind != "image" and port.size is None:
         raise UsageError(f"{_described(port)} holds no RGB image; give an array")
     height, width = pixels.shape[:2]
-    # Which of several sizes to fit it to is the user's choice: the runtime names them.
-    if not port.sizes and not runtime.takes_size(port, height, width):
+    if not runtime.takes_size(port, height, width):
         wanted = tuple(size or given for size, given in zip(port.size or port.shape[-2:], (height, width), strict=True))
         pixels = fit(pixels, *wanted)
         say(f"{path}: {width}x{height} resized and cropped to the model's {wanted[1]}x{wanted[0]}")

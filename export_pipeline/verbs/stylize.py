@@ -154,9 +154,7 @@ def _with_model(model: Path, photograph: Path, options: argparse.Namespace, cons
     if model.suffix == CHECKPOINT_SUFFIX:
         return _with_checkpoint(model, image, options, console)
     runtime = open_model(model, options.threads)
-    port = runtime.inputs[0]
-    # Which of several sizes to fit it to is the user's choice: the runtime names them.
-    fits = len(runtime.inputs) == 1 and (port.sizes or runtime.takes_size(port, *image.shape[:2]))
+    fits = len(runtime.inputs) == 1 and runtime.takes_size(runtime.inputs[0], *image.shape[:2])
     fitted = image if fits else resize_to(image, runtime.signature)
     if fitted.shape != image.shape:
         (old_height, old_width), (height, width) = image.shape[:2], fitted.shape[:2]
