@@ -25,7 +25,6 @@ from export_pipeline.perception.weave import (
 PLACES = sorted({(u % WINDOW, v % WINDOW) for place in HARMONICS for u, v in (place, *beside(*place))})
 EDGE_SHARES = (32, 8)
 EDGE_LINES = 16  # pixels
-NOISE = 4.0  # levels, standard deviation: that of a good camera at dusk
 
 
 def total_variation(image: Any) -> Any:
@@ -106,32 +105,25 @@ def _strips(side: Any) -> Any:
 
 def without_border(images: Any, border: int) -> Any:
     """*images*, ``(N, H, W, C)``, without *border* pixels along each edge."""
-    if not border:
-        return images
-    count, height, width, channels = tf.unstack(tf.shape(images))
-    # A whole slice: the gradient of a strided one is many times slower.
-    inner = tf.slice(images, (0, border, border, 0), (count, height - 2 * border, width - 2 * border, channels))
-    return tf.ensure_shape(inner, (None, None, None, images.shape[-1]))
+    return window(images, border, 0, (0, 0)) if border else images
 
 
-def disturbed(images: Any) -> Any:
-    """*images*, ``(N, H, W, 3)`` 0..255, with noise of :data:`NOISE` levels; the same images always have the same."""
-    images = tf.cast(images, tf.float32)
-    seed = tf.cast(tf.stack([tf.reduce_sum(images[:, 0, :8]), tf.reduce_sum(images[:, -1, :8])]), tf.int32)
-    return images + NOISE * tf.random.stateless_normal(tf.shape(images), seed)
+def window(images: Any, border: int, room: int, moved: Any) -> Any:
+    """A window into *images*, ``(N, H, W, C)``, that lies *border* pixels and *moved* ones from their first edges.
 
-
-def stability_loss(output: Any, other: Any, images: Any, noisy: Any) -> Any:
-    """How many times as much *output* of *images* and *other* of *noisy* differ as those do: ``(N,)``, of deviations.
-
-    A network that stretches what it is given makes a pattern of the noise in flat parts of a photograph: one that
-    flickers from frame to frame, and that rounding to 8 bits changes. Zheng et al., "Improving the Robustness of Deep
-    Neural Networks via Stability Training", 2016, with a ratio in place of their weighted distance.
+    Args:
+        images: the images.
+        border: pixels left out along each edge.
+        room: for *moved*, in pixels: so many the window is smaller by.
+        moved: by how many rows and columns, 0..*room*.
     """
-    axes = (1, 2, 3)
-    came_out = tf.reduce_mean(tf.square(output - other), axes)
-    # The square root has no finite slope at zero.
-    return tf.sqrt((came_out + 1e-6) / tf.reduce_mean(tf.square(images - noisy), axes))
+    count, height, width, channels = tf.unstack(tf.shape(images))
+    less = 2 * border + room
+    # A whole slice: the gradient of a strided one is many times slower.
+    found = tf.slice(
+        images, (0, border + moved[0], border + moved[1], 0), (count, height - less, width - less, channels)
+    )
+    return tf.ensure_shape(found, (None, None, None, images.shape[-1]))
 
 
 def weave_loss(image: Any) -> Any:

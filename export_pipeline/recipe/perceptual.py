@@ -152,6 +152,16 @@ class PerceptualTrainTable(TrainTable):
         description="pixels along each edge that the photograph with noise lacks: what a network paints at the edges "
         "is then held against what it paints there where the photograph goes on",
     )
+    stability_shift: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="pixels that the photograph with noise has moved by, at most: what a network paints should not "
+        "depend on where its strides begin",
+    )
+    stability_light: float = Field(
+        0.0, ge=0, le=0.2, description="share, at most, that the photograph with noise is lighter or darker by"
+    )
     loss_border: int = Field(
         0,
         ge=0,
@@ -212,7 +222,10 @@ class PerceptualRecipe(Recipe):
         if self.verify.judge == "cached" and (limited or structured.blocks or structured.rounds):
             what = f"budgets of distances ({', '.join(limited)})" if limited else "compress.structured"
             raise ValueError(f"verify.judge is 'cached', but {what} cannot do without VGG-19; use 'always'")
-        for key in ("loss_border", "stability_cut"):
-            if self.train.crop - 2 * getattr(self.train, key) < LEAST_SIDE:
+        # A photograph that has moved is smaller by a multiple of 4, as networks take them.
+        moved = -(-self.train.stability_shift // 4) * 4
+        taken = {"loss_border": 2 * self.train.loss_border, "stability_cut": 2 * self.train.stability_cut + moved}
+        for key, pixels in taken.items():
+            if self.train.crop - pixels < LEAST_SIDE:
                 raise ValueError(f"train.{key} leaves less than {LEAST_SIDE} pixels a side of train.crop")
         return self

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
+import tensorflow as tf
 from typing_extensions import Self
 
 from export_pipeline.base import images
@@ -18,7 +19,7 @@ from export_pipeline.errors import RecipeError
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.perception.losses import STABILITY, PerceptualLoss, loss_names
-from export_pipeline.perception.pixel_losses import disturbed, stability_loss, without_border
+from export_pipeline.perception.stability import Disturbance, stability_loss
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, PerceptualTrainTable, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
@@ -216,16 +217,16 @@ def with_stability(
 ) -> dict[str, Any]:
     """The losses of *objective*, and by its weight in *table* the stability loss.
 
-    It is of what *call* makes of photographs with noise, which end earlier by ``table.stability_cut`` pixels.
+    It is of what *call* makes of other frames of the photographs: with noise, cut, moved and lit as *table* says.
     """
     outputs = call(batch)
     losses = objective(batch, outputs)
     if not table.stability_weight:
         return losses
-    noisy, output, images = (
-        without_border(each, table.stability_cut) for each in (disturbed(batch[IMAGE]), outputs[STYLIZED], batch[IMAGE])
-    )
-    stability = stability_loss(output, call({**batch, IMAGE: noisy})[STYLIZED], images, noisy)
+    disturbance = Disturbance(table.stability_cut, table.stability_shift, table.stability_light)
+    frame, seen = disturbance.frame(batch[IMAGE])
+    output, images = seen(outputs[STYLIZED]), seen(tf.cast(batch[IMAGE], tf.float32))
+    stability = stability_loss(output, call({**batch, IMAGE: frame})[STYLIZED], images, frame)
     return {**losses, STABILITY: stability, "total": losses["total"] + table.stability_weight * stability}
 
 
