@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from typing_extensions import Self
@@ -15,10 +15,7 @@ from typing_extensions import Self
 from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
 from export_pipeline.errors import RecipeError
-from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
-from export_pipeline.perception.losses import STABILITY, PerceptualLoss, loss_names
-from export_pipeline.perception.pixel_losses import disturbed, stability_loss, without_border
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, PerceptualTrainTable, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
@@ -37,6 +34,10 @@ from export_pipeline.tasks.task import (
     Task,
     spread,
 )
+
+# What computes loads TensorFlow, which takes seconds: a task that is only looked at does without.
+if TYPE_CHECKING:
+    from export_pipeline.perception.judge import Reference, StyleJudge
 
 IMAGE, STYLIZED = "image", "stylized"  # names of the input and the output
 NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
@@ -168,6 +169,8 @@ class StyleTransfer(Task):
 
     def evaluator(self) -> Evaluator | str:
         """VGG-19, or why it is not asked: there is no style, or there is a download to make that the recipe forbids."""
+        from export_pipeline.perception.judge import StyleJudge
+
         if self.style is None:
             return self.no_style
         if self.recipe.verify.judge == "cached" and not at_hand(self.recipe):
@@ -193,6 +196,8 @@ def _sees_vgg19(recipe: Recipe) -> bool:
 
 class _Perceptual(Objective):
     def __init__(self, task: StyleTransfer, network: LossNetwork) -> None:
+        from export_pipeline.perception.losses import PerceptualLoss, loss_names
+
         if task.style is None:
             raise RecipeError(task.no_style)
         self.terms = loss_names(task.recipe.train)
@@ -218,6 +223,9 @@ def with_stability(
 
     It is of what *call* makes of photographs with noise, which end earlier by ``table.stability_cut`` pixels.
     """
+    from export_pipeline.perception.losses import STABILITY
+    from export_pipeline.perception.pixel_losses import disturbed, stability_loss, without_border
+
     outputs = call(batch)
     losses = objective(batch, outputs)
     if not table.stability_weight:
