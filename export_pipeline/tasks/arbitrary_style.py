@@ -217,9 +217,9 @@ def encode(painting: np.ndarray) -> np.ndarray:
 
 @cache
 def _encoder() -> Any:
+    network = style_encoder()  # loads TensorFlow quietly
     import tensorflow as tf
 
-    network = style_encoder()
     return tf.function(lambda painting: network(painting, training=False), autograph=False)
 
 
