@@ -21,22 +21,28 @@ class Count:
         say: gets a :class:`Passing` line a second.
         what: is counted, such as ``photographs``.
         whole: how many there are.
+        first: how many were done before, by a run that was interrupted.
         clock: gives seconds.
     """
 
     def __init__(
-        self, say: Callable[[str], None], what: str, whole: int, clock: Callable[[], float] = time.monotonic
+        self,
+        say: Callable[[str], None],
+        what: str,
+        whole: int,
+        first: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._say, self._what, self._whole, self._clock = say, what, whole, clock
+        self._say, self._what, self._whole, self._first, self._clock = say, what, whole, first, clock
         self._began = self._told = clock()
 
     def __call__(self, done: int) -> None:
         """So many are done."""
         now = self._clock()
-        if now - self._told < EVERY or not 0 < done < self._whole:
+        if now - self._told < EVERY or not self._first < done < self._whole:
             return
         self._told = now
-        left = (now - self._began) / done * (self._whole - done)
+        left = (now - self._began) / (done - self._first) * (self._whole - done)
         self._say(Passing(f"{self._what} {done}/{self._whole}  ETA {duration(left)}"))
 
 

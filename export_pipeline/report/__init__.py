@@ -141,7 +141,7 @@ def make_report(
     (folder / PICTURE_FILE).unlink(missing_ok=True)
     progress("picture")
     pictured = [one for one in exported if not split_size(one.target)[1]]
-    draw_picture(folder / PICTURE_FILE, folder, pictured, yardstick, task)
+    draw_picture(folder / PICTURE_FILE, folder, pictured, yardstick, task, progress)
     write_text(folder / CARD_FILE, card(record))
     write_text(folder / SBOM_FILE, sbom(record, exported))
     render_pages(folder, report)

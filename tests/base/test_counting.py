@@ -23,7 +23,7 @@ class Clock:
 
 
 def counted(seconds: float, clock: Clock, say: Callable[[str], None], whole: int = 60) -> None:
-    count = Count(say, "photographs", whole, clock)
+    count = Count(say, "photographs", whole, clock=clock)
     for done in range(1, whole + 1):
         clock.now += seconds
         count(done)
@@ -35,6 +35,15 @@ def test_a_count_tells_what_is_done_and_what_is_left_once_a_second() -> None:
     assert lines[:2] == ["photographs 2/60  ETA 29 s", "photographs 4/60  ETA 28 s"]
     assert len(lines) == 29
     assert all(isinstance(line, Passing) for line in lines)
+
+
+def test_the_time_that_is_left_is_that_of_what_this_run_has_done() -> None:
+    lines: list[str] = []
+    clock = Clock()
+    count = Count(lines.append, "step", 100, first=80, clock=clock)
+    clock.now += 10
+    count(85)
+    assert lines == ["step 85/100  ETA 30 s"]
 
 
 def test_what_is_soon_over_is_not_counted() -> None:
