@@ -23,7 +23,7 @@ from export_pipeline.bundle import CHECKPOINT, PLAN, Bundle, require_replaceable
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.exported import ExportedModel
 from export_pipeline.records.parity import ParityResult
-from export_pipeline.stage_adapters import checked_task
+from export_pipeline.stage_adapters import check_network, opened_task
 from export_pipeline.work.folder import SHELF, work_folder
 from export_pipeline.work.ledger import noted
 from export_pipeline.work.network import Network
@@ -188,18 +188,15 @@ class Pipeline:
                 "sources": network.sources,
             }
             Bundle.seal(aside, manifest, measured=reporting.MEASURED_FILES, made_from=self.made_from)
-        self.say(f"bundle: {self.out}")
         return Bundle.open(self.out)
 
+    @cached_property
     def up_to_date(self) -> Bundle | None:
         """The bundle at :attr:`out`, if neither it nor what decides it has changed since; with ``fresh``, none is."""
         from export_pipeline.work.outlook import finished
 
         # Another release to be held against changes no stage, and what the report says of this one.
-        found = None if self.fresh or self.release else finished(self.out, self.made_from)
-        if found is not None:
-            self.say(f"up to date: {self.out}")
-        return found
+        return None if self.fresh or self.release else finished(self.out, self.made_from)
 
     @property
     def _listener(self) -> Listener:
@@ -249,9 +246,9 @@ def build(
         PipelineError: see :mod:`export_pipeline.errors`.
     """
     require_replaceable(Path(out), recipe, replace)
-    with opened(recipe, out, fresh=fresh, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
-        if found := pipeline.up_to_date():
-            return found
+    with opened(recipe, out, fresh=fresh, whole=True, say=say, on_step=on_step, tensorboard=tensorboard) as pipeline:
+        if pipeline.up_to_date:
+            return pipeline.up_to_date
         pipeline.task.fetch()
         network = pipeline.network()
         exported = pipeline.export(network)
@@ -262,11 +259,19 @@ def build(
 
 @contextlib.contextmanager
 def opened(
-    recipe: Recipe, out: Path | str, *, fresh: bool = False, plan_bytes: int | None = None, **listeners: Any
+    recipe: Recipe,
+    out: Path | str,
+    *,
+    fresh: bool = False,
+    whole: bool = False,
+    plan_bytes: int | None = None,
+    **listeners: Any,
 ) -> Iterator[Pipeline]:
     """A pipeline that has its work folder to itself. What the recipe names is looked at before anything is made.
 
     Args:
+        whole: all stages will be asked for; of a bundle that is up to date, which has been through them, the network
+            is not looked at again, and TensorFlow not loaded.
         plan_bytes: a plan is to be made for so many bytes; the one that the recipe names is not looked at.
         listeners: ``say``, ``on_step`` and ``tensorboard`` of :class:`Pipeline`.
 
@@ -280,7 +285,9 @@ def opened(
         from export_pipeline.report import read_release
 
         listeners["release"] = read_release(recipe.path(limits.release))
-    pipeline = Pipeline(checked_task(recipe, plan_bytes, to_train=True), Path(out), fresh=fresh, **listeners)
+    pipeline = Pipeline(opened_task(recipe), Path(out), fresh=fresh, **listeners)
+    if not (whole and pipeline.up_to_date):
+        check_network(pipeline.task, plan_bytes, to_train=True)
     require_replaceable(pipeline.out, recipe, meant=True)
     pipeline = replace(pipeline, on_step=(heard := Counted(pipeline.on_step)))
     with locked(pipeline.work, "build"):

@@ -17,21 +17,42 @@ if TYPE_CHECKING:
     from export_pipeline.train import Checkpoint, Listener
 
 
+def opened_task(recipe: Recipe) -> Task:
+    """The task of *recipe*, opened. It loads no TensorFlow.
+
+    Raises:
+        ImageError, CheckpointError, RecipeError: as of :func:`export_pipeline.pipeline.opened`.
+    """
+    from export_pipeline.tasks import open_task
+    from export_pipeline.train import origin, with_warm_start
+
+    return open_task(with_warm_start(recipe), origin(recipe))
+
+
 def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: bool = False) -> Task:
-    """The task of *recipe*, opened, and what the recipe says of compression held against its network.
+    """An :func:`opened_task`, of which :func:`check_network` has nothing to say.
+
+    Raises:
+        ImageError, CheckpointError, RecipeError: as of :func:`export_pipeline.pipeline.opened`.
+    """
+    task = opened_task(recipe)
+    check_network(task, plan_bytes, to_train=to_train)
+    return task
+
+
+def check_network(task: Task, plan_bytes: int | None = None, *, to_train: bool = False) -> None:
+    """Hold what the recipe of *task* says of compression against its network.
 
     Args:
         plan_bytes: as of :func:`export_pipeline.pipeline.opened`.
         to_train: it will be trained in this process, whose threads are chosen for it.
 
     Raises:
-        ImageError, CheckpointError, RecipeError: as of :func:`export_pipeline.pipeline.opened`.
+        RecipeError: as of :func:`export_pipeline.pipeline.opened`.
     """
-    from export_pipeline.tasks import open_task
-    from export_pipeline.train import network, origin, with_warm_start
+    from export_pipeline.train import network
     from export_pipeline.train.micro_batches import one_thread_an_operation
 
-    task = open_task(with_warm_start(recipe), origin(recipe))
     recipe = task.recipe
     if to_train:
         one_thread_an_operation(task)  # before a network starts TensorFlow
@@ -45,7 +66,6 @@ def checked_task(recipe: Recipe, plan_bytes: int | None = None, *, to_train: boo
         from export_pipeline.compress import check
 
         check(given.model if given else network(recipe), table, plan, weight_bytes)
-    return task
 
 
 def compress_tools(

@@ -71,3 +71,30 @@ def third_party(module: str) -> set[str]:
     """Top-level names that *module* imports and that are neither ours nor Python's own."""
     known = sys.stdlib_module_names | {PACKAGE}
     return {name.split(".")[0] for name in imports(module)} - known
+
+
+def loads_tensorflow(module: str, begun: set[str] | None = None) -> str:
+    """By what *module* loads TensorFlow when it is imported, first of all: a dotted name, or nothing.
+
+    That is ``export_pipeline.models``, which lets it say nothing, or a module that imports TensorFlow itself.
+    """
+    begun = set() if begun is None else begun
+    if module in begun:  # Python runs each once
+        return ""
+    begun.add(module)
+    package = module.rpartition(".")[0]
+    found = loads_tensorflow(package, begun) if package else ""
+    return found or next(filter(None, (_loads(module, name, begun) for name in _at_the_top(module))), "")
+
+
+def _at_the_top(module: str) -> Iterator[str]:
+    for node in tree(module).body:
+        yield from _names(module, node)
+
+
+def _loads(module: str, name: str, begun: set[str]) -> str:
+    if name.split(".")[0] in ("tensorflow", "tf_keras", "tensorflow_model_optimization"):
+        return module
+    if name == f"{PACKAGE}.models" or name.startswith(f"{PACKAGE}.models."):
+        return f"{PACKAGE}.models"
+    return loads_tensorflow(name, begun) if name in modules() else ""

@@ -18,19 +18,37 @@ import pytest
 from export_pipeline.report import worker
 
 
-def run(command: Sequence[str], **_: Any) -> subprocess.CompletedProcess[str]:
-    """In place of :func:`subprocess.run`: do the job that *command* names, as the worker does."""
-    *_, module, text = command
-    assert module == worker.__name__
-    # TensorFlow has started here, and keeps its threads.
-    job = {**json.loads(text), "threads": None}
-    answer = {"latency": worker.latency, "memory": worker.memory}[job["task"]](job)
-    return subprocess.CompletedProcess(list(command), 0, json.dumps(answer) + "\n", "")
+class Here:
+    """In place of :class:`subprocess.Popen`: does the job that *command* names, as the worker does."""
+
+    def __init__(self, command: Sequence[str], **_: Any) -> None:
+        *_, module, text = command
+        assert module == worker.__name__
+        # TensorFlow has started here, and keeps its threads.
+        job = {**json.loads(text), "threads": None}
+        lines: list[str] = []
+        answer = {"latency": worker.latency, "memory": worker.memory}[job["task"]](
+            job, lambda done: lines.append(json.dumps(done))
+        )
+        self.stdout = [*lines, json.dumps(answer)]
+
+    def __enter__(self) -> Here:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def wait(self) -> int:
+        """It has ended well."""
+        return 0
+
+
+SUBPROCESS = SimpleNamespace(Popen=Here, PIPE=subprocess.PIPE)
 
 
 @pytest.fixture(scope="module")
 def measured_here() -> Iterator[None]:
     """Reports of the module's tests measure in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "subprocess", SimpleNamespace(run=run))
+        patch.setattr(worker, "subprocess", SUBPROCESS)
         yield

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from export_pipeline import errors
 from export_pipeline.formats import coreai
 from tests.conftest import LONGEST
-from tests.imports import PACKAGE, ROOT, imports, modules, room, third_party, tree
+from tests.imports import PACKAGE, ROOT, imports, loads_tensorflow, modules, room, third_party, tree
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -141,6 +141,24 @@ def test_importing_the_command_line_is_light(module: str) -> None:
 def test_importing_the_emulator_loads_no_tensorflow() -> None:
     names, _ = loaded_by("import export_pipeline.emulator")
     assert not names & {"tensorflow", "tf_keras", "keras"}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_tensorflow_is_loaded_quietly(module: str) -> None:
+    """Our networks load it without what its C++ side prints; whoever imports it first says all of that."""
+    if room(module) != "models":
+        assert loads_tensorflow(module) in ("", "export_pipeline.models")
+
+
+@pytest.mark.parametrize("recipe", ["export_only", "demo"])
+def test_what_decides_a_build_is_found_out_without_tensorflow(recipe: str) -> None:
+    names, _ = loaded_by(
+        "from export_pipeline import Recipe; from export_pipeline.stage_adapters import opened_task; "
+        "from export_pipeline.work.outlook import finished; from export_pipeline.work.decides import made_from; "
+        f"task = opened_task(Recipe.load('export_pipeline/recipes/{recipe}.toml')); "
+        "import pathlib; assert finished(pathlib.Path('no bundle'), made_from(task)) is None"
+    )
+    assert not names & {"tensorflow", "tf_keras", "skimage", "sklearn", "scipy", "coremltools", "onnx"}
 
 
 def test_front_door_opens_without_tensorflow() -> None:

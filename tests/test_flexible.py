@@ -149,4 +149,4 @@ def test_a_build_again_has_nothing_to_do(bundle: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("EXPORT_PIPELINE_DATA", raising=False)
     result = builds.run("build", bundle.parent / "tiny.toml", "-o", bundle)
     assert result.returncode == 0
-    assert "up to date" in result.stderr
+    assert "up to date" in result.stdout

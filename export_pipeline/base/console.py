@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from export_pipeline.base.progress import Progress
+from export_pipeline.base.progress import Passing, Progress
 
 PLAIN_EVERY = 15.0  # seconds between two plain lines
 LIVE_EVERY = 0.2
@@ -33,7 +33,7 @@ class Console:
         self._live = sys.stderr.isatty()
         self._next = 0.0
         self._since: tuple[str, int, float] | None = None
-        self._open = False
+        self._open = ""  # "kept" or "passing": the live line that the cursor stands on
 
     def __enter__(self) -> Console:
         return self
@@ -42,10 +42,14 @@ class Console:
         self._end()
 
     def say(self, line: str) -> None:
-        """One line of what happens now."""
+        """One line of what happens now, or a :meth:`passing` one."""
+        if isinstance(line, Passing):
+            self.passing(line)
+            return
         if self._quiet:
             return
         self._end()
+        self._next = 0.0
         print(line, file=sys.stderr, flush=True)
 
     def passing(self, line: str) -> None:
@@ -61,7 +65,7 @@ class Console:
         if self._live:
             sys.stderr.write(f"\r\x1b[K  {line}")
             sys.stderr.flush()
-            self._open = True
+            self._open = "passing"
         else:
             print(f"  {line}", file=sys.stderr, flush=True)
 
@@ -87,7 +91,7 @@ class Console:
         if self._live:
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()
-            self._open = True
+            self._open = "kept"
             if last:
                 self._end()
         else:
@@ -102,5 +106,6 @@ class Console:
 
     def _end(self) -> None:
         if self._open:
-            print(file=sys.stderr)
-            self._open = False
+            sys.stderr.write("\n" if self._open == "kept" else "\r\x1b[K")
+            sys.stderr.flush()
+            self._open = ""

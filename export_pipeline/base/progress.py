@@ -8,6 +8,10 @@ from dataclasses import dataclass
 NOTHING_LOGGED = "tensorboard: nothing is written to {}, for nothing was left to train; --fresh trains anew"
 
 
+class Passing(str):
+    """A line that is of no interest once the next one comes: a console shows it where work takes long."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a training tells after each step; losses are of that step, images/s since the run began."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import tf_keras as keras
 
 from export_pipeline.compress import cluster, fold, prune, quantize, structured

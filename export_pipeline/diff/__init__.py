@@ -81,7 +81,7 @@ def diff(
     regression = recipe.report.regression
     if regression and regression.measures:
         say("speed and memory of both, in one run")
-        rows += machine_regressions(recipe, old, paths, runs, size)
+        rows += machine_regressions(recipe, old, paths, runs, size, say)
         rows += _unmeasured(new, paths, regression.latency is not None, regression.peak_memory_bytes is not None)
     times = _times(old, paths, runs, size, say) if timed else {}
     files = file_changes(old, new)
@@ -115,8 +115,7 @@ def _times(
     pairs = {target: Paths(before, path) for target, path in paths.items() if (before := old.path_of(target))}
     if not pairs:
         raise UsageError("nothing to time: a report has no model files. Name two bundles, or leave out --time.")
-    say(f"latency of {2 * len(pairs)} files, {runs} runs each, in turns")
-    return times_of(pairs, runs, size)
+    return times_of(pairs, runs, size, say=say)
 
 
 def _unmeasured(new: Release, paths: Mapping[str, Path], speed: bool, memory: bool) -> list[BudgetResult]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.base.counting import Count
 from export_pipeline.distill.material import HELD_CROPS, Material, varied_crop
 from export_pipeline.distill.slim import calibrated, slimmed
 from export_pipeline.distill.state import State
@@ -82,6 +83,7 @@ class Run:
         found = Distillation(teacher, [Student(teacher, recipe.width, embedded, rate) for embedded in kinds])
         first = self.state.restore(found.state)
         if first == 0:
+            self.say("what the student begins with")
             phase = recipe.phases[0]
             crops = self._crops(0, amounts.first_crops, phase)
             weights = calibrated(slimmed(teacher, recipe.width), teacher, crops)
@@ -108,19 +110,23 @@ class Run:
 
     def _taught(self, distillation: Distillation, first: int, count: int, phase: Phase) -> Iterator[Any]:
         """Crops from number *first* on with the teacher's features of them, a few at a time."""
+        told = Count(self.say, "crop", count)
         for number in range(first, first + count, HELD_BATCH):
             crops = self._crops(number, min(HELD_BATCH, first + count - number), phase)
             yield crops, distillation.teach(crops)
+            told(number - first + len(crops))
 
     def _train(self, distillation: Distillation, first: int) -> None:
         log = [row for row in self.state.log() if row["step"] <= first]
         recent: list[np.ndarray] = []
         begun = time.perf_counter()
+        told = Count(self.say, "step", self.recipe.steps, first)
         for step, (batch, gram_weight) in enumerate(self._batches(first), first + 1):
             errors = distillation.step(batch, gram_weight).numpy()
             if not np.isfinite(errors).all():
                 raise TrainingError(f"the error is not finite at step {step}; try a smaller learning_rate")
             recent.append(errors)
+            told(step)
             saves = step % self.recipe.checkpoint_every == 0 or step == self.recipe.steps
             if saves or step % self.amounts.log_every == 0:
                 log.append({"step": step, "errors": [[round(float(x), 5) for x in row] for row in np.mean(recent, 0)]})

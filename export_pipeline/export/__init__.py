@@ -15,7 +15,6 @@ from export_pipeline.base.files import remove_parts_of, written_aside
 from export_pipeline.base.images import fit
 from export_pipeline.errors import ExportError, near
 from export_pipeline.export import guard, state
-from export_pipeline.export.half_range import in_half_range
 from export_pipeline.export.quiet import converter
 from export_pipeline.formats import Conversion, WrittenFormat, format_of, static
 from export_pipeline.formats.format import Rounded
@@ -110,6 +109,8 @@ def _network(model: Any, signature: Signature, half_sums: bool) -> tuple[Any, tu
 
     The sums of a flexible file are largest at its largest size.
     """
+    from export_pipeline.export.half_range import in_half_range  # with TensorFlow
+
     largest = signature.at(max(signature.sizes, key=math.prod)) if signature.sizes else signature
     fixed = static.at_size(model, largest)
     made, notes = in_half_range(fixed, largest) if half_sums else (fixed, ())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tensorflow as tf
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tensorflow as tf
 from PIL import Image

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tensorflow as tf
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 
 from export_pipeline.perception.pixel_losses import window
@@ -58,3 +59,9 @@ def stability_loss(output: Any, other: Any, images: Any, noisy: Any) -> Any:
     came_out = tf.reduce_mean(tf.square(output - other), axes)
     # The square root has no finite slope at zero.
     return tf.sqrt((came_out + 1e-6) / tf.reduce_mean(tf.square(images - noisy), axes))
+
+
+def stability(network: Callable[[Any], Any], images: Any, output: Any, disturbance: Disturbance) -> Any:
+    """The stability loss of *network*, from images to pictures, which made *output* of *images*: ``(N,)``."""
+    frame, seen = disturbance.frame(images)
+    return stability_loss(seen(output), network(frame), seen(tf.cast(images, tf.float32)), frame)

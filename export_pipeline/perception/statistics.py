@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 
 from export_pipeline.perception.distances import directions

@@ -133,7 +133,7 @@ def make_report(
         progress("speed and memory against the last release")
         files = {row.target: folder / row.file for row in record.files}
         size = (recipe.export.height, recipe.export.width)
-        rows = machine_regressions(recipe, release, files, recipe.report.runs, size)
+        rows = machine_regressions(recipe, release, files, recipe.report.runs, size, progress)
         measured = measured.model_copy(update={"budgets": (*measured.budgets, *rows)})
     report = Report(record=record, benchmark=measured)
     _write(folder / RECORD_FILE, record)
@@ -141,7 +141,7 @@ def make_report(
     (folder / PICTURE_FILE).unlink(missing_ok=True)
     progress("picture")
     pictured = [one for one in exported if not split_size(one.target)[1]]
-    draw_picture(folder / PICTURE_FILE, folder, pictured, yardstick, task)
+    draw_picture(folder / PICTURE_FILE, folder, pictured, yardstick, task, progress)
     write_text(folder / CARD_FILE, card(record))
     write_text(folder / SBOM_FILE, sbom(record, exported))
     render_pages(folder, report)
@@ -260,8 +260,7 @@ def _benchmark(folder: Path, record: Record, yardstick: Path, recipe: Recipe, sa
     unmeasured = {path.name: why for path in files if (why := format_of(path).unmeasured)}
     paths = [yardstick, *(path for path in files if path.name not in unmeasured)]
     size = recipe.export.all_sides[0]
-    say(f"latency of {len(paths)} files, {recipe.report.runs} runs each")
-    latency, errors = measure_sizes(folder, record, yardstick, recipe, unmeasured)
+    latency, errors = measure_sizes(folder, record, yardstick, recipe, unmeasured, say)
     skipped = unmeasured | {Path(path).name: reason for path, reason in errors.items()}
     memory = []
     for path in paths:

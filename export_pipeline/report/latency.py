@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.base.cores import cores
+from export_pipeline.base.counting import Count
 from export_pipeline.errors import ModelError, UsageError
 from export_pipeline.formats import check_there, format_of
 from export_pipeline.report.machine import processor
@@ -26,6 +27,7 @@ def benchmark(
     runs: int = LEAST_RUNS,
     threads: int | Sequence[int] | None = None,
     size: tuple[int, int] = DEFAULT_SIZE,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[LatencyResult]:
     """Time model files of any format against one another.
 
@@ -38,6 +40,7 @@ def benchmark(
         runs: timed runs of each, 30 or more.
         threads: a number of threads, or several; ``None`` is one, then all.
         size: height and width for files that take any size.
+        say: called with a line before each number of threads, and with how far it is.
 
     Returns:
         A row for each number of threads and each file, in order. Files go by their names, or by their
@@ -50,7 +53,7 @@ def benchmark(
     for path in paths:
         format_of(path)
         check_there(Path(path))
-    rows, errors = measure(paths, runs, threads, size)
+    rows, errors = measure(paths, runs, threads, size, say=say)
     if errors:
         raise ModelError("; ".join(dict.fromkeys(errors.values())))
     return rows
@@ -63,7 +66,8 @@ def measure(
     size: tuple[int, int],
     against: Mapping[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
-    asked: Callable[[dict[str, Any]], Any] = ask,
+    asked: Callable[..., Any] = ask,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[LatencyResult], dict[str, str]]:
     """As :func:`benchmark`; a file that cannot run is named with its reason, and the others are measured.
 
@@ -72,7 +76,8 @@ def measure(
             row's ``ratio`` is FPS as a multiple of the other's.
         limits: of these ratios, on one thread. One that scatters more than it is off its limit is measured anew, up to
             :data:`ATTEMPTS` times in all, and the attempt that scatters least is kept, whatever it says.
-        asked: does a job of the worker.
+        asked: does a job of the worker, and tells a second argument how many turns are done.
+        say: as of :func:`benchmark`.
     """
     wanted = (1, cores()) if threads is None else (threads,) if isinstance(threads, int) else threads
     counts = tuple(dict.fromkeys(wanted))
@@ -88,23 +93,33 @@ def measure(
     rows, errors, name = [], {}, processor()
     clash = len({Path(path).name for path in paths}) < len({str(path) for path in paths})
     for count in counts:
-        answers = asked({**job, "paths": [str(path) for path in paths], "threads": count})
+        what = f"latency of {len(paths)} files, {count} thread{'s' * (count > 1)}"
+        say(f"{what}: {runs} runs each, in turns")
+        answers = asked({**job, "paths": [str(path) for path in paths], "threads": count}, Count(say, what, runs))
         for path, answer in answers.items():
             if "error" in answer:
                 errors[path] = str(answer["error"])
                 continue
             ratio = _ratio(answers, path, against)
             if count == 1 and ratio and limits and path in limits:
-                ratio = _clearest(ratio, limits[path], partial(_compared, asked, job, path, against))
+                ratio = _clearest(ratio, limits[path], partial(_compared, asked, job, path, against, say))
             rows.append(_row(path if clash else Path(path).name, answer, count, name, ratio))
     return rows, errors
 
 
 def _compared(
-    asked: Callable[[dict[str, Any]], Any], job: Mapping[str, Any], path: str, against: Mapping[str, str]
+    asked: Callable[..., Any],
+    job: Mapping[str, Any],
+    path: str,
+    against: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> Spread | None:
     """*path* measured once more, alone with what it is compared with, on one thread."""
-    return _ratio(asked({**job, "paths": [against[path], path], "threads": 1}), path, against)
+    what = f"latency of {Path(path).name} once more, for it scatters"
+    say(what)
+    return _ratio(
+        asked({**job, "paths": [against[path], path], "threads": 1}, Count(say, what, job["runs"])), path, against
+    )
 
 
 def _clearest(first: Spread, limit: float, again: Callable[[], Spread | None]) -> Spread:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from export_pipeline.recipe import Recipe
@@ -13,7 +13,12 @@ from export_pipeline.targets import split_size
 
 
 def measure_sizes(
-    folder: Path, record: Record, yardstick: Path, recipe: Recipe, unmeasured: Mapping[str, str]
+    folder: Path,
+    record: Record,
+    yardstick: Path,
+    recipe: Recipe,
+    unmeasured: Mapping[str, str],
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[LatencyResult], dict[str, str]]:
     """Times of the files and the yardstick, size by size; of the yardstick those at the first size are kept."""
     rows: list[LatencyResult] = []
@@ -24,7 +29,7 @@ def measure_sizes(
         if name and len(paths) == 1:
             continue
         against = dict.fromkeys(own.values(), str(yardstick))
-        found, wrong = measure(paths, recipe.report.runs, None, sides, against, speed_limits(recipe, own))
+        found, wrong = measure(paths, recipe.report.runs, None, sides, against, speed_limits(recipe, own), say=say)
         rows += [row for row in found if not name or row.file != yardstick.name]
         errors |= wrong
     return rows, errors

@@ -5,7 +5,7 @@ Below the outputs of the files stands where each differs from the float network'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from export_pipeline.base.counting import each
 from export_pipeline.base.files import size
 from export_pipeline.base.images import fit, save_image
 from export_pipeline.errors import EmulatorError, ModelError
@@ -33,11 +34,18 @@ FONT_SIZE = 14
 _INK, _PAPER, _MISSING = (20, 20, 20), (255, 255, 255), (225, 225, 225)
 
 
-def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], float_model: Path, task: Task) -> None:
+def draw_picture(
+    path: Path,
+    folder: Path,
+    exported: Sequence[ExportedModel],
+    float_model: Path,
+    task: Task,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
     """Write the picture to *path*: of each of the task's samples its input and what it is held against, then the files.
 
     A file that cannot be run leaves its place gray, and the caption says so. Nothing is written for a task whose
-    inputs and outputs cannot be shown.
+    inputs and outputs cannot be shown. *say* gets how far it is.
 
     Raises:
         ModelError: the float network cannot be run.
@@ -46,7 +54,7 @@ def draw_picture(path: Path, folder: Path, exported: Sequence[ExportedModel], fl
     samples = task.pictured()[:MOST_SAMPLES]
     inputs = [task.picture(sample.inputs) for sample in samples]
     network = _column("float network", float_model, task, samples)
-    columns = [_file_column(folder, model, task, samples) for model in exported]
+    columns = each(lambda model: _file_column(folder, model, task, samples), exported, say, "picture: file")
     blocks = []
     for index, shown in enumerate(inputs):
         drawn, tiles = network[1][index], [Tile(caption, images[index]) for caption, images in columns]

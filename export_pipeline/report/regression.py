@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,7 +177,13 @@ class Paths:
 Times = Mapping[str, "Spread | str"]
 
 
-def times_of(pairs: Mapping[str, Paths], runs: int, size: tuple[int, int], share: float | None = None) -> Times:
+def times_of(
+    pairs: Mapping[str, Paths],
+    runs: int,
+    size: tuple[int, int],
+    share: float | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Times:
     """How many times as long each new file takes as the old one, by target, on one thread; or why that is not known.
 
     All files are timed in turns in one process.
@@ -187,12 +193,13 @@ def times_of(pairs: Mapping[str, Paths], runs: int, size: tuple[int, int], share
         runs: of each file.
         size: height and width for files that take any.
         share: the limit that the times are held against; what scatters too much for it is timed again.
+        say: called with how far it is.
     """
     if not pairs:
         return {}
     against = {str(pair.old): str(pair.new) for pair in pairs.values()}
     limits = {} if share is None else dict.fromkeys(against, 1 + share)
-    rows, errors = measure([*against.values(), *against], runs, 1, size, against, limits)
+    rows, errors = measure([*against.values(), *against], runs, 1, size, against, limits, say=say)
     by_name = {row.file: row for row in rows}  # of the path, or of the file alone where no two have one
     by_path = {path: by_name.get(path) or by_name.get(Path(path).name) for path in (*against, *against.values())}
     found: dict[str, Spread | str] = {}
@@ -208,14 +215,19 @@ def times_of(pairs: Mapping[str, Paths], runs: int, size: tuple[int, int], share
 
 
 def machine_regressions(
-    recipe: Recipe, old: Release, files: Mapping[str, Path], runs: int, size: tuple[int, int]
+    recipe: Recipe,
+    old: Release,
+    files: Mapping[str, Path],
+    runs: int,
+    size: tuple[int, int],
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[BudgetResult, ...]:
     """Rows for speed and memory: both files are measured here and now, whatever the release's own report says.
 
     Args:
         recipe, old: as of :func:`file_regressions`.
         files: of this build, by target.
-        runs, size: as of :func:`times_of`.
+        runs, size, say: as of :func:`times_of`.
     """
     table = recipe.report.regression
     if table is None or not table.measures:
@@ -226,7 +238,7 @@ def machine_regressions(
     missing = f"the release's file does not lie in {old.path}, so that it cannot be run"
     rows = []
     if table.latency is not None:
-        times = times_of(pairs, runs, size, table.latency)
+        times = times_of(pairs, runs, size, table.latency, say)
         rows += [_latency_row(target, times.get(target, missing), table.latency) for target in compared]
     if table.peak_memory_bytes is not None:
         for target in compared:

@@ -1,7 +1,7 @@
 """The fresh process that measures: ``python -m export_pipeline.report.worker JOB`` with a job as JSON.
 
-It writes its answer as one line of JSON on standard output. See ``latency.py`` and ``memory.py``, which
-start it through :func:`ask`.
+It writes its answer as the last line of JSON on standard output; numbers before it say how many turns are done. See
+``latency.py`` and ``memory.py``, which start it through :func:`ask`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +28,11 @@ PAUSE = 0.002
 # Seconds. A shorter run is repeated, and the second is timed: frames of a video follow one another, and the caches full
 # of the file before cost a run of 8 milliseconds a quarter of its time. They do not matter to a long one.
 SHORT = 0.05
+EVERY = 1.0  # seconds from one word of how much is done to the next
 
 
-def ask(job: dict[str, Any]) -> Any:
-    """Run *job* in a fresh process and give its answer.
+def ask(job: dict[str, Any], told: Callable[[int], None] = lambda done: None) -> Any:
+    """Run *job* in a fresh process and give its answer; *told* gets how many turns are done, once a second.
 
     Raises:
         ModelError: the process died.
@@ -38,14 +41,25 @@ def ask(job: dict[str, Any]) -> Any:
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "export_pipeline.report.worker", json.dumps(job)]
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode or not done.stdout.strip():
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ModelError(f"the measuring process ended with code {done.returncode} ({last}); files: {job['paths']}")
-    return json.loads(done.stdout.splitlines()[-1])
+    answer = None
+    with (
+        tempfile.TemporaryFile("w+") as chatter,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=chatter, text=True, env=environment) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            answer = json.loads(line)
+            if isinstance(answer, int):
+                told(answer)
+        code = process.wait()
+        chatter.seek(0)
+        last = (chatter.read().strip().splitlines() or ["no message"])[-1]
+    if code or not isinstance(answer, dict):
+        raise ModelError(f"the measuring process ended with code {code} ({last}); files: {job['paths']}")
+    return answer
 
 
-def latency(job: dict[str, Any]) -> dict[str, Any]:
+def latency(job: dict[str, Any], tell: Callable[[int], None]) -> dict[str, Any]:
     """Times of ``runs`` runs of each of ``paths``, in seconds, taken in turns; or why a file cannot run."""
     from export_pipeline.formats import open_model
 
@@ -68,7 +82,11 @@ def latency(job: dict[str, Any]) -> dict[str, Any]:
             "width": size[1],
         }
         ready.append((path, runtime, inputs, lead))
+    told = time.monotonic()
     for turn in range(job["runs"]):
+        if time.monotonic() - told > EVERY:
+            tell(turn)
+            told = time.monotonic()
         first = turn % max(1, len(ready))
         for path, runtime, inputs, lead in ready[first:] + ready[:first]:
             time.sleep(PAUSE)
@@ -94,7 +112,7 @@ def image_size(runtime: Runtime, job: dict[str, Any]) -> tuple[int, int]:
     return 0, 0
 
 
-def memory(job: dict[str, Any]) -> dict[str, Any]:
+def memory(job: dict[str, Any], tell: Callable[[int], None]) -> dict[str, Any]:
     """Resident peak after importing the library, and after loading and running the one path."""
     from export_pipeline.formats import format_of, open_model
 
@@ -146,9 +164,12 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     if not any(map(takes_tensorflow, job["paths"])):
         without_tensorflow()
-    answer = {"latency": latency, "memory": memory}[job["task"]](job)
     with os.fdopen(answer_to, "w") as stream:
-        stream.write(json.dumps(answer) + "\n")
+
+        def tell(found: Any) -> None:
+            print(json.dumps(found), file=stream, flush=True)
+
+        tell({"latency": latency, "memory": memory}[job["task"]](job, tell))
 
 
 if __name__ == "__main__":

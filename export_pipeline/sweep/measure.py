@@ -116,13 +116,12 @@ class Meter:
             limits |= speed_limits(recipes[point.label], found)
 
         def made() -> Rows:
-            self.say(f"latency of {len(names)} files at {size[0]}x{size[1]}, {self.runs} runs each, in turns")
             unmeasured = {name: why for name in names if (why := format_of(name).unmeasured)}
             paths = {str(self.out / name): name for name in names if name not in unmeasured}
             # Rows go by file names where those differ.
             known = {**{Path(path).name: name for path, name in paths.items()}, **paths}
             try:
-                found, errors = measure(list(paths), self.runs, None, size, against, limits)
+                found, errors = measure(list(paths), self.runs, None, size, against, limits, say=self.say)
             except ModelError as error:
                 return Rows(skipped=dict.fromkeys(names, str(error)))
             rows = tuple(row.model_copy(update={"file": known[row.file]}) for row in found)

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from typing_extensions import Self
 
-from export_pipeline import models
 from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
-from export_pipeline.models.adain import STATISTICS
-from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, distilled, loss_network
-from export_pipeline.perception.losses import PerceptualLoss, StyleTarget, loss_names
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, ArbitraryStyleRecipe, Recipe
 from export_pipeline.records.signature import Signature, picture, tensor
@@ -29,6 +25,10 @@ from export_pipeline.tasks.paintings import Paintings, paintings, squared, varia
 from export_pipeline.tasks.photographs import Photographs, crops, images_sha256, photographs
 from export_pipeline.tasks.style_transfer import IMAGE, NO_JUDGE, SHOWN, STYLIZED, JudgedPhotograph, with_stability
 from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Origin, Sample, SampleEvaluator, Task, spread
+
+# What computes loads TensorFlow, which takes seconds: a task that is only looked at does without.
+if TYPE_CHECKING:
+    from export_pipeline.perception.judge import StyleJudge
 
 STYLE, STRENGTH = "style", "strength"  # further inputs
 VARIANT, PAINTING = "variant", "painting"  # what is known of a batch, and of a sample: indices of styles
@@ -70,6 +70,8 @@ class ArbitraryStyle(Task):
     @property
     def signature(self) -> Signature:
         """An RGB image, statistics of a style and a strength in, an image of the same size out."""
+        from export_pipeline.models.adain import STATISTICS
+
         height, width = self.recipe.export.height, self.recipe.export.width
         style = tensor(STYLE, (1, 1, 1, STATISTICS))
         return Signature(
@@ -172,6 +174,8 @@ class ArbitraryStyle(Task):
 
     def evaluator(self) -> Evaluator | str:
         """VGG-19, or why it is not asked: there is a download to make that the recipe forbids."""
+        from export_pipeline.perception.judge import StyleJudge
+
         if self.recipe.verify.judge == "cached" and not at_hand(self.recipe):
             return NO_JUDGE
         weights = vgg_weights(self.recipe)
@@ -213,14 +217,16 @@ def encode(painting: np.ndarray) -> np.ndarray:
 
 @cache
 def _encoder() -> Any:
+    network = style_encoder()  # loads TensorFlow quietly
     import tensorflow as tf
 
-    network = style_encoder()
     return tf.function(lambda painting: network(painting, training=False), autograph=False)
 
 
 def style_encoder() -> Any:
     """The style encoder: a Keras model from ``painting`` ``(N, 512, 512, 3)`` to ``style`` ``(N, 1, 1, S)``."""
+    from export_pipeline import models
+
     return models.style_encoder(distilled().weights, ENCODED_SIDE)
 
 
@@ -234,6 +240,8 @@ def style_of(seed: int, index: int, count: int) -> tuple[np.ndarray, np.ndarray]
 
 class _Perceptual(Objective):
     def __init__(self, task: ArbitraryStyle, network: LossNetwork) -> None:
+        from export_pipeline.perception.losses import PerceptualLoss, StyleTarget, loss_names
+
         table = task.recipe.train
         self._table = table
         self._losses = PerceptualLoss(network, (), table, (), LEAST_DEVIATION)

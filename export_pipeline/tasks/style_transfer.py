@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-import tensorflow as tf
 from typing_extensions import Self
 
 from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
 from export_pipeline.errors import RecipeError
-from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.perception.loss_network import LossNetwork, loss_network
-from export_pipeline.perception.losses import STABILITY, PerceptualLoss, loss_names
-from export_pipeline.perception.stability import Disturbance, stability_loss
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, PerceptualTrainTable, Recipe, StyleTransferRecipe
 from export_pipeline.records.metric import Values
@@ -38,6 +34,10 @@ from export_pipeline.tasks.task import (
     Task,
     spread,
 )
+
+# What computes loads TensorFlow, which takes seconds: a task that is only looked at does without.
+if TYPE_CHECKING:
+    from export_pipeline.perception.judge import Reference, StyleJudge
 
 IMAGE, STYLIZED = "image", "stylized"  # names of the input and the output
 NO_JUDGE = "VGG-19's weights are not at hand, and verify.judge = 'cached' fetches none"
@@ -169,6 +169,8 @@ class StyleTransfer(Task):
 
     def evaluator(self) -> Evaluator | str:
         """VGG-19, or why it is not asked: there is no style, or there is a download to make that the recipe forbids."""
+        from export_pipeline.perception.judge import StyleJudge
+
         if self.style is None:
             return self.no_style
         if self.recipe.verify.judge == "cached" and not at_hand(self.recipe):
@@ -194,6 +196,8 @@ def _sees_vgg19(recipe: Recipe) -> bool:
 
 class _Perceptual(Objective):
     def __init__(self, task: StyleTransfer, network: LossNetwork) -> None:
+        from export_pipeline.perception.losses import PerceptualLoss, loss_names
+
         if task.style is None:
             raise RecipeError(task.no_style)
         self.terms = loss_names(task.recipe.train)
@@ -219,15 +223,18 @@ def with_stability(
 
     It is of what *call* makes of other frames of the photographs: with noise, cut, moved and lit as *table* says.
     """
+    from export_pipeline.perception.losses import STABILITY
+    from export_pipeline.perception.stability import Disturbance, stability
+
     outputs = call(batch)
     losses = objective(batch, outputs)
     if not table.stability_weight:
         return losses
-    disturbance = Disturbance(table.stability_cut, table.stability_shift, table.stability_light)
-    frame, seen = disturbance.frame(batch[IMAGE])
-    output, images = seen(outputs[STYLIZED]), seen(tf.cast(batch[IMAGE], tf.float32))
-    stability = stability_loss(output, call({**batch, IMAGE: frame})[STYLIZED], images, frame)
-    return {**losses, STABILITY: stability, "total": losses["total"] + table.stability_weight * stability}
+    of_another = Disturbance(table.stability_cut, table.stability_shift, table.stability_light)
+    found = stability(
+        lambda frame: call({**batch, IMAGE: frame})[STYLIZED], batch[IMAGE], outputs[STYLIZED], of_another
+    )
+    return {**losses, STABILITY: found, "total": losses["total"] + table.stability_weight * found}
 
 
 @dataclass(frozen=True)

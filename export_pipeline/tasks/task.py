@@ -246,10 +246,19 @@ class Task(abc.ABC):
         return None
 
 
-def mean_measured(pairs: Iterable[tuple[SampleEvaluator, Arrays]]) -> dict[str, float]:
-    """The mean of each metric over outputs and what measures them, which is done side by side."""
+def mean_measured(
+    pairs: Iterable[tuple[SampleEvaluator, Arrays]], count: Callable[[int], None] = lambda done: None
+) -> dict[str, float]:
+    """The mean of each metric over outputs and what measures them, which is done side by side.
+
+    *count* gets how many are done.
+    """
+    rows = []
     with ThreadPoolExecutor(cores()) as pool:
-        return mean_values(list(pool.map(lambda pair: pair[0].measure(pair[1]), pairs)))
+        for row in pool.map(lambda pair: pair[0].measure(pair[1]), pairs):
+            rows.append(row)
+            count(len(rows))
+    return mean_values(rows)
 
 
 def evaluators(evaluator: Evaluator, samples: Sequence[Sample]) -> list[SampleEvaluator]:

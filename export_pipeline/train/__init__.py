@@ -1,4 +1,7 @@
-"""The train stage: a task in, a trained network and its checkpoint out."""
+"""The train stage: a task in, a trained network and its checkpoint out.
+
+It loads TensorFlow once there is something to compute: what only looks at checkpoints does without.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from export_pipeline import __version__, models
+from export_pipeline import __version__
 from export_pipeline.base.progress import Progress
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.tasks import Task
 from export_pipeline.tasks.task import Given
 from export_pipeline.train.checkpoint import Checkpoint, CheckpointInfo, deciding, save
-from export_pipeline.train.fit import Run, default_strategy, fit
 from export_pipeline.train.gradients import squared_gradients
 from export_pipeline.train.shelf import Shelf
 from export_pipeline.train.warm_start import origin, with_warm_start
@@ -88,6 +90,8 @@ def network(recipe: Recipe, **size: int) -> Any:
     Raises:
         RecipeError: the network cannot be built with these arguments.
     """
+    from export_pipeline import models
+
     table = recipe.model
     if not isinstance(table, ModelTable):
         raise RecipeError("the network comes from a file; only those of a builder can be built from a recipe")
@@ -128,7 +132,10 @@ def train(task: Task, folder: Path, listener: Listener = Listener()) -> Trained:
     Returns:
         The model, which takes any size, and its checkpoint.
     """
+    from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
     import tf_keras as keras
+
+    from export_pipeline.train.fit import Run, default_strategy, fit
 
     recipe, given = task.recipe, task.given()
     if given is not None:
@@ -191,6 +198,8 @@ def fine_tune(
 
     *parent* is what the weights came from. It runs on one device: tfmot's masks are not mirrored.
     """
+    from export_pipeline.train.fit import Run, fit
+
     told = listener.below(tuning.part)
     run = Run(
         task,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from export_pipeline.tasks import Task
 
@@ -18,6 +17,8 @@ def squared_gradients(model: Any, task: Task, variables: Sequence[Any]) -> list[
 
     The samples are the first of the training's stream. *model* computes as it does when it is used, and is not changed.
     """
+    import tensorflow as tf
+
     tf.config.experimental.enable_op_determinism()
     objective, call = task.objective(), task.caller(model, training=False)
 

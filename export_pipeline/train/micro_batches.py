@@ -12,9 +12,6 @@ import contextlib
 import os
 from typing import Any
 
-import tensorflow as tf
-import tf_keras as keras
-
 from export_pipeline.base.cores import cores
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import Task
@@ -29,6 +26,9 @@ def one_thread_an_operation(task: Task) -> None:
     recipe, tables = task.recipe, [phase.recipe.train for phase in task.phases()]
     if not (any(table.steps for table in tables) or fine_tunes(recipe)):
         return
+    from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
+    import tensorflow as tf
+
     enough = min(table.batch_size for table in tables) >= cores() > 1
     told = "TF_NUM_INTRAOP_THREADS" in os.environ or tf.config.list_physical_devices("GPU")
     if not enough or told or getattr(recipe.model, "norm", None) == "batch":
@@ -46,11 +46,14 @@ def fine_tunes(recipe: Recipe) -> bool:
     )
 
 
-def sizes(model: keras.Model, batch_size: int, strategy: Any) -> list[int]:
+def sizes(model: Any, batch_size: int, strategy: Any) -> list[int]:
     """The sizes of the micro-batches of *model*: one for each core, or whole where operations have more threads.
 
     A network that normalizes by the batch has it whole, and what *strategy* has divided is not divided again.
     """
+    import tensorflow as tf
+    import tf_keras as keras
+
     count = cores()
     one_thread = tf.config.threading.get_intra_op_parallelism_threads() == 1
     by_batch = any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.submodules)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from export_pipeline import models  # noqa: F401  # isort: skip - loads TensorFlow quietly
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from export_pipeline.base.console import Console
 from export_pipeline.verbs.common import MODEL_HELP, Verb, show
 
 
@@ -19,7 +20,8 @@ def run(options: argparse.Namespace) -> None:
     """Time the models and show a row for each."""
     from export_pipeline.report import benchmark, benchmark_text
 
-    rows = benchmark(options.models, runs=options.runs, threads=options.threads)
+    with Console(options.quiet) as console:
+        rows = benchmark(options.models, runs=options.runs, threads=options.threads, say=console.say)
     show([row.model_dump(mode="json") for row in rows], options.json, lambda: benchmark_text(rows))
 
 

@@ -43,13 +43,16 @@ def run(options: argparse.Namespace) -> None:
     if options.dry_run:
         show_outlook(recipe, out, options)
         return
-    with opened_pipeline(options) as pipeline:
-        found = pipeline.up_to_date()
+    with opened_pipeline(options, whole=True) as pipeline:
+        found = pipeline.up_to_date
         if found:
             _show(read_report(found.path), pipeline, options)
         bundle = found or _built(pipeline, options)
+        told = f"{'up to date' if found else 'bundle'}: {bundle.path}"
+        if options.json:
+            pipeline.say(told)
     if not options.json:
-        print(f"\n{'up to date' if found else 'bundle'}: {bundle.path}")
+        print(f"\n{told}")
         if (bundle.path / PICTURE_FILE).is_file():
             print(f"picture: {bundle.path / PICTURE_FILE}")
 
@@ -73,7 +76,7 @@ def _show(report: Report, pipeline: Pipeline, options: argparse.Namespace) -> No
 
 def show_outlook(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
     """Show what a build would do and why; nothing is done, and nothing written."""
-    from export_pipeline.stage_adapters import checked_task
+    from export_pipeline.stage_adapters import check_network, opened_task
     from export_pipeline.work import STAGES
     from export_pipeline.work.outlook import Outlook, StageOutlook, outlook
 
@@ -81,7 +84,10 @@ def show_outlook(recipe: Recipe, out: Path, options: argparse.Namespace) -> None
         rows = (StageOutlook(stage, "do", "--fresh forgets what was done") for stage in STAGES)
         found = Outlook(False, tuple(rows))
     else:
-        found = outlook(checked_task(recipe), out)
+        task = opened_task(recipe)
+        found = outlook(task, out)
+        if not found.up_to_date:
+            check_network(task)
     show(found.as_json(), options.json, lambda: found.text)
 
 

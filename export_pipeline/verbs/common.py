@@ -118,12 +118,15 @@ def recipe_and_bundle_path(what: str, out: Path | None) -> tuple[Recipe, Path]:
 
 
 @contextlib.contextmanager
-def opened_pipeline(options: argparse.Namespace) -> Iterator[Pipeline]:
-    """The pipeline of the recipe that the options name; the console shows how it goes."""
+def opened_pipeline(options: argparse.Namespace, whole: bool = False) -> Iterator[Pipeline]:
+    """The pipeline of the recipe that the options name; the console shows how it goes.
+
+    *whole* is as of :func:`export_pipeline.pipeline.opened`.
+    """
     from export_pipeline.pipeline import opened
 
     recipe, out = recipe_and_bundle_path(options.what, options.output)
-    listeners = {"fresh": options.fresh, "tensorboard": options.tensorboard}
+    listeners = {"fresh": options.fresh, "whole": whole, "tensorboard": options.tensorboard}
     with (
         Console(options.quiet) as console,
         opened(recipe, out, say=console.say, on_step=console.step, **listeners) as pipeline,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from export_pipeline.base.counting import Count, each
 from export_pipeline.errors import EmulatorError, ModelError, UsageError
 from export_pipeline.formats import format_of, open_model
 from export_pipeline.recipe import Recipe
@@ -68,7 +69,7 @@ def verify(
         float_model: a Keras network of the task.
         task: gives the samples and the metrics; its recipe names tolerances of its own, if any.
         evaluator: measures the metrics; or why none does: then they are skipped, and the rows say so.
-        progress: called with a line of text before each file.
+        progress: called with a line of text before each file, and with how far it is.
         size: that the task is of, where it is a further one of the recipe's, as it stands in the names of targets.
         kept: rows that need not be measured again, and where each is kept as soon as it is measured.
 
@@ -90,9 +91,9 @@ def verify(
         else:
             if references is None:
                 progress(f"float network on {len(samples)} samples")
-                references = _references(task, float_model, samples, evaluator)
+                references = _references(task, float_model, samples, evaluator, progress)
             progress(f"{model.target}: {model.file}")
-            check = _Check(Path(folder) / model.file, model, tolerance(model.target, task.recipe))
+            check = _Check(Path(folder) / model.file, model, tolerance(model.target, task.recipe), progress)
             row = check.of(references, task, evaluator)
             if kept is not None:
                 kept.write(model, row)
@@ -118,13 +119,15 @@ def _skipped(recipe: Recipe, exported: Sequence[ExportedModel], size: str) -> It
         yield ParityResult.model_validate({**row, **why})
 
 
-def _references(task: Task, model: Any, samples: Sequence[Sample], evaluator: Evaluator | str) -> _References:
-    outputs = [task.infer(model, sample.inputs) for sample in samples]
+def _references(
+    task: Task, model: Any, samples: Sequence[Sample], evaluator: Evaluator | str, say: Callable[[str], None]
+) -> _References:
+    outputs = each(lambda one: task.infer(model, one.inputs), samples, say, "float network:")
     if isinstance(evaluator, str):
         return _References([_Reference(*pair, None) for pair in zip(samples, outputs, strict=True)], {})
     own = evaluators(evaluator, samples)
     rows = {
-        FLOAT: mean_measured(zip(own, outputs, strict=True)),
+        FLOAT: mean_measured(zip(own, outputs, strict=True), Count(say, "float network, judged:", len(own))),
         BASELINE: mean_values([one.baseline() for one in own]),
     }
     metrics = {f"{prefix}{name}": value for prefix, row in rows.items() for name, value in row.items()}
@@ -138,13 +141,14 @@ class _Check:
     path: Path
     model: ExportedModel
     limit: Tolerance
+    say: Callable[[str], None]
 
     def of(self, references: _References, task: Task, evaluator: Evaluator | str) -> ParityResult:
         """The row of the file."""
         samples = references.samples
         try:
             runtime = open_model(self.path)
-            outputs = [runtime.infer(one.sample.inputs) for one in samples]
+            outputs = each(lambda one: runtime.infer(one.sample.inputs), samples, self.say, f"{self.model.target}:")
         except (ModelError, EmulatorError) as error:
             return self._failed(len(samples), f"it does not run: {error}")
         pairs = [(own, one.outputs) for own, one in zip(outputs, samples, strict=True)]
@@ -154,7 +158,7 @@ class _Check:
         result = verdict(numbers["psnr"], self.limit.min_psnr)
         quality: dict[str, Any] = {"quality": "skipped", "quality_reason": evaluator}
         if not isinstance(evaluator, str):
-            quality = _quality(outputs, references)
+            quality = _quality(outputs, references, Count(self.say, f"{self.model.target}, judged:", len(samples)))
             if result["status"] == "passed" and (reason := _useless(quality, task.metrics)):
                 result = {"status": "failed", "reason": reason}
         first = samples[0]
@@ -174,9 +178,9 @@ class _Check:
         return ParityResult.model_validate({**about, **found})
 
 
-def _quality(outputs: Sequence[Arrays], references: _References) -> dict[str, Any]:
+def _quality(outputs: Sequence[Arrays], references: _References, count: Count) -> dict[str, Any]:
     pairs = zip(references.samples, outputs, strict=True)
-    own = mean_measured((one.evaluator, found) for one, found in pairs if one.evaluator)
+    own = mean_measured(((one.evaluator, found) for one, found in pairs if one.evaluator), count)
     return {"quality": "measured", **{name: kept(value, 6) for name, value in (own | dict(references.metrics)).items()}}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export_pipeline.base.counting import each
 from export_pipeline.base.files import size
 from export_pipeline.formats import open_model, resize_to
 from export_pipeline.perception.flicker import flicker
@@ -54,11 +55,13 @@ def compare(
         fitted = [resize_to(photo, runtime.signature) if runtime.signature else photo for photo in photographs]
         shapes = tuple(photo.shape for photo in fitted)
         if shapes not in references:
+            progress(f"judging {len(fitted)} photographs as they are")
             references[shapes] = judge.references(fitted)
         if not rows:
             untouched = _row(UNTOUCHED, "", 0, fitted, judge, references[shapes])
             rows.append(_with_flicker(untouched, lambda photo: photo, fitted) if video else untouched)
-        outputs = [runtime.stylize(photo) for photo in fitted]
+        outputs = each(runtime.stylize, fitted, progress, f"{path}: photographs")
+        progress(f"{path}: judging {len(outputs)} pictures")
         row = _row(str(path), f"{runtime.name} {runtime.version}", size(path), outputs, judge, references[shapes])
         rows.append(_with_flicker(row, runtime.stylize, fitted) if video else row)
     return tuple(rows)

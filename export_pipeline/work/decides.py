@@ -25,7 +25,7 @@ _BESIDE = ("__main__.py", "__pycache__", "apps", "cli.py", "distill", "gatys", "
 def decides(task: Task) -> dict[str, Decides]:
     """What decides each stage beside what decides those before it, by stage.
 
-    *task* must be a ``checked_task``, so that its network is known.
+    *task* must be opened by ``opened_task``, so that its network is known.
 
     Raises:
         WeightsError: a file of weights that the recipe names is not there.

@@ -64,7 +64,7 @@ def finished(out: Path, made_from: str) -> Bundle | None:
 def outlook(task: Task, out: Path) -> Outlook:
     """What the build of *task* at *out* would do. Nothing is written.
 
-    *task* must be a ``checked_task``, so that its network is known.
+    *task* must be opened by ``opened_task``, so that its network is known.
     """
     if finished(out, made_from(task)) is not None:
         return Outlook(True, tuple(StageOutlook(stage, "keep", "") for stage in STAGES))

@@ -32,7 +32,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 from export_pipeline.base.files import files_of, sha256, write_text
 from export_pipeline.bundle import MEASURED
@@ -89,7 +88,7 @@ def started(recipe: Path, out: Path, told: Path) -> int:
     stream = os.open(told, os.O_WRONLY | os.O_CREAT)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
-    worker.subprocess = SimpleNamespace(run=measured_here.run)  # type: ignore[attr-defined]
+    worker.subprocess = measured_here.SUBPROCESS  # type: ignore[attr-defined]
     os._exit(command_line(["build", str(recipe), "-o", str(out)]))
 
 

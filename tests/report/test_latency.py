@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from export_pipeline.errors import CheckFailed, Undecided
 from export_pipeline.recipe import Recipe
@@ -14,6 +17,7 @@ from export_pipeline.report import BudgetResult, LatencyResult, check_budgets
 from export_pipeline.report.budgets import Value, judge, speed_limits
 from export_pipeline.report.latency import ATTEMPTS, measure
 from export_pipeline.report.model import Spread
+from export_pipeline.report.worker import ask
 
 FLOAT, FILE = "float.keras", "a.onnx"
 RUNS = 30
@@ -26,9 +30,10 @@ class Machine:
         self.loads, self.jobs = iter(loads), []  # type: ignore[var-annotated]
         self.random = np.random.default_rng(0)
 
-    def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, job: dict[str, Any], told: Callable[[int], None]) -> dict[str, Any]:
         self.jobs.append(job)
         load = next(self.loads)
+        told(1)
         own = {path: np.full(job["runs"], 0.02 if path == FLOAT else 0.01) for path in job["paths"]}
         slowed = {path: list(seconds * load(self.random, job["runs"])) for path, seconds in own.items()}
         about = {"runtime": "r", "version": "1", "height": 64, "width": 64}
@@ -84,6 +89,36 @@ def test_a_noisy_comparison_is_made_again_with_nothing_else_and_the_calmest_atte
     assert row.ratio.iqr < 0.05
 
 
+def test_each_attempt_is_told() -> None:
+    lines: list[str] = []
+    measure([FLOAT, FILE], RUNS, 1, (64, 64), {FILE: FLOAT}, {FILE: 1.9}, Machine(busy, idle), lines.append)
+    assert lines == [
+        "latency of 2 files, 1 thread: 30 runs each, in turns",
+        "latency of a.onnx once more, for it scatters",
+    ]
+
+
+def test_the_worker_tells_how_many_turns_are_done(tmp_path: Path) -> None:
+    told: list[int] = []
+    port = helper.make_tensor_value_info
+    ports = [port("x", TensorProto.FLOAT, [1, 4])], [port("y", TensorProto.FLOAT, [1, 4])]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", *ports)
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "relu.onnx")
+    job = {
+        "task": "latency",
+        "paths": [str(tmp_path / "relu.onnx")],
+        "runs": 1000,
+        "threads": 1,
+        "height": 8,
+        "width": 8,
+    }
+    (answer,) = ask(job, told.append).values()
+    assert len(answer["seconds"]) == 1000
+    assert told == sorted(set(told))
+    assert 0 < told[0] <= told[-1] < 1000
+
+
 def test_what_stays_noisy_is_neither_passed_nor_failed_and_has_an_exit_code_of_its_own() -> None:
     machine = Machine(*[busy] * ATTEMPTS)
     _, verdict = measured(machine, 1.9)
@@ -116,8 +151,8 @@ def test_noisy_is_a_range_wider_than_the_margin(found: Spread, status: str) -> N
 
 
 def test_a_file_that_does_not_run_has_no_ratio() -> None:
-    def worker(job: dict[str, Any]) -> dict[str, Any]:
-        return {**Machine(idle)({**job, "paths": [FLOAT]}), FILE: {"error": "it is damaged"}}
+    def worker(job: dict[str, Any], told: Callable[[int], None]) -> dict[str, Any]:
+        return {**Machine(idle)({**job, "paths": [FLOAT]}, told), FILE: {"error": "it is damaged"}}
 
     rows, errors = measure([FLOAT, FILE], RUNS, 1, (64, 64), {FILE: FLOAT}, {FILE: 2.0}, worker)
     assert [row.file for row in rows] == [FLOAT]
