@@ -20,8 +20,9 @@ _VERSIONS = ("coremltools", "numpy", "onnx", "onnxruntime")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The cases of a run."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """The cases of a run, and the files that could not be collected, once each if the run was interrupted."""
+    rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    return list({row["name"]: row for row in rows}.values())
 
 
 def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
