@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,15 @@ def houses() -> dict[str, Any]:
 
 
 def stand_in() -> None:
-    """Let Apple's tests of scikit-learn and XGBoost load ``houses``; nothing without pandas, which they need."""
-    try:
-        import coremltools.test.utils as utils
-    except ModuleNotFoundError:
-        return
-    utils.load_boston = houses
+    """Let Apple's tests of scikit-learn and XGBoost load ``houses``, and import LIBSVM by its names of old.
+
+    Nothing where pandas or LIBSVM are missing, without which they are not run.
+    """
+    with suppress(ModuleNotFoundError):
+        import coremltools.test.utils
+
+        coremltools.test.utils.load_boston = houses
+    with suppress(ModuleNotFoundError):
+        from libsvm import svm, svmutil
+
+        sys.modules |= {"svm": svm, "svmutil": svmutil}
