@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.summary import missed, read, summarize
+from tests.conformance.summary import UNCOLLECTED, missed, read, summarize
 
 ROOT = Path(__file__).parent.parent.parent
 # pytest ran all that it was asked to: everything passed, something failed, or an earlier run had done it all.
@@ -61,6 +61,9 @@ def run(
         record = kept.resolve() if kept else Path(folder) / "cases.jsonl"
         record.parent.mkdir(parents=True, exist_ok=True)
         record.touch()
+        # Files are collected anew each time.
+        found = [row for row in read(record) if row["outcome"] != UNCOLLECTED]
+        record.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
         environment = {**os.environ, "CONFORMANCE_RECORD": str(record), "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         if name != OPERATIONS:  # the tests are written for Keras 2
@@ -74,9 +77,9 @@ def run(
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr).returncode
         if code not in _FINISHED and not (code == _NOTHING_LEFT and kept):
             sys.exit(f"pytest ended with {code} before it had run everything; no result is kept")
-        found = summarize(read(record))
+        results = summarize(read(record))
         there = int(Path(f"{record}.total").read_text(encoding="utf-8"))
-        return found if name == OPERATIONS else {**found, "there": there}
+        return results if name == OPERATIONS else {**results, "there": there}
 
 
 def table(results: dict[str, Any]) -> str:

@@ -68,7 +68,8 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     done = {row["name"] for row in read(Path(os.environ[RECORD]))}
     items[:] = [item for item in items if item.nodeid not in done]
     if SECONDS in os.environ:
-        items.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
+        # What Apple calls slow takes minutes a case: last, so that it is not begun when the time is over.
+        items.sort(key=lambda item: (item.get_closest_marker("slow") is not None, zlib.crc32(item.nodeid.encode())))
         session.stash[_END] = time.monotonic() + float(os.environ[SECONDS])
 
 

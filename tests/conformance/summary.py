@@ -15,6 +15,7 @@ from tests.conformance.causes import NOT_EXPLAINED, cause_of
 
 # Of each backend, the least cases that a full run compares, and the least share of these that pass.
 TARGETS = {"mlprogram": (4000, 0.98), "neuralnetwork": (1300, 0.90)}
+UNCOLLECTED = "uncollected"  # the outcome of a file
 BACKENDS = ("mlprogram", "neuralnetwork", "none")
 _VERSIONS = ("coremltools", "numpy", "onnx", "onnxruntime")
 
@@ -33,7 +34,7 @@ def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "backends": {name: _counts(row for row in rows if row["backend"] == name) for name in BACKENDS},
         "files": {name: _counts(found) for name, found in sorted(_by_file(rows).items())},
         "skipped": dict(Counter(row["reason"] for row in rows if row["outcome"] == "skipped").most_common()),
-        "uncollected": {row["name"]: row["reason"] for row in rows if row["outcome"] == "uncollected"},
+        "uncollected": {row["name"]: row["reason"] for row in rows if row["outcome"] == UNCOLLECTED},
         "failures": _failures(rows),
         "used": _used(rows),
     }
@@ -59,7 +60,7 @@ def missed(results: dict[str, Any]) -> list[str]:
 
 
 def _counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    rows = [row for row in rows if row["outcome"] != "uncollected"]
+    rows = [row for row in rows if row["outcome"] != UNCOLLECTED]
     compared = [row for row in rows if row["compared"] and row["outcome"] != "skipped"]
     return {
         "collected": len(rows),

@@ -111,6 +111,20 @@ def test_a_run_that_was_interrupted_leaves_out_what_it_has_recorded(
     assert results["uncollected"] == {"broken.py": ""}
 
 
+def test_slow_cases_come_last_in_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cases").touch()
+    monkeypatch.setenv(plugin.RECORD, str(tmp_path / "cases"))
+    monkeypatch.setenv(plugin.SECONDS, "60")
+    made = [(f"a.py::{number}", number % 3 == 0) for number in range(12)]
+    items: Any = [
+        SimpleNamespace(nodeid=name, get_closest_marker=lambda _, late=late: late or None) for name, late in made
+    ]
+    plugin.pytest_collection_modifyitems(SimpleNamespace(stash={}), items)  # type: ignore[arg-type]
+    slow = dict(made)
+    assert [slow[item.nodeid] for item in items] == [False] * 8 + [True] * 4
+    assert [item.nodeid for item in items[:8]] != [name for name, late in made if not late]
+
+
 @pytest.mark.parametrize(
     ("arguments", "paths"),
     [
