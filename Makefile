@@ -133,10 +133,10 @@ sheets: $(STAMP)  ## draw photo, style, published model and ours side by side, i
 golden: $(STAMP)  ## record the golden files of the tests anew; look at the diff before committing it
 	$(BIN)/python -m pytest --update-golden $(PYTEST_ARGS)
 
-conformance: $(STAMP)  ## run Apple's operation tests out of the coremltools wheel; writes SUPPORT.md (CONFORMANCE_ARGS="iOS17 -k conv": only some)
-	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
+conformance: $(VENV)/torch  ## run Apple's operation tests out of the coremltools wheel; writes SUPPORT.md (CONFORMANCE_ARGS="iOS17 -k conv": only some; "--record runs/cases.jsonl": goes on where it was)
+	$(VENV)/torch/bin/python -m tests.conformance $(CONFORMANCE_ARGS)
 
-# PyTorch and the NumPy that Core ML Tools converts recurrent networks with, over what is installed already.
+# What Apple's tests need, with the NumPy that Core ML Tools converts recurrent networks with, over what is installed already.
 $(VENV)/torch: $(STAMP) tests/conformance/torch.txt
 	@$(BIN)/python -m venv $@
 	@$(BIN)/uv pip install --quiet --python $@/bin/python -r tests/conformance/torch.txt
@@ -144,8 +144,8 @@ $(VENV)/torch: $(STAMP) tests/conformance/torch.txt
 	@touch $@
 
 frontends: $(VENV)/torch  ## run a sample of Apple's tests of PyTorch, TensorFlow and the models, SAMPLE_SECONDS=600 of each; writes SUPPORT.md
-	$(VENV)/torch/bin/python -m tests.conformance --suite torch --seconds $(SAMPLE_SECONDS)
-	for suite in tensorflow tensorflow2 models; do $(BIN)/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
+	for suite in torch models; do $(VENV)/torch/bin/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
+	for suite in tensorflow tensorflow2; do $(BIN)/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
 
 # atheris has wheels for Linux and Python 3.11 to 3.13 only, so that it is in no extra; elsewhere the target says SKIPPED.
 fuzz: $(STAMP)  ## fuzz every reader, guided by coverage; goes on with the corpus in .fuzz (RUNS=1000000, FUZZ_ARGS="--seconds 60 --readers tflite")

@@ -36,7 +36,11 @@ class Direction:
 
 @dataclass(frozen=True)
 class Cell:
-    """A recurrent layer. ``kind`` is LSTM, GRU or RNN, ``direction`` ONNX's word."""
+    """A recurrent layer. ``kind`` is LSTM, GRU or RNN, ``direction`` ONNX's word.
+
+    The reset gate of a GRU is applied to the state, with ``reset_after`` to its product with the weights and its bias.
+    The formula in Core ML Tools' words shows the second for both; Apple's tests of Core ML hold the first.
+    """
 
     kind: str
     directions: Sequence[Direction]
@@ -44,6 +48,7 @@ class Cell:
     direction: str = "forward"
     clip: float | None = None
     coupled: bool = False
+    reset_after: bool = False
 
 
 def _gates(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
@@ -62,15 +67,14 @@ def _biases(cell: Cell) -> np.ndarray:
         zero = np.zeros(size, np.float32)
         inputs = zero if one.input_bias is None else one.input_bias
         hidden = zero if one.bias is None else one.bias
-        # GRU: the one bias of Core ML is that of the inputs; it stands outside the reset gate.
-        pair = (inputs, hidden) if one.input_bias is not None else (hidden, inputs)
-        rows.append(np.concatenate([_gates(bias, _ORDERS[cell.kind]) for bias in pair]))
+        rows.append(np.concatenate([_gates(bias, _ORDERS[cell.kind]) for bias in (inputs, hidden)]))
     return np.stack(rows)
 
 
 def _attributes(cell: Cell) -> dict[str, Any]:
     chosen = list(cell.activations) * len(cell.directions)
-    attributes: dict[str, Any] = {"activations": [name for name, _, _ in chosen], "direction": cell.direction}
+    direction = "bidirectional" if len(cell.directions) == 2 else "forward"
+    attributes: dict[str, Any] = {"activations": [name for name, _, _ in chosen], "direction": direction}
     # ONNX Runtime hands the numbers to those that take some, in their order.
     alphas, betas = ([one[i] for one in chosen if one[i] is not None] for i in (1, 2))
     if alphas:
@@ -78,7 +82,7 @@ def _attributes(cell: Cell) -> dict[str, Any]:
     if betas:
         attributes["activation_beta"] = betas
     if cell.kind == "GRU":
-        attributes["linear_before_reset"] = 1
+        attributes["linear_before_reset"] = int(cell.reset_after)
     if cell.kind == "LSTM" and cell.coupled:
         attributes["input_forget"] = 1
     return attributes
@@ -87,13 +91,13 @@ def _attributes(cell: Cell) -> dict[str, Any]:
 def _clipped(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
     """A network with a clipped cell, in NumPy."""
     count, hidden, limit = len(cell.directions), cell.directions[0].recurrent.shape[1], cell.clip
-    (steps, batch, _), turned = x.sizes, cell.direction == "reverse"
+    steps, batch, _ = x.sizes
 
     def compute(values: np.ndarray, *given: np.ndarray) -> list[np.ndarray]:
         starts = given or (np.zeros((batch, count * hidden), np.float32),) * 2
         parts = []
         for index, one in enumerate(cell.directions):
-            backwards = turned or index == 1
+            backwards = index == 1
             before, kept = (state[:, index * hidden : (index + 1) * hidden] for state in starts)
             ys, h, c = lstm(
                 values[::-1] if backwards else values, before, kept, one, cell.activations, float(limit or 0)
@@ -107,7 +111,13 @@ def _clipped(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor]) -> l
 
 
 def run(graph: Graph, cell: Cell, x: Tensor, states: Sequence[Tensor | None]) -> list[Tensor]:
-    """``x [T, B, I]`` and states ``[B, D*H]`` to ``[T, B, D*H]`` and the last states ``[B, D*H]``."""
+    """``x [T, B, I]`` and states ``[B, D*H]`` to ``[T, B, D*H]`` and the last states ``[B, D*H]``.
+
+    The outputs of a reverse cell come in the order in which it makes them, the last element of ``x`` first; of two
+    directions each has those of its own place.
+    """
+    if cell.direction == "reverse":
+        x = graph.node("Slice", x, ints([-1]), ints([np.iinfo(np.int64).min]), ints([0]), ints([-1]))
     if cell.kind == "LSTM" and cell.clip is not None and cell.clip < _NO_CLIP:
         return _clipped(graph, cell, x, [state for state in states if state is not None])
     count, hidden = len(cell.directions), cell.directions[0].recurrent.shape[1]

@@ -3,7 +3,8 @@
 ``python -m tests.conformance`` runs all of operations and writes ``results.json`` and ``SUPPORT.md``;
 ``python -m tests.conformance iOS17/test_conv.py -k name`` runs some and only prints the table. ``--suite torch`` runs
 those of a front end or of the models, ``--seconds 600`` a fair sample of as many as there is time for; what such a run
-finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases.
+finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases. ``--record FILE`` keeps a
+line for each case there, and leaves out those that it has already: a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.summary import missed, read, summarize
+from tests.conformance.summary import UNCOLLECTED, missed, read, summarize
 
 ROOT = Path(__file__).parent.parent.parent
-_FINISHED = (0, 1)  # pytest ran all that it was asked to: everything passed, or something failed
+# pytest ran all that it was asked to: everything passed, something failed, or an earlier run had done it all.
+_FINISHED = (0, 1)
+_NOTHING_LEFT = 5
 OPERATIONS = "mil"
 # Where Apple's tests lie in the wheel.
 SUITES = {
@@ -43,13 +46,24 @@ def suite(name: str = OPERATIONS) -> Path:
     return Path(spec.submodule_search_locations[0]) / SUITES[name]
 
 
-def run(arguments: list[str], name: str = OPERATIONS, seconds: float | None = None) -> dict[str, Any]:
-    """Run the tests that pytest's *arguments* name, paths inside the suite, in a process of their own."""
+def run(
+    arguments: list[str], name: str = OPERATIONS, seconds: float | None = None, kept: Path | None = None
+) -> dict[str, Any]:
+    """Run the tests that pytest's *arguments* name, paths inside the suite, in a process of their own.
+
+    The file *kept* has a line for each case, and stays; cases that it has already are not run again.
+    """
     base = suite(name)
-    named = [str(base / part) if (base / part.split("::")[0]).exists() else part for part in arguments]
+    inside = [(base / part.split("::")[0]).exists() for part in arguments]
+    named = [str(base / part) if there else part for part, there in zip(arguments, inside, strict=True)]
+    named += [] if any(inside) else [str(base)]
     with tempfile.TemporaryDirectory() as folder:
-        record = Path(folder) / "cases.jsonl"
+        record = kept.resolve() if kept else Path(folder) / "cases.jsonl"
+        record.parent.mkdir(parents=True, exist_ok=True)
         record.touch()
+        # Files are collected anew each time.
+        found = [row for row in read(record) if row["outcome"] != UNCOLLECTED]
+        record.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
         environment = {**os.environ, "CONFORMANCE_RECORD": str(record), "TF_CPP_MIN_LOG_LEVEL": "3"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         if name != OPERATIONS:  # the tests are written for Keras 2
@@ -59,13 +73,13 @@ def run(arguments: list[str], name: str = OPERATIONS, seconds: float | None = No
         options = ["-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={base}"]
         options += ["-q", "--tb=no", "-W", "ignore", "--continue-on-collection-errors", "--no-summary"]
         options += [f"--ignore={base / part}" for part in _LEFT_OUT.get(name, ())]
-        command = [sys.executable, "-m", "pytest", *options, *(named or [str(base)])]
+        command = [sys.executable, "-m", "pytest", *options, *named]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=sys.stderr).returncode
-        if code not in _FINISHED:
+        if code not in _FINISHED and not (code == _NOTHING_LEFT and kept):
             sys.exit(f"pytest ended with {code} before it had run everything; no result is kept")
-        found = summarize(read(record))
+        results = summarize(read(record))
         there = int(Path(f"{record}.total").read_text(encoding="utf-8"))
-        return found if name == OPERATIONS else {**found, "there": there}
+        return results if name == OPERATIONS else {**results, "there": there}
 
 
 def table(results: dict[str, Any]) -> str:
@@ -82,8 +96,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
     parser.add_argument("--suite", choices=SUITES, default=OPERATIONS)
     parser.add_argument("--seconds", type=float, default=None)
+    parser.add_argument("--record", type=Path, default=None)
     own, chosen = parser.parse_known_args(arguments)
-    results = run(chosen, own.suite, own.seconds)
+    results = run(chosen, own.suite, own.seconds, own.record)
     print(table(results))
     if chosen or (own.suite == OPERATIONS and own.seconds is not None):
         return 0

@@ -26,6 +26,8 @@ from export_pipeline.emulator import install
 from export_pipeline.emulator.coremltools_quietly import coremltools, quiet
 from export_pipeline.emulator.lower_network import all_layers
 from export_pipeline.emulator.program import walk_operations
+from tests.conformance.stand_ins import stand_in
+from tests.conformance.summary import read
 
 MACOS = (15, 5)  # the release whose Core ML the tests in coremltools 9 are written for
 NO_TORCH = "PyTorch not found."  # what the tests themselves say where they check for it
@@ -54,18 +56,32 @@ def pytest_configure() -> None:
         for name, module in list(sys.modules.items()):
             if name.startswith("coremltools") and hasattr(module, "_macos_version"):
                 module._macos_version = utils._macos_version
+        stand_in()
     install()
     # Some tests expect to fail with Core ML on Intel processors, which is not what runs here.
     platform.machine = lambda: "arm64"
-    gc.freeze()  # ct.convert collects garbage each time
 
 
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Count the cases, and mix them if only some can be run."""
+    """Count the cases, leave out those that an earlier run has recorded, and mix them if only some can be run."""
     Path(f"{os.environ[RECORD]}.total").write_text(str(len(items)), encoding="utf-8")
+    done = {row["name"] for row in read(Path(os.environ[RECORD]))}
+    items[:] = [item for item in items if item.nodeid not in done]
     if SECONDS in os.environ:
-        items.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
+        # What Apple calls slow takes minutes a case: last, so that it is not begun when the time is over.
+        items.sort(key=lambda item: (item.get_closest_marker("slow") is not None, zlib.crc32(item.nodeid.encode())))
         session.stash[_END] = time.monotonic() + float(os.environ[SECONDS])
+
+
+def pytest_collection_finish() -> None:
+    """``ct.convert`` collects garbage each time, for 40 % of the time of a run: let it see only what is new."""
+    gc.freeze()
+    gc.callbacks.append(_freeze)
+
+
+def _freeze(phase: str, info: dict[str, int]) -> None:
+    if phase == "stop" and info["generation"] == 2:
+        gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

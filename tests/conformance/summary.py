@@ -15,13 +15,15 @@ from tests.conformance.causes import NOT_EXPLAINED, cause_of
 
 # Of each backend, the least cases that a full run compares, and the least share of these that pass.
 TARGETS = {"mlprogram": (4000, 0.98), "neuralnetwork": (1300, 0.90)}
+UNCOLLECTED = "uncollected"  # the outcome of a file
 BACKENDS = ("mlprogram", "neuralnetwork", "none")
 _VERSIONS = ("coremltools", "numpy", "onnx", "onnxruntime")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The cases of a run."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """The cases of a run, and the files that could not be collected, once each if the run was interrupted."""
+    rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    return list({row["name"]: row for row in rows}.values())
 
 
 def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "backends": {name: _counts(row for row in rows if row["backend"] == name) for name in BACKENDS},
         "files": {name: _counts(found) for name, found in sorted(_by_file(rows).items())},
         "skipped": dict(Counter(row["reason"] for row in rows if row["outcome"] == "skipped").most_common()),
-        "uncollected": {row["name"]: row["reason"] for row in rows if row["outcome"] == "uncollected"},
+        "uncollected": {row["name"]: row["reason"] for row in rows if row["outcome"] == UNCOLLECTED},
         "failures": _failures(rows),
         "used": _used(rows),
     }
@@ -58,7 +60,7 @@ def missed(results: dict[str, Any]) -> list[str]:
 
 
 def _counts(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
-    rows = [row for row in rows if row["outcome"] != "uncollected"]
+    rows = [row for row in rows if row["outcome"] != UNCOLLECTED]
     compared = [row for row in rows if row["compared"] and row["outcome"] != "skipped"]
     return {
         "collected": len(rows),

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conformance import __main__ as conformance
-from tests.conformance import record, suites, support
+from tests.conformance import plugin, record, stand_ins, suites, support
 from tests.conformance.__main__ import main, run
 from tests.conformance.causes import CAUSES, NOT_EXPLAINED, cause_of, cause_of_message, kind_of
 from tests.conformance.record import RESULTS
@@ -32,6 +34,7 @@ CHOICE = (
     " and not (iOS17 and TestGather and not TestGatherNd and not float32)"
     " and not (TestReshapeLike and not int32)"
 )
+_ROW = {"backend": "mlprogram", "outcome": "passed", "compared": True, "reason": "", "used": []}
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,81 @@ def test_a_run_that_breaks_off_keeps_nothing(code: int, tmp_path: Path, monkeypa
     with pytest.raises(SystemExit, match=f"pytest ended with {code}"):
         main([])
     assert not kept.exists()
+
+
+def test_a_run_that_was_interrupted_leaves_out_what_it_has_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "runs/cases.jsonl"
+
+    def interrupted(*_: Any, env: dict[str, str], **__: Any) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setenv(plugin.RECORD, env[plugin.RECORD])
+        items: Any = [SimpleNamespace(nodeid=name) for name in ("a.py::one", "a.py::two")]
+        plugin.pytest_collection_modifyitems(SimpleNamespace(stash={}), items)  # type: ignore[arg-type]
+        left.append([item.nodeid for item in items])
+        with kept.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**_ROW, "name": "broken.py", "outcome": "uncollected"}) + "\n")
+            file.writelines(json.dumps({**_ROW, "name": item.nodeid}) + "\n" for item in items[:1])
+        return subprocess.CompletedProcess([], 0 if len(items) < 2 else -15)
+
+    left: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    with pytest.raises(SystemExit, match="pytest ended with -15"):
+        run([], kept=kept)
+    results = run([], kept=kept)
+    assert left == [["a.py::one", "a.py::two"], ["a.py::two"]]
+    assert results["backends"]["mlprogram"]["passed"] == 2
+    assert results["uncollected"] == {"broken.py": ""}
+
+
+def test_slow_cases_come_last_in_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cases").touch()
+    monkeypatch.setenv(plugin.RECORD, str(tmp_path / "cases"))
+    monkeypatch.setenv(plugin.SECONDS, "60")
+    made = [(f"a.py::{number}", number % 3 == 0) for number in range(12)]
+    items: Any = [
+        SimpleNamespace(nodeid=name, get_closest_marker=lambda _, late=late: late or None) for name, late in made
+    ]
+    plugin.pytest_collection_modifyitems(SimpleNamespace(stash={}), items)  # type: ignore[arg-type]
+    slow = dict(made)
+    assert [slow[item.nodeid] for item in items] == [False] * 8 + [True] * 4
+    assert [item.nodeid for item in items[:8]] != [name for name, late in made if not late]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "paths"),
+    [
+        ([], [""]),
+        (["-k", "smoke"], [""]),
+        (["iOS15", "-k", "smoke"], ["iOS15"]),
+        (["iOS14/test_conv.py::TestConv"], ["iOS14/test_conv.py::TestConv"]),
+    ],
+)
+def test_what_is_run_lies_in_the_suite(
+    arguments: list[str], paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def told(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        (tmp_path / "cases.total").write_text("0", encoding="utf-8")
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.setattr(subprocess, "run", told)
+    run(arguments, kept=tmp_path / "cases")
+    base = conformance.suite()
+    assert [part for part in commands[0] if part.startswith(str(base))] == [str(base / path) for path in paths]
+
+
+def test_what_takes_the_place_of_the_houses_has_their_shape_and_is_always_the_same() -> None:
+    houses = stand_ins.houses()
+    assert houses["data"].shape == (506, 13)
+    assert houses["target"].shape == (506,)
+    assert set(houses["data"][:, 3]) == {0, 1}
+    assert len(set(houses["data"][:, 8])) == 9
+    assert ((houses["target"] >= 5) & (houses["target"] <= 50)).all()
+    assert houses["target"].std() > 3
+    assert np.array_equal(houses["data"], stand_ins.houses()["data"])
 
 
 @pytest.mark.parametrize(("passed", "code"), [(4000, 0), (3000, 1)])

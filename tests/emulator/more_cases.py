@@ -22,22 +22,24 @@ _RNN = [_noise(_H, size, seed=32 + size) / 2 for size in (3, _H)] + [_noise(_H, 
 _START = _noise(2, _H, seed=40)
 
 
-def _gru(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _gru(x: np.ndarray, after: bool = False) -> tuple[np.ndarray, np.ndarray]:
     h, outputs = _START, []
     (wr, wo, wz), (ur, uo, uz), (br, bo, bz) = (np.split(part, 3) for part in _GRU)
     for step in x:
         reset = _sigmoid(step @ wr.T + h @ ur.T + br)
         update = _sigmoid(step @ wz.T + h @ uz.T + bz)
-        h = (1 - update) * np.tanh(step @ wo.T + bo + reset * (h @ uo.T)) + update * h
+        gated = reset * (h @ uo.T + bo) if after else (reset * h) @ uo.T + bo
+        h = (1 - update) * np.tanh(step @ wo.T + gated) + update * h
         outputs.append(h)
     return np.stack(outputs), h
 
 
 def _rnn(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    h = _START
+    h, outputs = _START, []
     for step in x[::-1]:
         h = np.maximum(step @ _RNN[0].T + h @ _RNN[1].T + _RNN[2], 0)
-    return h[None], h
+        outputs.append(h)
+    return np.stack(outputs), h
 
 
 def _attention(q: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -61,8 +63,18 @@ _SCORES = np.array([[[0.5], [0.4], [0.9], [0.05]]], np.float32)
 MORE = [
     Case("gru", lambda x: mb.gru(x=x, initial_h=_START, weight_ih=_GRU[0], weight_hh=_GRU[1], bias=_GRU[2],
                                  output_sequence=True), _gru, (SEQUENCE,), half=False),
+    Case("gru of a reset product", lambda x: mb.gru(x=x, initial_h=_START, weight_ih=_GRU[0], weight_hh=_GRU[1],
+                                                    bias=_GRU[2], output_sequence=True, reset_after=True),
+         lambda x: _gru(x, after=True), (SEQUENCE,), "iOS18", half=False),
+    Case("gru backwards", lambda x: mb.gru(x=x, initial_h=_START, weight_ih=_GRU[0], weight_hh=_GRU[1], bias=_GRU[2],
+                                           output_sequence=True, direction="reverse"),
+         lambda x: _gru(x[::-1]), (SEQUENCE,), half=False),
     Case("rnn", lambda x: mb.rnn(x=x, initial_h=_START, weight_ih=_RNN[0], weight_hh=_RNN[1], bias=_RNN[2],
-                                 direction="reverse", activation="relu"), _rnn, (SEQUENCE,), half=False),
+                                 direction="reverse", activation="relu"),
+         lambda x: (_rnn(x)[1][None], _rnn(x)[1]), (SEQUENCE,), half=False),
+    Case("rnn of a sequence", lambda x: mb.rnn(x=x, initial_h=_START, weight_ih=_RNN[0], weight_hh=_RNN[1],
+                                               bias=_RNN[2], direction="reverse", activation="relu",
+                                               output_sequence=True), _rnn, (SEQUENCE,), half=False),
     Case("quantize and back",
          lambda x: mb.dequantize(input=mb.quantize(input=x, zero_point=_ZERO, scale=_SCALE, axis=0,
                                                    output_dtype="int8"), zero_point=_ZERO, scale=_SCALE, axis=0),

@@ -70,3 +70,20 @@ def test_an_image_is_transposed_by_its_own_three_axes(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     found = CoreMLModel(tmp_path / "m.mlmodel").predict({"x": Image.fromarray(pixels)})["y"]
     np.testing.assert_array_equal(found.reshape(4, 5, 3), 2.0 * pixels)
+
+
+def test_a_gru_in_reverse_resets_its_state_and_gives_outputs_as_it_makes_them(tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    wx, wh = ([draw.normal(size=(3, size)).astype(np.float32) for _ in range(3)] for size in (4, 3))
+    builder = builder_of((4,), exact=False)
+    builder.add_gru(
+        "g", wh, wx, None, 3, 4, ["x"], ["y"], inner_activation="SIGMOID", output_all=True, reverse_input=True
+    )
+    x = draw.normal(size=(5, 1, 4, 1, 1)).astype(np.float32)
+    h, expected = np.zeros(3), []
+    for step in x[::-1].reshape(5, 4):
+        update, reset = (1 / (1 + np.exp(-(wx[gate] @ step + wh[gate] @ h))) for gate in (0, 1))
+        h = (1 - update) * np.tanh(wx[2] @ step + wh[2] @ (reset * h)) + update * h
+        expected.append(h)
+    found = opened(builder, tmp_path / "g.mlmodel").run({"x": x})["y"]
+    np.testing.assert_allclose(found.reshape(5, 3), expected, atol=1e-5)

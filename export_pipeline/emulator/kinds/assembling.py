@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import EmulatorError
 from ..registry import kind
 from .call import Kind
+from .categories import keyed, keys_of
 
 _NORMS: dict[int, Callable[[np.ndarray], Any]] = {
     0: np.max,
@@ -20,26 +21,41 @@ _NORMS: dict[int, Callable[[np.ndarray], Any]] = {
 
 @kind("featureVectorizer")
 def feature_vectorizer(model: Kind) -> Any:
-    """The inputs of a list one after the other in one array."""
+    """The inputs of a list one after the other in one array; a dictionary's numbers at its keys, 0 elsewhere."""
     columns = [(model.declares(c.inputColumn), int(c.inputDimensions)) for c in model.params.inputList]
     ports, output = {port.name: port for port in model.inputs}, model.only("output")
     if not columns:
         raise model.wrong("has no inputs in its list")
     for name, size in columns:
         port = ports[name]
+        if keys_of(model, name) == "int64KeyType":
+            model.options.room((size,), 8)
+            continue
         known = port.kind == "tensor" and port.shape and not port.sizes and not port.bounds
         held = int(np.prod(port.closed_shape)) if known else 1 if port.dtype in ("int64", "float64") else size
         if port.dtype in ("string", "dictionary", "sequence") or held != size:
             raise model.wrong(f"takes {size} numbers from the input {name!r}, which is no array of as many")
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
-        parts = [np.asarray(model.given(values, name), np.float64).reshape(-1) for name, _ in columns]
+        parts = [_part(model, name, size, model.given(values, name)) for name, size in columns]
         for (name, size), part in zip(columns, parts, strict=True):
             if part.size != size:
                 raise EmulatorError(f"input {name!r} of {model.source.label} takes {size} numbers, not {part.size}")
         return model.made(output, np.concatenate(parts))
 
     return run
+
+
+def _part(model: Kind, name: str, size: int, given: Any) -> np.ndarray:
+    """What the input *name* adds."""
+    if not isinstance(given, Mapping):
+        return np.asarray(given, np.float64).reshape(-1)
+    part = np.zeros(size)
+    for place, number in keyed(model, name, given).items():
+        if not 0 <= place < size:
+            raise EmulatorError(f"input {name!r} of {model.source.label} has the key {place}; allowed: 0 to {size - 1}")
+        part[place] = number
+    return part
 
 
 @kind("arrayFeatureExtractor")

@@ -104,9 +104,9 @@ class Kind:
             raise self.wrong(f"has {len(declared)} {side}s; allowed: 1")
         return str(declared[0].name)
 
-    def type_of(self, name: str) -> str:
-        """The declared type of an input or output, as the protobuf names it."""
-        declared = (*self.description.input, *self.description.output)
+    def type_of(self, name: str, side: str = "input") -> str:
+        """The declared type of an input or output, as the protobuf names it. The two may have one name."""
+        declared = getattr(self.description, side)
         return str(next(feature.type.WhichOneof("Type") for feature in declared if feature.name == name))
 
     def made(self, name: str, value: Any) -> dict[str, Any]:
@@ -118,8 +118,9 @@ class Kind:
         """A function from predicted numbers to the output of a regressor."""
         name = self.description.predictedFeatureName or self.only("output")
         self.declares(name, "output")
-        if self.type_of(name) not in ("doubleType", "int64Type", "multiArrayType"):
-            raise self.wrong(f"has the output {name!r} of {self.type_of(name)}, where numbers belong")
+        declared = self.type_of(name, "output")
+        if declared not in ("doubleType", "int64Type", "multiArrayType"):
+            raise self.wrong(f"has the output {name!r} of {declared}, where numbers belong")
         return lambda numbers: self.made(name, numbers)
 
     def classification(self, probable: bool = True) -> Callable[[Any, Sequence[float]], dict[str, Any]]:

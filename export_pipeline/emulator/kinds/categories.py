@@ -14,10 +14,20 @@ from .call import Kind
 _TEXT, _WHOLE = "stringType", "int64Type"
 
 
-def keyed(model: Kind, name: str, value: Mapping[Any, float]) -> dict[Any, float]:
-    """A dictionary with keys of the declared type. JSON knows texts only, so those of whole numbers may be texts."""
+def keys_of(model: Kind, name: str) -> str | None:
+    """``stringKeyType`` or ``int64KeyType`` of the input *name*, None if it is no dictionary."""
     feature = next(f for f in model.description.input if f.name == name)
-    if feature.type.dictionaryType.WhichOneof("KeyType") != "int64KeyType":
+    return str(feature.type.dictionaryType.WhichOneof("KeyType")) if model.type_of(name) == "dictionaryType" else None
+
+
+def keyed(model: Kind, name: str, value: Mapping[Any, float], texts: bool | None = None) -> dict[Any, float]:
+    """A dictionary with keys of the declared type, or as *texts* says.
+
+    JSON knows texts only, so those of whole numbers may be texts.
+    """
+    if texts is None:
+        texts = keys_of(model, name) != "int64KeyType"
+    if texts:
         wrong = [key for key in value if not isinstance(key, str)]
         if wrong:
             raise EmulatorError(f"input {name!r} takes a dictionary with texts as keys, not {wrong[0]!r}")
@@ -41,23 +51,22 @@ def listed(model: Kind, field: str, texts: str) -> tuple[list[Any], bool]:
 
 @kind("dictVectorizer")
 def dict_vectorizer(model: Kind) -> Any:
-    """The values of a dictionary at the places of their keys, 0 elsewhere; a key without a place is an error."""
+    """The values of a dictionary at the places of their keys, 0 elsewhere.
+
+    A key without a place is left out. The format's text asks for none, but Apple's tests of Core ML give such keys and
+    expect what scikit-learn makes of them.
+    """
     keys, texts = listed(model, "Map", "stringToIndex")
     name, output = model.only(), model.only("output")
-    feature = model.description.input[0].type
-    declared = feature.dictionaryType.WhichOneof("KeyType") if model.type_of(name) == "dictionaryType" else None
-    if declared != ("stringKeyType" if texts else "int64KeyType"):
+    # Core ML Tools declares texts for every DictVectorizer of scikit-learn; whether they are, the mapping says.
+    if keys_of(model, name) not in (("stringKeyType",) if texts else ("int64KeyType", "stringKeyType")):
         raise model.wrong(f"maps {'texts' if texts else 'whole numbers'}, but its input {name!r} holds none")
     places = {key: place for place, key in enumerate(keys)}
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
-        given = keyed(model, name, model.given(values, name))
-        unknown = [key for key in given if key not in places]
-        if unknown:
-            raise EmulatorError(
-                f"input {name!r} of {model.source.label} has the key {unknown[0]!r}, which has no place"
-            )
-        if model.type_of(output) == "dictionaryType":
+        found = keyed(model, name, model.given(values, name), texts)
+        given = {key: number for key, number in found.items() if key in places}
+        if model.type_of(output, "output") == "dictionaryType":
             return model.made(output, {places[key]: float(number) for key, number in given.items()})
         array = np.zeros(len(keys))
         for key, number in given.items():
@@ -76,8 +85,9 @@ def one_hot_encoder(model: Kind) -> Any:
     if model.type_of(name) != (_TEXT if texts else _WHOLE):
         raise model.wrong(f"encodes {'texts' if texts else 'whole numbers'}, but its input is of {model.type_of(name)}")
     sparse = bool(model.params.outputSparse)
-    if (model.type_of(output) == "dictionaryType") != sparse:
-        raise model.wrong(f"gives {'a dictionary' if sparse else 'an array'}, but declares {model.type_of(output)}")
+    declared = model.type_of(output, "output")
+    if (declared == "dictionaryType") != sparse:
+        raise model.wrong(f"gives {'a dictionary' if sparse else 'an array'}, but declares {declared}")
     places = {category: place for place, category in enumerate(categories)}
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +115,7 @@ def categorical_mapping(model: Kind) -> Any:
     table = dict(getattr(model.params, field).map)
     name, output = model.only(), model.only("output")
     wanted = (_TEXT, _WHOLE) if field == "stringToInt64Map" else (_WHOLE, _TEXT)
-    found = (model.type_of(name), model.type_of(output))
+    found = (model.type_of(name), model.type_of(output, "output"))
     if found != wanted:
         raise model.wrong(f"maps {wanted[0]} to {wanted[1]}, but declares {found[0]} and {found[1]}")
     fallback = model.params.WhichOneof("ValueOnUnknown")

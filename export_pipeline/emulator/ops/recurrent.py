@@ -29,9 +29,9 @@ def _run(call: Call, kind: str, activations: list[str], states: list[str]) -> li
     words = [str(call.value(name)).lower() for name in activations]
     if unknown := [word for word in words if word not in ACTIVATIONS]:
         raise call.unsupported(f"activation {unknown[0]!r}")
-    cell = Cell(
-        kind, directions, [ACTIVATIONS[word] for word in words], direction, None if clip is None else float(clip)
-    )
+    limit = None if clip is None else float(clip)
+    after = bool(call.value("reset_after"))
+    cell = Cell(kind, directions, [ACTIVATIONS[word] for word in words], direction, limit, reset_after=after)
     outputs = recurrent.run(call.graph, cell, call.tensor("x"), [call.tensor(name) for name in states])
     if not bool(call.value("output_sequence")):
         # The last step of each direction, which is where its state ends.

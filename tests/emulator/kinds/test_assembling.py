@@ -27,6 +27,24 @@ def test_feature_vectorizer() -> None:
         CoreMLModel.from_spec(spec)
 
 
+def test_feature_vectorizer_of_dictionaries() -> None:
+    spec = base({"a": "double", "d": "dictionary of int64"}, {"f": (4,)})
+    for name, size in (("a", 1), ("d", 3)):
+        spec.featureVectorizer.inputList.add(inputColumn=name, inputDimensions=size)
+    for given, expected in (({2: 5.0, 0: 4}, [0.5, 4, 0, 5]), ({}, [0.5, 0, 0, 0])):
+        np.testing.assert_array_equal(predicted(spec, {"a": 0.5, "d": given})["f"], expected)
+    for key in (3, -1):
+        with pytest.raises(EmulatorError, match=f"has the key {key}; allowed: 0 to 2"):
+            predicted(spec, {"a": 0.5, "d": {key: 1.0}})
+    spec.featureVectorizer.inputList[1].inputDimensions = 1 << 40
+    with pytest.raises(EmulatorError, match="memory_limit"):
+        CoreMLModel.from_spec(spec)
+    texts = base({"d": "dictionary of string"}, {"f": (3,)})
+    texts.featureVectorizer.inputList.add(inputColumn="d", inputDimensions=3)
+    with pytest.raises(EmulatorError, match="takes 3 numbers from the input 'd'"):
+        CoreMLModel.from_spec(texts)
+
+
 def test_array_feature_extractor() -> None:
     spec = base({"x": (2, 3)}, {"y": (2,)})
     spec.arrayFeatureExtractor.extractIndex.extend([5, 0])

@@ -22,8 +22,21 @@ def test_dict_vectorizer_as_scikit_learn() -> None:
     spec.dictVectorizer.stringToIndex.vector.extend(fitted.feature_names_)
     for row in rows:
         np.testing.assert_array_equal(predicted(spec, {"x": row})["y"], fitted.transform(row)[0])
-    with pytest.raises(EmulatorError, match="has the key 'q', which has no place"):
-        predicted(spec, {"x": {"q": 1}})
+    unseen = {"q": 1.0, "b": 2.0}
+    np.testing.assert_array_equal(predicted(spec, {"x": unseen})["y"], fitted.transform([unseen])[0])
+
+
+def test_dict_vectorizer_of_whole_numbers_that_declares_texts() -> None:
+    rows = [{7: 1.0, 30: 2.5}, {12: 4.0}, {99: 1.0}]
+    fitted = DictVectorizer(sparse=False).fit(rows[:2])
+    spec = base({"x": "dictionary of string"}, {"y": (3,)})
+    spec.dictVectorizer.int64ToIndex.vector.extend(fitted.feature_names_)
+    for row in rows:
+        np.testing.assert_array_equal(predicted(spec, {"x": row})["y"], fitted.transform([row])[0])
+    texts = base({"x": "dictionary of int64"}, {"y": (1,)})
+    texts.dictVectorizer.stringToIndex.vector.append("a")
+    with pytest.raises(EmulatorError, match="maps texts, but its input 'x' holds none"):
+        CoreMLModel.from_spec(texts)
 
 
 def test_dict_vectorizer_of_whole_numbers_to_a_dictionary() -> None:
@@ -60,6 +73,13 @@ def test_one_hot_encoder_to_a_dictionary() -> None:
     spec.oneHotEncoder.outputSparse = False
     with pytest.raises(EmulatorError, match="gives an array, but declares dictionaryType"):
         CoreMLModel.from_spec(spec)
+
+
+def test_one_hot_encoder_of_one_name_for_input_and_output() -> None:
+    spec = base({"x": "int64"}, {"x": "dictionary of int64"})
+    spec.oneHotEncoder.int64Categories.vector.extend([5, 6])
+    spec.oneHotEncoder.outputSparse = True
+    assert predicted(spec, {"x": 6}) == {"x": {1: 1.0}}
 
 
 def test_categorical_mapping_both_ways() -> None:
