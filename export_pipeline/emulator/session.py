@@ -111,9 +111,21 @@ class CoreMLModel:
         if not source.lowered:
             self._kind = prepared(source, self._options)
             return
-        graph = self._lower(tuple(feature.closed_shape for feature in self.inputs))
-        self._plans[tuple(feature.closed_shape for feature in self.inputs)] = Plan(graph)
-        self._graph = graph
+        shapes = tuple(feature.closed_shape for feature in self.inputs)
+        self._graph = self._at_defaults(shapes)
+        if isinstance(self._graph, Graph):
+            self._plans[shapes] = Plan(self._graph)
+
+    def _at_defaults(self, shapes: tuple[tuple[int, ...], ...]) -> Graph | EmulatorError:
+        """The model for its default sizes, or why there is none: sizes that vary need not fit each other there."""
+        try:
+            return self._lower(shapes)
+        except UnsupportedOperationError:
+            raise
+        except EmulatorError as error:
+            if sum(bool(port.sizes or port.bounds) for port in self.inputs) < 2:
+                raise
+            return error
 
     def _stage(self, source: Source) -> CoreMLModel:
         stage, options = CoreMLModel.__new__(CoreMLModel), self._options
@@ -137,6 +149,8 @@ class CoreMLModel:
             raise EmulatorError(f"{self._source.label} is a pipeline of models, so it is no ONNX model")
         if self._kind:
             raise EmulatorError(f"{self._source.label} is a {self._source.kind}, so it is no ONNX model")
+        if isinstance(self._graph, EmulatorError):
+            raise self._graph
         return self._graph.model()
 
     def make_state(self) -> dict[str, np.ndarray]:

@@ -187,6 +187,28 @@ def test_flexible_sizes(save_program: Callable[..., Path]) -> None:
         model.run({"x": np.ones((1, 3, 7, 7))})
 
 
+def test_sizes_that_vary_together_need_not_fit_each_other_at_their_defaults() -> None:
+    """Core ML Tools declares 1 where a size is open: a batch of one query for two keys, which no run would have."""
+    batch, length, other = (ct.converters.mil.mil.get_new_symbol() for _ in range(3))
+    program = mb.program(
+        input_specs=[mb.TensorSpec((batch, length, 4)), mb.TensorSpec((2, other, 4)), mb.TensorSpec((2, other, 4))],
+        opset_version=ct.target.iOS18,
+    )(lambda query, key, value: mb.scaled_dot_product_attention(query=query, key=key, value=value, name="y"))
+    with quiet():
+        converted = ct.convert(
+            program, convert_to="mlprogram", minimum_deployment_target=ct.target.iOS18,
+            compute_precision=ct.precision.FLOAT32,
+        )  # fmt: skip
+    model = CoreMLModel.from_spec(converted.get_spec(), converted.weights_dir)
+    query, key, value = np.random.default_rng(0).normal(size=(3, 2, 2, 4))
+    weights = np.exp(query @ key.transpose(0, 2, 1) / 2)
+    wanted = weights / weights.sum(-1, keepdims=True) @ value
+    np.testing.assert_allclose(model.run({"query": query, "key": key, "value": value})["y"], wanted, atol=1e-5)
+    for ask in (lambda: model.onnx_model, lambda: model.run({"query": query[:1], "key": key, "value": value})):
+        with pytest.raises(EmulatorError, match="must have a same batch dimension"):
+            ask()
+
+
 def test_metadata(save_program: Callable[..., Path], tmp_path: Path) -> None:
     path = tmp_path / "named.mlpackage"
     model = ct.models.MLModel(str(_image_model(save_program)), skip_model_load=True)
