@@ -196,7 +196,7 @@ class Pipeline:
         from export_pipeline.work.outlook import finished
 
         # Another release to be held against changes no stage, and what the report says of this one.
-        return None if self.fresh or self.release else finished(self.out, self.made_from)
+        return None if self.fresh or self.release or not self.out.exists() else finished(self.out, self.made_from)
 
     @property
     def _listener(self) -> Listener:

@@ -141,7 +141,13 @@ def test_metadata_are_read_from_files_whose_bytes_differ(tmp_path: Path, capsys:
     versions = [row for row in found["words"] if (row["part"], row["key"]) == ("metadata", "version")]
     assert {row["target"] for row in versions} >= {TARGET, "mlpackage-int8"}
     assert all(row["old"] and row["new"] and row["old"] != row["new"] for row in versions)
-    assert {row["status"] for row in found["files"]} == {"changed", "added", "removed"}
+    assert {row["status"] for row in found["files"]} == {"changed"}
+
+
+def test_targets_that_came_and_went_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    palettized = COMMITTED.parent / "starry_night_tiny"
+    found = told(capsys, COMMITTED, palettized)
+    assert {row["status"] for row in found["files"]} == {"added", "removed"}
 
 
 def test_times_on_record_are_judged_by_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,10 @@ def reported() -> tuple[Path, Report]:
     lines: list[str] = []
     provenance = {"checkpoint": "of <this> test"}
     report = make_report(folder, models, parity, made.float_model, task(2, recipe), provenance, progress=lines.append)
-    assert len(lines) == 6
+    # Latency is of one thread and of all cores, and of a file that scatters once more.
+    told = [line.split()[0] for line in lines]
+    assert list(dict.fromkeys(told)) == ["contents", "latency", "memory", "picture"]
+    assert told.count("memory") == 3
     return folder, report
 
 

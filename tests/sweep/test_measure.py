@@ -32,7 +32,7 @@ class Machine:
             raise ModelError("its process was killed")
         return MemoryResult(file=path.name, runtime="r", peak_bytes=10**8, imported_bytes=10**7)
 
-    def latency(self, paths: list[str], runs: int, *_: Any) -> tuple[list[LatencyResult], dict[str, str]]:
+    def latency(self, paths: list[str], runs: int, *_: Any, **__: Any) -> tuple[list[LatencyResult], dict[str, str]]:
         self.asked += 1
         about = {"runtime": "r", "version": "1", "processor": "p", "height": 64, "width": 64, "runs": runs}
         times = {"threads": 1, "median_ms": 2.0, "iqr_ms": 0.5, "fps": 500.0}

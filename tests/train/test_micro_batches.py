@@ -106,7 +106,7 @@ def test_what_must_be_whole_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 IN_MICRO_BATCHES = """
-import json, os, sys
+import importlib, json, os, sys
 from pathlib import Path
 os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
 import tensorflow as tf
@@ -116,7 +116,7 @@ from export_pipeline.train import Listener, micro_batches, train
 task, folder, found, totals = open_task(Recipe.load(sys.argv[1])), Path(sys.argv[2]), [], []
 micro_batches.cores = lambda: 2
 micro_batches.one_thread_an_operation(task)
-fit = sys.modules["export_pipeline.train.fit"]
+fit = importlib.import_module("export_pipeline.train.fit")
 def told(model, batch_size, strategy, sizes=fit.sizes):
     found.append(sizes(model, batch_size, strategy))
     return found[-1]

@@ -214,7 +214,7 @@ def test_any_core_ml_model_is_inspected_and_timed(classifier: Path, two: Path, c
     assert first["program"]["bodies"][0]["steps"][0]["kind"]
     assert [port["kind"] for port in second["inputs"]] == ["image", "tensor"]
     paths = [str(classifier), str(two)]
-    answers = latency({"paths": paths, "runs": 2, "threads": 1, "height": 256, "width": 256})
+    answers = latency({"paths": paths, "runs": 2, "threads": 1, "height": 256, "width": 256}, lambda done: None)
     assert [len(answers[path]["seconds"]) for path in paths] == [2, 2]
     assert [(answers[path]["height"], answers[path]["width"]) for path in paths] == [(16, 12), (16, 12)]
 
