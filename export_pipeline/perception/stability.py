@@ -22,7 +22,7 @@ class Disturbance:
     Attributes:
         cut: pixels along each edge that it lacks.
         shift: pixels, at most, that the camera has moved by, down and to the right.
-        light: the share, at most, that its light is more or less.
+        light: share, at most, by which it is lighter or darker.
     """
 
     cut: int = 0
