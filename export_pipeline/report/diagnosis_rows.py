@@ -68,14 +68,11 @@ def refused(found: Diagnosis) -> int:
     return sum(row.count for row in found.refused)
 
 
-def diagnosis_notes(files: Sequence[FileRecord]) -> Iterator[str]:
-    """Lines for the notes of a page: each once, with the targets that it is of."""
-    targets: dict[str, list[str]] = {}
+def diagnosis_notes(files: Sequence[FileRecord]) -> Iterator[tuple[str, str]]:
+    """Notes for a page, each behind the target that it is of."""
     for file in files:
         for line in _lines(file.diagnosis) if file.diagnosis else ():
-            targets.setdefault(line, []).append(file.target)
-    for line, of in targets.items():
-        yield f"{', '.join(of)}: {line}"
+            yield file.target, line
 
 
 def diagnosis_text(found: Diagnosis) -> str:
@@ -97,8 +94,8 @@ def _lines(found: Diagnosis) -> Iterator[str]:
         )
     if found.longest_sum and found.longest_sum > LONG_SUM:
         yield (
-            f"{found.sums} adds up {found.longest_sum:,} values; in half precision, which ends at 65504 and counts to "
-            f"{LONG_SUM:,}, that may overflow or stand still"
+            f"{found.sums} adds up {found.longest_sum:,} values; sums in half precision end at 65504 and count to "
+            f"{LONG_SUM:,}, so that one as long may overflow or stand still"
         )
     yield from (f"{found.accelerator}: {note}" for note in found.notes)
 

@@ -22,6 +22,7 @@ STATUSES = (
     ("NOISY", "it was measured, but scatters by more than it is off its limit: neither passed nor failed"),
     ("SKIPPED", "it could not be made, for the reason beside it; that is no pass"),
 )
+_COLORED = ("worse", "better", "SKIPPED", "NOISY")  # cells
 _WHY = "why"  # the heading of reasons
 _SHORT, _LONG = 20, 40  # letters of what may be repeated, and of what needs room
 _NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?\s?%?( ?\(.*\))?|[\dx]+|none|SKIPPED|")
@@ -35,7 +36,7 @@ th, td { border: 1px solid #ccc; padding: .2rem .45rem; vertical-align: top; }
 th { background: #f4f4f4; text-align: left; } td { text-align: left; } td.n { text-align: right; white-space: nowrap; }
 td.prose { min-width: 14rem; } .notes { font-size: 13px; margin: .2rem 0; padding-left: 1.4rem; } sup { color: #555; }
 tr.failed > td, .verdict.failed { background: #fdd; }
-tr.skipped > td, tr.noisy > td, .verdict.noisy { background: #ffd; }
+tr.skipped > td, tr.noisy > td, td.skipped, td.noisy, .verdict.noisy { background: #ffd; }
 td.worse { color: #b00; } td.better { color: #070; }
 .verdict { padding: .5rem .8rem; border-left: .3rem solid #2a2; } .verdict ul { margin: .3rem 0; padding-left: 1.2rem; }
 .verdict.failed { border-color: #c22; } .verdict.noisy, .verdict.skipped { border-color: #cb0; }
@@ -125,15 +126,21 @@ def _table(found: TextTable) -> str:
 
 
 def _row(header: Sequence[str], row: Sequence[str], kinds: Sequence[str], repeated: Sequence[str]) -> str:
-    status = next((word.lower() for word in ("FAILED", "SKIPPED", "NOISY") if word in row), "")
+    status = _status(row)
     cells = []
     for label, cell, kind in zip(header, row, kinds, strict=True):
         prose = "prose" if kind == _WHY and len(_left(cell, repeated)) > _LONG else "" if kind == _WHY else kind
-        classes = " ".join(filter(None, [prose, cell if cell in ("worse", "better") else ""]))
+        classes = " ".join(filter(None, [prose, cell.lower() if cell in _COLORED else ""]))
         marked = f' class="{classes}"' if classes else ""
         text = _marked(cell, repeated) if kind == _WHY else html.escape(cell)
         cells.append(f'<td{marked} data-label="{html.escape(label)}">{text}</td>')
     return f'<tr class="{status}">{"".join(cells)}</tr>' if status else f"<tr>{''.join(cells)}</tr>"
+
+
+def _status(row: Sequence[str]) -> str:
+    """What colours the whole of a row: not one measure that is missing where the check itself holds."""
+    words = ("FAILED",) if "PASSED" in row else ("FAILED", "SKIPPED", "NOISY")
+    return next((word.lower() for word in words if word in row), "")
 
 
 def _kind(column: Sequence[str]) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from export_pipeline.base.printable import printable, printable_lines
 from export_pipeline.records.signature import Port
 from export_pipeline.report import html as web
-from export_pipeline.report.diagnosis_rows import diagnosis_notes, diagnosis_text
+from export_pipeline.report.diagnosis_rows import diagnosis_text
 from export_pipeline.report.model import ContainerInspection, Inspection, LatencyResult, Report
+from export_pipeline.report.notes import notes
 from export_pipeline.report.program_text import program_text
 from export_pipeline.report.rows import added_table, all_tables, budgets_table, files_table, latency_table
-from export_pipeline.report.sizes import larger_notes
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
 from export_pipeline.report.verdict import verdict
-from export_pipeline.report.words import SKIPPED, counts, number, percent, stored_as
+from export_pipeline.report.words import counts, number, percent, stored_as
 
 _PICTURE = "input, float network, exported files and their differences"
 # Tables of a row for each layer or kernel, which are unfolded by who wants them.
@@ -30,31 +30,6 @@ def legend(report: Report) -> list[tuple[str, str]]:
     ]
     entries += [(m.title, f"{m.meaning}; {m.better} is better") for m in report.record.recipe.metrics]
     return entries
-
-
-def notes(report: Report) -> list[str]:
-    """What the reader must know beside the tables."""
-    machine = report.benchmark.machine
-    lines = [
-        f"Speed and memory are of this machine, not of a phone: {machine.processor}, {machine.cores} cores, "
-        f"{machine.system}, Python {machine.python}. Files were timed in turns, in one process.",
-    ]
-    lines += _once((row.target, note) for row in report.record.files for note in row.notes)
-    lines += larger_notes(report.record)
-    lines += diagnosis_notes(report.record.files)
-    lines += [f"{SKIPPED} speed or memory of {file}: {why}" for file, why in report.benchmark.skipped.items()]
-    lines += [f"{SKIPPED} {row.target}: {row.reason}" for row in report.record.parity if row.status == "skipped"]
-    lines += [
-        f"{SKIPPED} quality of {row.target}: {row.quality_reason}"
-        for row in report.record.parity
-        if row.quality == "skipped" and row.status != "skipped"
-    ]
-    for one in report.devices.devices if report.devices else ():
-        lines.append(f"{one.device}: measured by the app's benchmark screen, whose files go by their names.")
-        lines += [f"{SKIPPED} on {one.device}: {file}: {why}" for file, why in one.skipped.items()]
-    lines += ["Versions: " + ", ".join(f"{name} {version}" for name, version in machine.libraries.items())]
-    lines += [f"{name}: {value}" for name, value in report.record.provenance.items()]
-    return lines
 
 
 def markdown(report: Report, picture: str | None = None) -> str:
@@ -78,14 +53,6 @@ def page(report: Report, picture: Path | None = None) -> str:
     parts += [web.folded(table) if table.title in _LONG else web.table(table) for table in tables]
     parts += [web.legend([*web.STATUSES, *legend(report)]), web.heading("Notes"), web.listed(notes(report))]
     return web.document(title, parts)
-
-
-def _once(lines: Iterable[tuple[str, str]]) -> list[str]:
-    """Each note once, behind the targets that it is of."""
-    targets: dict[str, list[str]] = {}
-    for target, note in lines:
-        targets.setdefault(note, []).append(target)
-    return [f"{', '.join(of)}: {note}" for note, of in targets.items()]
 
 
 def terminal(report: Report) -> str:

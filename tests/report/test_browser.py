@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from export_pipeline.diff import diff
 from export_pipeline.diff.page import page as diff_page
@@ -22,13 +23,15 @@ from tests.builds import COMMITTED, ROOT
 from tests.report.test_verdict import with_rows
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+SCREENSHOT = ROOT / "artifacts" / "sheets" / "report.jpg"
 # Widths of a phone and of a desk.
 NARROW, WIDE = 420, 1280
-# Written into the copy of a page that is opened: what the browser made of it, as JSON in the title.
+HEIGHT = 1400
+# Written into the copy of a page that is opened: what the browser made of it, as JSON for the title of the frame.
 _PROBE = """<script>
 const wide = e => e.scrollWidth > e.clientWidth + 1;
 const text = e => getComputedStyle(e).textAlign;
-document.title = JSON.stringify({
+parent.postMessage(JSON.stringify({
   page: document.documentElement.scrollWidth, window: innerWidth,
   tables: [...document.querySelectorAll(".scroll")].filter(wide).length,
   prose: [...document.querySelectorAll("td.prose, li, p, dd")].map(text),
@@ -39,8 +42,11 @@ document.title = JSON.stringify({
   folded: [...document.querySelectorAll("details > summary")].map(e => e.innerText),
   sentences: [...document.querySelectorAll("td, li, p, dd")].map(e => e.textContent),
   images: [...document.images].map(e => e.naturalWidth),
-});
+}), "*");
 </script>"""
+_FRAME = """<!doctype html><title>nothing came</title><body style="margin:0">
+<script>onmessage = e => {{ document.title = e.data; }};</script>
+<iframe src="page.html" style="border:0;width:{width}px;height:{height}px"></iframe></body>"""
 
 
 @cache
@@ -51,15 +57,26 @@ def browser() -> str:
     return found
 
 
-def seen(page: str, width: int, folder: Path) -> dict[str, Any]:
-    """What the browser says of *page* in a window *width* pixels wide."""
-    file = folder / "page.html"
-    file.write_text(page.replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    command = [browser(), *flags, f"--window-size={width},900", "--dump-dom", file.as_uri()]
+def opened(page: str, width: int, folder: Path, *flags: str) -> str:
+    """What the browser prints of *page* in a frame *width* pixels wide; *flags* say what it does with it.
+
+    A frame, for a window of Chromium is no narrower than 500 pixels.
+    """
+    (folder / "page.html").write_text(page.replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
+    frame = folder / "frame.html"
+    frame.write_text(_FRAME.format(width=width, height=HEIGHT), encoding="utf-8")
+    quiet = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+    own = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}"]
+    window = [f"--window-size={max(width, 500)},{HEIGHT}", "--virtual-time-budget=5000"]
+    command = [browser(), *own, *quiet, *window, *flags, frame.as_uri()]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    (title,) = re.findall(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    return done.stdout
+
+
+def seen(page: str, width: int, folder: Path) -> dict[str, Any]:
+    """What the browser makes of *page*."""
+    (title,) = re.findall(r"<title>(.*?)</title>", opened(page, width, folder, "--dump-dom"), re.DOTALL)
     found: dict[str, Any] = json.loads(html.unescape(title))
     return found
 
@@ -115,6 +132,25 @@ def test_the_verdict_is_the_first_thing_and_kernels_are_folded(tmp_path: Path) -
     assert any(head.startswith("Convolution kernels") for head in found["folded"])
     assert any(head.startswith("Work by layer") for head in found["folded"])
     assert len(found["images"]) == 1
+
+
+def test_the_screenshot_of_the_docs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Taken anew by ``make golden``: the top of a report on a phone and on a desk, side by side."""
+    shots = []
+    for width in (NARROW, WIDE):
+        file = tmp_path / f"{width}.png"
+        opened(report(), width, tmp_path, f"--screenshot={file}")
+        with Image.open(file) as shot:
+            assert shot.height == HEIGHT
+            shots.append(shot.convert("RGB").crop((0, 0, width, HEIGHT)))
+    assert all(len(set(shot.resize((64, 64)).getdata())) > 200 for shot in shots), "an empty page"
+    both = Image.new("RGB", (NARROW + WIDE + 20, HEIGHT), "#888")
+    both.paste(shots[0], (0, 0))
+    both.paste(shots[1], (NARROW + 20, 0))
+    if request.config.getoption("--update-golden"):
+        both.resize((both.width * 2 // 3, both.height * 2 // 3)).save(SCREENSHOT, quality=80)
+    with Image.open(SCREENSHOT) as committed:
+        assert committed.size == (both.width * 2 // 3, both.height * 2 // 3)
 
 
 def test_no_sentence_stands_twice(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from export_pipeline.formats import contents_of
 from export_pipeline.records.contents import Contents
 from export_pipeline.report import BudgetResult
 from export_pipeline.report.kernels import layer_names
-from export_pipeline.report.render import markdown, notes, page
+from export_pipeline.report.notes import grouped, notes
+from export_pipeline.report.render import markdown, page
 from export_pipeline.report.rows import added_table, budgets_table, files_table
 from export_pipeline.targets import TARGETS
 from tests.report.test_report import reported
@@ -103,3 +104,21 @@ def test_zeros_that_pruning_demands_are_not_called_budgets() -> None:
     own = BudgetResult(target="a", what="bytes", rule="most", limit=1, measured=1, status="passed")
     assert not added_table((own,)).rows
     assert "Zeros of the pruned network" in page(found)
+
+
+def test_a_sentence_that_notes_share_stands_once_with_all_that_it_is_of() -> None:
+    lines = grouped([("a", "8 bits; fast"), ("b", "8 bits; slow"), ("c", "slow"), ("d", "float"), ("e", "float")])
+    assert lines == ["a: fast", "a, b: 8 bits", "b, c: slow", "d, e: float"]
+
+
+def test_a_measure_that_is_missing_does_not_colour_a_row_that_passed() -> None:
+    from export_pipeline.report.html import table
+    from export_pipeline.report.tables import TextTable
+
+    header = ("target", "ms", "status")
+    made = table(
+        TextTable("Files", header, (("a", "SKIPPED", "PASSED"), ("b", "SKIPPED", "FAILED"), ("c", "1", "NOISY")))
+    )
+    assert '<tr><td data-label="target">a</td><td class="n skipped" data-label="ms">SKIPPED</td>' in made
+    assert '<tr class="failed"><td data-label="target">b' in made
+    assert '<tr class="noisy"><td data-label="target">c' in made

@@ -1,0 +1,53 @@
+"""What the reader of a report must know beside its tables: each sentence once, behind what it is said of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from export_pipeline.report.diagnosis_rows import diagnosis_notes
+from export_pipeline.report.model import Report
+from export_pipeline.report.sizes import larger_notes
+from export_pipeline.report.words import SKIPPED
+
+
+def notes(report: Report) -> list[str]:
+    """The lines below the legend of a page."""
+    record, machine = report.record, report.benchmark.machine
+    lines = [
+        f"Speed and memory are of this machine, not of a phone: {machine.processor}, {machine.cores} cores, "
+        f"{machine.system}, Python {machine.python}. Files were timed in turns, in one process.",
+    ]
+    lines += grouped((row.target, note) for row in record.files for note in row.notes)
+    lines += larger_notes(record)
+    lines += grouped(diagnosis_notes(record.files))
+    lines += _skipped("speed or memory of ", report.benchmark.skipped.items())
+    lines += _skipped("", ((row.target, row.reason) for row in record.parity if row.status == "skipped"))
+    unjudged = (row for row in record.parity if row.quality == "skipped" and row.status != "skipped")
+    lines += _skipped("quality of ", ((row.target, row.quality_reason) for row in unjudged))
+    for one in report.devices.devices if report.devices else ():
+        lines.append(f"{one.device}: measured by the app's benchmark screen, whose files go by their names.")
+        lines += _skipped(f"on {one.device}: ", one.skipped.items())
+    lines += ["Versions: " + ", ".join(f"{name} {version}" for name, version in machine.libraries.items())]
+    lines += [f"{name}: {value}" for name, value in record.provenance.items()]
+    return lines
+
+
+def grouped(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Each note once, behind all that it is of; of two that share a sentence (between ``; ``) that stands alone."""
+    targets: dict[str, list[str]] = {}
+    for target, note in pairs:
+        targets.setdefault(note, []).append(target)
+    counts = Counter(sentence for note in targets for sentence in dict.fromkeys(note.split("; ")))
+    lines: dict[str, list[str]] = {}
+    for note, of in targets.items():
+        sentences = note.split("; ")
+        alone = "; ".join(sentence for sentence in sentences if counts[sentence] == 1)
+        for line in filter(None, [alone, *(sentence for sentence in sentences if counts[sentence] > 1)]):
+            lines[line] = [*lines.get(line, []), *(target for target in of if target not in lines.get(line, []))]
+    return [f"{', '.join(of)}: {line}" for line, of in lines.items()]
+
+
+def _skipped(what: str, reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """A line for each reason, with all that was skipped for it."""
+    return [f"{SKIPPED} {what}{line}" for line in grouped(reasons)]
