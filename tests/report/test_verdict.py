@@ -12,7 +12,7 @@ from export_pipeline.records.parity import ParityResult
 from export_pipeline.report import BudgetResult, Report, check, terminal, verdict
 from export_pipeline.report.render import markdown, page
 from export_pipeline.verbs.common import show_report
-from tests.report.test_report import reported
+from tests.report.test_report import reported, settled
 
 OVER = BudgetResult(
     target="onnx-fp32",
@@ -28,7 +28,7 @@ OVER = BudgetResult(
 def with_rows(budgets: tuple[BudgetResult, ...], parity: tuple[ParityResult, ...] | None = None) -> Report:
     _, report = reported()
     record = report.record.model_copy(update={"budgets": budgets, "parity": parity or report.record.parity})
-    return report.model_copy(update={"record": record})
+    return settled(report).model_copy(update={"record": record})
 
 
 def pages(report: Report) -> tuple[str, str, str]:
