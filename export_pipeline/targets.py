@@ -86,7 +86,7 @@ class Target:
     @property
     def flexible(self) -> bool:
         """Whether its format has files of several sizes, and its runtime here runs each of them."""
-        return self.format in ("mlpackage", "onnx")
+        return self.format in ("mlpackage", "mlmodel", "onnx", "tflite")
 
     def file_name(self, name: str) -> str:
         """Its file in a bundle called *name*: ``mlpackage-int8`` of ``demo`` is ``demo-int8.mlpackage``.

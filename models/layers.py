@@ -230,6 +230,14 @@ class SpaceToDepth(keras.layers.Layer):
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
+class WholeSpaceToDepth(SpaceToDepth):
+    """:class:`SpaceToDepth` where the sides are multiples of ``block``, and not known: nothing is filled up."""
+
+    def call(self, inputs: Any) -> Any:
+        return tf.nn.space_to_depth(inputs, self.block)
+
+
+@keras.utils.register_keras_serializable(package="export_pipeline")
 class MatchSize(keras.layers.Layer):
     """Brings ``[x, like]`` to the height and width of ``like``: crops *x*, or resizes it (bilinear).
 

@@ -76,7 +76,6 @@ def export(
     targets = [_known(name) for name in recipe.export.files_at(size)]
     if rounded is not None:
         samples = ()
-        rounded = Rounded(static.at_size(rounded.model, signature), rounded.ranges)
     _check(targets, signature, samples, calibrates=rounded is None)
     fitted = [_fitted(sample, signature) for sample in samples]
     network = cache(partial(_network, model))
@@ -85,9 +84,9 @@ def export(
         if reason := _format(Path(target.file_name(recipe.name))).missing():
             say(f"{target.name}: SKIPPED: {reason}")
             continue
-        used, trained = (fitted, rounded) if target.calibrated else ([], None)
-        version, about = checkpoint_sha256[:12], recipe.about.metadata()
         own = flexible if flexible and target.flexible else signature
+        used, trained = (fitted, rounded and _sized(rounded, own)) if target.calibrated else ([], None)
+        version, about = checkpoint_sha256[:12], recipe.about.metadata()
         made, scaled = network(own, target.half_sums)
         conversion = Conversion(made, own, target, used, title, version, trained, about)
         key = state.made_from(conversion, {"recipe": recipe.name, "checkpoint": checkpoint_sha256})
@@ -115,6 +114,12 @@ def _network(model: Any, signature: Signature, half_sums: bool) -> tuple[Any, tu
     fixed = static.at_size(model, largest)
     made, notes = in_half_range(fixed, largest) if half_sums else (fixed, ())
     return (static.opened(made, signature) if signature.sizes else made), notes
+
+
+def _sized(rounded: Rounded, signature: Signature) -> Rounded:
+    """*rounded* as files of *signature* hold it."""
+    made = (static.opened if signature.sizes else static.at_size)(rounded.model, signature)
+    return Rounded(made, rounded.ranges)
 
 
 def _export_one(conversion: Conversion, path: Path, checkpoint: str) -> ExportedModel:

@@ -20,7 +20,7 @@ def at_size(model: Any, signature: Signature) -> Any:
     Raises:
         ExportError: the network has other ports, cannot take that size, or gives another one.
     """
-    return _copy(model, signature, convertible)
+    return copied(model, signature, convertible)
 
 
 def opened(model: Any, signature: Signature) -> Any:
@@ -29,25 +29,43 @@ def opened(model: Any, signature: Signature) -> Any:
     At each of them the network must be the same operations: what fits one size to another may have nothing to do.
 
     Raises:
-        ExportError: as :func:`at_size`, of any of the sizes; or a layer cuts or resizes at one of them.
+        ExportError: as :func:`at_size`, of any of the sizes; or a layer cuts, fills up or resizes at one of them.
     """
     from export_pipeline.models import layers as ours
 
     for size in signature.sizes:
         for layer in at_size(model, signature.at(size)).layers:
-            if isinstance(layer, ours.MatchSize) and len({tuple(each.shape[1:3]) for each in layer.input}) > 1:
+            if _fits_sizes(layer):
                 raise ExportError(
-                    f"a flexible file would cut or resize at {size[0]}x{size[1]}, in {layer.name}: a constant of each "
-                    "size. Leave export.flexible out: each size then has a file."
+                    f"a flexible file would cut, fill or resize at {size[0]}x{size[1]}, in {layer.name}: a constant of "
+                    "each size. Leave export.flexible out: each size then has a file."
                 )
 
     def without_fitting(layer: Any) -> Any:
-        return ours.First(name=layer.name) if isinstance(layer, ours.MatchSize) else convertible(layer)
+        if isinstance(layer, ours.MatchSize):
+            return ours.First(name=layer.name)
+        if isinstance(layer, ours.SpaceToDepth):
+            return ours.WholeSpaceToDepth(layer.block, name=layer.name)
+        return convertible(layer)
 
-    return _copy(model, signature, without_fitting)
+    return copied(model, signature, without_fitting)
 
 
-def _copy(model: Any, signature: Signature, of_layer: Callable[[Any], Any]) -> Any:
+def _fits_sizes(layer: Any) -> bool:
+    """Whether *layer*, of a network at one size, cuts, fills up or resizes there to make sizes fit."""
+    from export_pipeline.models import layers as ours
+
+    if isinstance(layer, ours.MatchSize):
+        return len({tuple(each.shape[1:3]) for each in layer.input}) > 1
+    return isinstance(layer, ours.SpaceToDepth) and any(side % layer.block for side in layer.input.shape[1:3])
+
+
+def copied(model: Any, signature: Signature, of_layer: Callable[[Any], Any]) -> Any:
+    """A copy of *model* for the shapes of *signature*, with what *of_layer* gives for each layer and the same weights.
+
+    Raises:
+        ExportError: as :func:`at_size`.
+    """
     import tf_keras as keras
 
     _check_ports(model, signature)

@@ -79,8 +79,8 @@ class ExportTable(Table):
     )
     flexible: bool = Field(
         False,
-        description="whether targets of ML Programs and ONNX get one file that takes every one of sizes, instead of a "
-        "file for each; of style transfer by small or johnson with model.rho = 1",
+        description="whether targets get one file that takes every one of sizes, instead of a file for each: all but "
+        "those of Core AI; of style transfer with model.rho = 1",
     )
     # TOML has lists only.
     targets: tuple[TargetName, ...] = Field(

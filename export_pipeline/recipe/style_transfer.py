@@ -110,16 +110,10 @@ class StyleTransferRecipe(PerceptualRecipe):
 
     @model_validator(mode="after")
     def _is_the_same_at_every_size(self) -> Self:
-        if not self.export.flexible:
-            return self
-        if self.model.network == "subpixel":
-            able = "small or johnson"
-            why = f"the network subpixel repeats edges by operations that depend on the size; take {able}"
-        elif self.model.rho != 1:
+        if self.export.flexible and self.model.rho != 1:
             why = f"model.rho is {self.model.rho:g}, and the sizes it scales to would be constants of the file; take 1"
-        else:
-            return self
-        raise ValueError(f"export.flexible: {why}, or leave flexible out: each size then has a file")
+            raise ValueError(f"export.flexible: {why}, or leave flexible out: each size then has a file")
+        return self
 
     @model_validator(mode="after")
     def _has_the_size(self) -> Self:

@@ -216,6 +216,22 @@ def test_the_file_computes_what_was_trained(file_of: Any, case: str) -> None:
     assert np.quantile(steps, 0.99) <= 8
 
 
+@pytest.mark.parametrize("case", ["instance", "batch"])
+def test_a_flexible_file_takes_the_trained_ranges_at_every_size(file_of: Any, tmp_path: Path, case: str) -> None:
+    found = made(case)
+    assert found.rounded is not None
+    sides = [image_to_image(*size, "image", "stylized") for size in ((SIDE, SIDE), (48, SIDE))]
+    more = {"rounded": found.rounded, "flexible": Signature.flexible(sides)}
+    (record,) = export(found.deployed, found.recipe, sides[0], tmp_path, **more)
+    runtimes = [open_model(path, threads=1) for path in (tmp_path / record.file, file_of(case))]
+    one, other = (runtime.infer({"image": PHOTO[0].astype(np.uint8)})["stylized"] for runtime in runtimes)
+    assert np.array_equal(one, other)
+    larger = np.concatenate([PHOTO, PHOTO[:, :16]], 1)
+    expected = found.rounded.model(larger, training=False).numpy()[0]
+    given = runtimes[0].infer({"image": larger[0].astype(np.uint8)})["stylized"]
+    assert np.mean(np.abs(given - expected)) < 1.5
+
+
 def test_samples_change_nothing(file_of: Any, tmp_path: Path) -> None:
     found = made("unet")
     samples = [{"image": photograph} for photograph in photographs()]

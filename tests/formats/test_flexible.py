@@ -25,8 +25,9 @@ SIDES = [(64, 64), (32, 96), (100, 40), (64, 68), (128, 64)]
 NETWORKS: dict[str, dict[str, Any]] = {
     "small": {"network": "small", "alpha": 0.1, "blocks": 1, "margin": 8},
     "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
+    "subpixel": {"network": "subpixel", "alpha": 0.1, "blocks": 1, "norm": "batch", "margin": 8},
 }
-TARGETS = ["onnx-fp32", "mlpackage-int8"]
+TARGETS = ["onnx-fp32", "mlpackage-int8", "tflite-fp16"]
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,17 @@ def test_its_metadata_and_its_ports_name_the_sizes(made: Made, target: str) -> N
 
 
 def test_the_files_hold_nothing_of_a_size(made: Made) -> None:
-    counts = [contents_of(path) for path in made.paths.values()]
-    program = counts[1].operations
+    counts = {target: contents_of(path) for target, path in made.paths.items()}
+    program = counts["mlpackage-int8"].operations
     assert not {"shape", "slice_by_index", "slice_by_size", "gather", "resize_nearest_neighbor"} & set(program)
-    assert program["upsample_nearest_neighbor"] == 2
+    upsamplings = [layer for layer in made.model.layers if "UpSampling" in type(layer).__name__]
+    assert program.get("upsample_nearest_neighbor", 0) == len(upsamplings)
+    assert not {"SHAPE", "SLICE", "RESIZE_NEAREST_NEIGHBOR"} & set(counts["tflite-fp16"].operations)
     # Their work is that at the first size.
     fixed = static.at_size(made.model, image_to_image(*SIDES[0], "image", "stylized"))
     convolutions = [layer for layer in fixed.layers if "Conv2D" in type(layer).__name__]
     work = sum(np.prod(one.output.shape[1:3]) * np.prod(one.kernel.shape) for one in convolutions)
-    assert {one.multiply_accumulates for one in counts} == {work}
+    assert {one.multiply_accumulates for one in counts.values()} == {work}
 
 
 def test_two_exports_give_the_same_bytes(made: Made, tmp_path: Path) -> None:
@@ -136,7 +139,7 @@ def test_two_exports_give_the_same_bytes(made: Made, tmp_path: Path) -> None:
 
 def test_a_size_that_the_network_would_cut_at_is_refused() -> None:
     model = material.filled(network="small", alpha=0.1, blocks=0)
-    with pytest.raises(ExportError, match=r"cut or resize at 30x64, in crop.*Leave export\.flexible out"):
+    with pytest.raises(ExportError, match=r"cut, fill or resize at 30x64, in crop.*Leave export\.flexible out"):
         static.opened(model, signature([(64, 64), (30, 64)]))
 
 

@@ -27,9 +27,9 @@ def test_the_first_size_is_that_of_the_targets_and_the_others_stand_in_their_nam
 
 
 def test_a_flexible_target_has_one_file_and_rows_at_every_size() -> None:
-    export = recipe(FLEXIBLE).export
-    assert export.all_targets == ("tflite-int8", "onnx-fp32", "tflite-int8@640x480", "onnx-fp32@640x480")
-    assert export.all_files == ("tflite-int8", "onnx-fp32", "tflite-int8@640x480")
+    export = recipe({**FLEXIBLE, "targets": ["aimodel-int8", "onnx-fp32"]}).export
+    assert export.all_targets == ("aimodel-int8", "onnx-fp32", "aimodel-int8@640x480", "onnx-fp32@640x480")
+    assert export.all_files == ("aimodel-int8", "onnx-fp32", "aimodel-int8@640x480")
     assert not recipe(FLEXIBLE).at("640x480").export.flexible
 
 
@@ -74,9 +74,8 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"sizes": ["256x256", "16x16"]}, {"model": {"rho": 0.5}}, "leaves less than 16 of the exported pixels a side"),
     ({"sizes": ["256x256", "16x64"]}, {"model": {"margin": 16}}, "an image is mirrored by less than its sides"),
     ({"flexible": True}, {}, "flexible is of files of several sizes; name them in sizes = ['640x480', '256x256']"),
-    ({**FLEXIBLE, "targets": ["tflite-int8"]}, {}, "no target has flexible files; leave it out, or add one of mlpa"),
+    ({**FLEXIBLE, "targets": ["aimodel-int8"]}, {}, "no target has flexible files; leave it out, or add one of mlpa"),
     (FLEXIBLE, {"model": {"rho": 0.5}}, "model.rho is 0.5, and the sizes it scales to would be constants of the file"),
-    (FLEXIBLE, {"model": {"network": "subpixel"}}, "subpixel repeats edges by operations that depend on the size; ta"),
     (FLEXIBLE, {"report": {"budgets": {"onnx-fp32@640x480": {"bytes": 1}}}}, "which has the file of onnx-fp32 (expor"),
 ]
 

@@ -50,7 +50,8 @@ def _crop(block: Any) -> None:
         if cut is None or not operation.outputs[0].child_ops or not _was_channels_first(operation.x):
             continue
         batch, rows, columns, channels = cut
-        if batch == channels == WHOLE and (rows, columns) != (WHOLE, WHOLE):
+        known = all(isinstance(side, int) for side in (*rows, *columns))
+        if known and batch == channels == WHOLE and (rows, columns) != (WHOLE, WHOLE):
             first = mb.transpose(x=operation.x, perm=CHANNELS_FIRST, before_op=operation)
             inside = mb.crop(x=first, crop_height=list(rows), crop_width=list(columns), before_op=operation)
             _back(block, inside, operation)
@@ -93,8 +94,11 @@ def _continued(concat: Any, axis: int) -> tuple[Any, int] | None:
     return (inside, margin) if alike else None
 
 
-def _cut(operation: Any) -> list[tuple[int, int]] | None:
-    """What a slice of four axes cuts off at both ends of each; ``None`` where it is none or does more than that."""
+def _cut(operation: Any) -> list[tuple[Any, Any]] | None:
+    """What a slice of four axes cuts off at both ends of each; ``None`` where it is none or does more than that.
+
+    Of an axis whose length is open it may be a term of that.
+    """
     if operation.op_type != "slice_by_index" or operation.x.rank != 4:
         return None
     begins, ends = operation.begin.val, operation.end.val
@@ -105,9 +109,10 @@ def _cut(operation: Any) -> list[tuple[int, int]] | None:
     cut = []
     for axis, length in enumerate(operation.x.shape):
         if not isinstance(length, int):
-            if (not from_start[axis] and begins[axis] < 0) or (not to_end[axis] and ends[axis] >= 0):
-                return None
-            cut.append((0 if from_start[axis] else int(begins[axis]), 0 if to_end[axis] else -int(ends[axis])))
+            begin, end = int(begins[axis]), int(ends[axis])
+            first = 0 if from_start[axis] else begin if begin >= 0 else length + begin
+            rest = 0 if to_end[axis] else -end if end < 0 else length - end
+            cut.append((first, rest))
             continue
         first = 0 if from_start[axis] else int(begins[axis]) % length
         last = length - 1 if to_end[axis] else (int(ends[axis]) - 1) % length

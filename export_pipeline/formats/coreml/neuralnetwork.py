@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.errors import ExportError
 from export_pipeline.formats.coreml.file import network_kernels
 from export_pipeline.formats.protobuf import short_names
+from export_pipeline.records.signature import Signature
 
 # Layers that were there before iOS 13, in the meaning that they still have.
 BEFORE_IOS13 = frozenset(
@@ -63,6 +65,31 @@ def quantize_constants(spec: Any) -> None:
         weights.quantization.numberOfBits = 8
         weights.quantization.linearQuantization.scale.append(scale)
         weights.quantization.linearQuantization.bias.append(-128 * scale)
+
+
+def check_same(spec: Any, other: Any, size: tuple[int, int]) -> None:
+    """Refuse a network *spec* of a flexible file where that of another *size*, height and width, is *other*.
+
+    Layers crop by margins and enlarge by factors. What is equal at all sizes holds a constant of none.
+
+    Raises:
+        ExportError: it is another.
+    """
+    if other.neuralNetwork != spec.neuralNetwork:
+        raise ExportError(
+            f"a flexible file would have other layers at {size[0]}x{size[1]} than at its first size. Leave "
+            "export.flexible out: each size then has a file."
+        )
+
+
+def enumerate_sizes(spec: Any, signature: Signature) -> None:
+    """List the sizes of its images in the description, where *signature* has several; iOS 12 knows them, too."""
+    from coremltools.models.neural_network import flexible_shape_utils
+
+    for port in (*signature.inputs, *signature.outputs):
+        sizes = [flexible_shape_utils.NeuralNetworkImageSize(*shape[2:]) for shape in port.sizes]
+        if sizes:
+            flexible_shape_utils.add_enumerated_image_sizes(spec, port.name, sizes)
 
 
 def _lower_version(spec: Any) -> None:

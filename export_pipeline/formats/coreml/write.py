@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,37 @@ def write_package(conversion: Conversion, path: Path) -> None:
 
 
 def write_network(conversion: Conversion, path: Path) -> None:
-    """Write a neural network file with kernels of 8 bits or fewer, for iOS 12 and later where all ports are images."""
-    target = conversion.target
+    """Write a neural network file with kernels of 8 bits or fewer, for iOS 12 and later where all ports are images.
+
+    Raises:
+        ExportError: the file is to take several sizes, and the network of one is not that of the first.
+    """
+    signature = conversion.signature
+    each = [(size, signature.at(size)) for size in signature.sizes]
+    sized = [
+        dataclasses.replace(conversion, model=static.at_size(conversion.model, at), signature=at) for _, at in each
+    ]
+    (spec, names), *others = map(_network, sized or [conversion])
+    for (size, _), (other, _) in zip(each[1:], others, strict=True):
+        neuralnetwork.check_same(spec, other, size)
+    _describe(spec, conversion, names)
+    neuralnetwork.enumerate_sizes(spec, file_signature(signature))
+    path.write_bytes(spec.SerializeToString(deterministic=True))
+
+
+def _at(conversion: Conversion, size: tuple[int, int]) -> Conversion:
+    """What a file of one of the sizes of *conversion* alone is made of."""
+    signature = conversion.signature.at(size)
+    return dataclasses.replace(conversion, model=static.at_size(conversion.model, signature), signature=signature)
+
+
+def _network(conversion: Conversion) -> tuple[Any, dict[str, str]]:
+    """The small network, and the signature's name of each output by the converter's."""
     converted, names = _convert(conversion, {"convert_to": "neuralnetwork"})
+    target = conversion.target
     spec = _tables_in_network(converted, target) if target.exact else _quantize_network(converted)
     neuralnetwork.shrink(spec, names)
-    _describe(spec, conversion, names)
-    path.write_bytes(spec.SerializeToString(deterministic=True))
+    return spec, names
 
 
 def _describe(spec: Any, conversion: Conversion, names: Mapping[str, str]) -> None:

@@ -67,11 +67,16 @@ def _node(model: Any, graph: Any, op: Any, names: dict[int, str], types: dict[in
         taken=taken,
         given=given,
         constants=frozenset(index for index, data in buffers.items() if data is not None and len(data)),
-        shapes={index: tuple(map(int, () if t.shape is None else t.shape)) for index, t in tensors.items()},
+        shapes={index: shape_of(tensor) for index, tensor in tensors.items()},
         types={index: types[t.type] for index, t in tensors.items()},
         options=op.builtinOptions,
         activation=_activation(op.builtinOptions),
     )
+
+
+def shape_of(tensor: Any) -> tuple[int, ...]:
+    """The shape of the schema's object of a tensor; that of the first size in a file of several."""
+    return tuple(map(int, () if tensor.shape is None else tensor.shape))
 
 
 def _activation(options: Any) -> str:

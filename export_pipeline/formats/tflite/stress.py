@@ -8,6 +8,7 @@ how wide it adds up differs from version to version.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from export_pipeline.emulator.arrays import halves as hv
 from export_pipeline.emulator.arrays.half_nodes import NODES
 from export_pipeline.formats.stress import Lost, Stressed
 from export_pipeline.formats.tflite.contents import values_of
-from export_pipeline.formats.tflite.graph import UNPACKS, Node, opened
+from export_pipeline.formats.tflite.graph import UNPACKS, Node, opened, shape_of
 
 _FLOATS = ("FLOAT16", "FLOAT32")
 # What is held at a time of what operations take and give; a picture of 640x480 with 9 channels has 12 MB.
@@ -48,6 +49,9 @@ class _Stress:
         self._model, self._graph, self._nodes = opened(self.path)
         self._kinds = {index: kind for node in self._nodes for index, kind in node.types.items()}
         self._maker = {index: node for node in self._nodes for index in node.given}
+        # A flexible file has the shapes of its first size.
+        first = sum(math.prod(shape_of(self._graph.tensors[index])) for index in self._graph.inputs)
+        self._larger = sum(array.size for array in self.inputs) / max(first, 1)
 
     def run(self) -> Stressed:
         """Every operation in floats."""
@@ -67,7 +71,7 @@ class _Stress:
         """Numbers of the tensors that judging *node* takes, with their sizes."""
         taken = node.taken if node.kind in _SUMS else ()
         computed = [index for index in taken if self._constant(index) is None]
-        return {index: int(np.prod(node.shapes[index])) for index in (*computed, node.given[0])}
+        return {index: int(np.prod(node.shapes[index]) * self._larger) for index in (*computed, node.given[0])}
 
     def _constant(self, index: int) -> np.ndarray | None:
         """The values of a constant, unpacked; ``None`` for what is computed."""
@@ -88,6 +92,8 @@ class _Stress:
         asked = [index for index in wanted if index not in found]
         with muted(2):
             interpreter: Any = Interpreter(model_content=_giving(self.path, asked), num_threads=1)
+            for index, array in zip(entries, self.inputs, strict=True):
+                interpreter.resize_tensor_input(index, array.shape)  # a flexible file is opened at its first size
             interpreter.allocate_tensors()
             for index, array in zip(entries, self.inputs, strict=True):
                 interpreter.set_tensor(index, array)

@@ -9,7 +9,7 @@ from typing import Any
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import static
 from export_pipeline.formats.format import Conversion, Kernel
-from export_pipeline.formats.tflite import flatbuffer, scalings, trained
+from export_pipeline.formats.tflite import flatbuffer, flexible, scalings, trained
 from export_pipeline.formats.tflite.converter import converter
 from export_pipeline.records.signature import Port, Signature
 from export_pipeline.targets import Target
@@ -50,6 +50,8 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
         data = converter(conversion.model, conversion.signature, half=target.weights == "fp16").convert()
     content = flatbuffer.read(data)
     flatbuffer.put_in_order(content, signature)
+    if signature.sizes:
+        flexible.put_first_shapes(data, content, signature)
     if target.weights == "int8" and not target.calibrated:
         # The converter's own pass skips tensors under 1,024 values, most of a small network, and takes no option.
         flatbuffer.quantize_kernels(content)
