@@ -27,6 +27,7 @@ RELEASES = (
     "the_scream_subpixel",
     "the_scream_johnson",
     "great_wave_small",
+    "great_wave_subpixel",
     "great_wave_johnson",
     "poppy_field_small",
     "poppy_field_subpixel",
