@@ -33,6 +33,7 @@ RELEASES = (
     "poppy_field_subpixel",
     "poppy_field_johnson",
     "water_lilies_subpixel",
+    "water_lilies_johnson",
 )
 BUNDLES = [COMMITTED, *(ROOT / "artifacts" / name for name in RELEASES), PARTLY]
 
