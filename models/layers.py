@@ -231,7 +231,7 @@ class SpaceToDepth(keras.layers.Layer):
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
 class WholeSpaceToDepth(SpaceToDepth):
-    """:class:`SpaceToDepth` where the sides are multiples of ``block``, and not known: nothing is filled up."""
+    """:class:`SpaceToDepth` for sides that are not known yet but are multiples of ``block``: it never pads."""
 
     def call(self, inputs: Any) -> Any:
         return tf.nn.space_to_depth(inputs, self.block)

@@ -133,7 +133,7 @@ def test_diff_compares_it(bundle: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {row["target"] for row in found["files"]} == set(FLEXIBLE)
 
 
-def test_an_app_takes_it(bundle: Path, tmp_path: Path) -> None:
+def test_the_app_verb_copies_it(bundle: Path, tmp_path: Path) -> None:
     assert main(["app", str(bundle), "--ios", str(tmp_path / "ios")]) == 0
     assert [path.name for path in (tmp_path / "ios").rglob("*.mlpackage")] == ["tiny-fp16.mlpackage"]
     assert main(["app", str(bundle), "--android", str(tmp_path / "android")]) == 0

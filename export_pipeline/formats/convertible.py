@@ -12,7 +12,7 @@ MOST_STEPS = 512
 
 
 def convertible(layer: Any) -> Any:
-    """A copy of *layer* with variables of its own, for a network of static size.
+    """A copy of *layer* with variables of its own, for a network of static size or open for several.
 
     Recurrent layers are unrolled: of loops, some converters make what cannot be counted, and TFLite's 8-bit operation
     for an LSTM computes something else (measured: 2.4 times the largest output off). Grouped convolutions are left to

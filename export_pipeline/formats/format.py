@@ -105,7 +105,7 @@ class Conversion:
     """What a file is to be made of.
 
     Attributes:
-        model: a Keras network of static size, with a batch of 1.
+        model: a Keras network with a batch of 1, of static size or open for the sizes of *signature*.
         signature: what it takes and gives, in its order.
         target: how the file stores and computes it.
         samples: an array by name of input, such as ``(H, W, 3)`` uint8 for a picture; where the target is calibrated.

@@ -29,7 +29,7 @@ def opened(model: Any, signature: Signature) -> Any:
     At each of them the network must be the same operations: what fits one size to another may have nothing to do.
 
     Raises:
-        ExportError: as :func:`at_size`, of any of the sizes; or a layer cuts, fills up or resizes at one of them.
+        ExportError: as :func:`at_size`, of any of the sizes; or a layer crops, pads or resizes at one of them.
     """
     from export_pipeline.models import layers as ours
 
@@ -37,8 +37,8 @@ def opened(model: Any, signature: Signature) -> Any:
         for layer in at_size(model, signature.at(size)).layers:
             if _fits_sizes(layer):
                 raise ExportError(
-                    f"a flexible file would cut, fill or resize at {size[0]}x{size[1]}, in {layer.name}: a constant of "
-                    "each size. Leave export.flexible out: each size then has a file."
+                    f"a flexible file cannot hold layer {layer.name}: at {size[0]}x{size[1]} it crops, pads or resizes "
+                    "by amounts that differ with the size. Leave export.flexible out: each size then has a file."
                 )
 
     def without_fitting(layer: Any) -> Any:
@@ -52,7 +52,7 @@ def opened(model: Any, signature: Signature) -> Any:
 
 
 def _fits_sizes(layer: Any) -> bool:
-    """Whether *layer*, of a network at one size, cuts, fills up or resizes there to make sizes fit."""
+    """Whether *layer*, of a network at one size, crops, pads or resizes there to make sizes fit."""
     from export_pipeline.models import layers as ours
 
     if isinstance(layer, ours.MatchSize):

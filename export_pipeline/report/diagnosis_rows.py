@@ -69,7 +69,7 @@ def refused(found: Diagnosis) -> int:
 
 
 def diagnosis_notes(files: Sequence[FileRecord]) -> Iterator[tuple[str, str]]:
-    """Notes for a page, each behind the target that it is of."""
+    """Notes for a page, each with the target that it is of."""
     for file in files:
         for line in _lines(file.diagnosis) if file.diagnosis else ():
             yield file.target, line
@@ -93,10 +93,8 @@ def _lines(found: Diagnosis) -> Iterator[str]:
             f"only one by default, has {found.delegated} of {found.operations} operations"
         )
     if found.longest_sum and found.longest_sum > LONG_SUM:
-        yield (
-            f"{found.sums} adds up {found.longest_sum:,} values; sums in half precision end at 65504 and count to "
-            f"{LONG_SUM:,}, so that one as long may overflow or stand still"
-        )
+        yield f"{found.sums} adds up {found.longest_sum:,} values"
+        yield f"half precision ends at 65504 and counts to {LONG_SUM:,}: a longer sum may overflow or stand still"
     yield from (f"{found.accelerator}: {note}" for note in found.notes)
 
 

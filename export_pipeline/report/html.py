@@ -22,6 +22,7 @@ STATUSES = (
     ("NOISY", "it was measured, but scatters by more than it is off its limit: neither passed nor failed"),
     ("SKIPPED", "it could not be made, for the reason beside it; that is no pass"),
 )
+_STATUS_COLUMNS = ("status", "parity", "stress", "is as named")
 _COLORED = ("worse", "better", "SKIPPED", "NOISY")  # cells
 _WHY = "why"  # the heading of reasons
 _SHORT, _LONG = 20, 40  # letters of what may be repeated, and of what needs room
@@ -126,7 +127,7 @@ def _table(found: TextTable) -> str:
 
 
 def _row(header: Sequence[str], row: Sequence[str], kinds: Sequence[str], repeated: Sequence[str]) -> str:
-    status = _status(row)
+    status = _status(header, row)
     cells = []
     for label, cell, kind in zip(header, row, kinds, strict=True):
         prose = "prose" if kind == _WHY and len(_left(cell, repeated)) > _LONG else "" if kind == _WHY else kind
@@ -137,10 +138,10 @@ def _row(header: Sequence[str], row: Sequence[str], kinds: Sequence[str], repeat
     return f'<tr class="{status}">{"".join(cells)}</tr>' if status else f"<tr>{''.join(cells)}</tr>"
 
 
-def _status(row: Sequence[str]) -> str:
-    """What colours the whole of a row: not one measure that is missing where the check itself holds."""
-    words = ("FAILED",) if "PASSED" in row else ("FAILED", "SKIPPED", "NOISY")
-    return next((word.lower() for word in words if word in row), "")
+def _status(header: Sequence[str], row: Sequence[str]) -> str:
+    """What colours the whole of a row: its own status where it has one, not a measure that is missing beside it."""
+    own = [cell for title, cell in zip(header, row, strict=True) if title in _STATUS_COLUMNS]
+    return next((word.lower() for word in ("FAILED", "SKIPPED", "NOISY") if word in (own or row)), "")
 
 
 def _kind(column: Sequence[str]) -> str:

@@ -1,8 +1,7 @@
-"""What the reader of a report must know beside its tables: each sentence once, behind what it is said of."""
+"""What the reader of a report must know beside its tables: each note once, after the names of all that it is of."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from export_pipeline.report.diagnosis_rows import diagnosis_notes
@@ -18,7 +17,8 @@ def notes(report: Report) -> list[str]:
         f"Speed and memory are of this machine, not of a phone: {machine.processor}, {machine.cores} cores, "
         f"{machine.system}, Python {machine.python}. Files were timed in turns, in one process.",
     ]
-    lines += grouped((row.target, note) for row in record.files for note in row.notes)
+    sentences = ((row.target, note.split("; ")) for row in record.files for note in row.notes)
+    lines += grouped((target, sentence) for target, each in sentences for sentence in each)
     lines += larger_notes(record)
     lines += grouped(diagnosis_notes(record.files))
     lines += _skipped("speed or memory of ", report.benchmark.skipped.items())
@@ -34,18 +34,11 @@ def notes(report: Report) -> list[str]:
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Each note once, behind all that it is of; of two that share a sentence (between ``; ``) that stands alone."""
-    targets: dict[str, list[str]] = {}
-    for target, note in pairs:
-        targets.setdefault(note, []).append(target)
-    counts = Counter(sentence for note in targets for sentence in dict.fromkeys(note.split("; ")))
-    lines: dict[str, list[str]] = {}
-    for note, of in targets.items():
-        sentences = note.split("; ")
-        alone = "; ".join(sentence for sentence in sentences if counts[sentence] == 1)
-        for line in filter(None, [alone, *(sentence for sentence in sentences if counts[sentence] > 1)]):
-            lines[line] = [*lines.get(line, []), *(target for target in of if target not in lines.get(line, []))]
-    return [f"{', '.join(of)}: {line}" for line, of in lines.items()]
+    """Each note once, after the names of all that it is of."""
+    names: dict[str, dict[str, None]] = {}
+    for name, note in pairs:
+        names.setdefault(note, {})[name] = None
+    return [f"{', '.join(of)}: {note}" for note, of in names.items()]
 
 
 def _skipped(what: str, reasons: Iterable[tuple[str, str]]) -> list[str]:

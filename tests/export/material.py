@@ -22,6 +22,12 @@ NETWORKS = {
     "johnson_batch": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
     "subpixel_margin": {"network": "subpixel", "alpha": 0.2, "blocks": 1, "norm": "batch", "margin": 8},
 }
+# Those that flexible files are made of.
+OF_SEVERAL_SIZES: dict[str, dict[str, Any]] = {
+    "small": {"network": "small", "alpha": 0.1, "blocks": 1, "margin": 8},
+    "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
+    "subpixel": {"network": "subpixel", "alpha": 0.1, "blocks": 1, "norm": "batch", "margin": 8},
+}
 
 
 def network(name: str) -> Any:

@@ -22,11 +22,6 @@ from export_pipeline.verify.metrics import parity
 from tests.export import material
 
 SIDES = [(64, 64), (32, 96), (100, 40), (64, 68), (128, 64)]
-NETWORKS: dict[str, dict[str, Any]] = {
-    "small": {"network": "small", "alpha": 0.1, "blocks": 1, "margin": 8},
-    "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
-    "subpixel": {"network": "subpixel", "alpha": 0.1, "blocks": 1, "norm": "batch", "margin": 8},
-}
 TARGETS = ["onnx-fp32", "mlpackage-int8", "tflite-fp16"]
 
 
@@ -51,9 +46,9 @@ def exported(model: Any, folder: Path) -> dict[str, Path]:
     return {one.target: folder / one.file for one in found}
 
 
-@pytest.fixture(scope="module", params=list(NETWORKS))
+@pytest.fixture(scope="module", params=list(material.OF_SEVERAL_SIZES))
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    model = material.filled(**NETWORKS[request.param])
+    model = material.filled(**material.OF_SEVERAL_SIZES[request.param])
     paths = exported(model, tmp_path_factory.mktemp(request.param))
     return Made(model, paths, {target: open_model(path) for target, path in paths.items()})
 

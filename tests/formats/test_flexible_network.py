@@ -22,17 +22,12 @@ from tests.export import material
 FIRST, FURTHER = (32, 48), (64, 40)
 BOTH = Signature.flexible([image_to_image(*size, "image", "stylized") for size in (FIRST, FURTHER)])
 IOS12 = 3
-NETWORKS: dict[str, dict[str, Any]] = {
-    "small": {"network": "small", "alpha": 0.1, "blocks": 1, "margin": 8},
-    "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "norm": "batch"},
-    "subpixel": {"network": "subpixel", "alpha": 0.1, "blocks": 1, "norm": "batch", "margin": 8},
-}
-EACH = pytest.mark.parametrize("network", NETWORKS)
+EACH = pytest.mark.parametrize("network", material.OF_SEVERAL_SIZES)
 
 
 @cache
 def model_of(network: str) -> Any:
-    return material.filled(**NETWORKS[network])
+    return material.filled(**material.OF_SEVERAL_SIZES[network])
 
 
 def written(network: str, folder: Path, size: tuple[int, int] | None) -> Path:
@@ -86,7 +81,9 @@ def test_two_exports_give_the_same_bytes(files: Any, tmp_path: Path) -> None:
 def test_layers_of_one_size_are_refused(files: Any) -> None:
     one, other = spec_of(files("small", FIRST)), spec_of(files("small", FURTHER))
     neuralnetwork.check_same(one, other, FURTHER)
-    (crop,) = [layer.crop for layer in other.neuralNetwork.layers if layer.WhichOneof("layer") == "crop"]
-    crop.cropAmounts.borderAmounts[0].startEdgeSize += 1
-    with pytest.raises(ExportError, match=r"other layers at 64x40 than at its first size\. Leave"):
+    (layer,) = [layer for layer in other.neuralNetwork.layers if layer.WhichOneof("layer") == "crop"]
+    layer.crop.cropAmounts.borderAmounts[0].startEdgeSize += 1
+    with pytest.raises(
+        ExportError, match=rf"other layers at 64x40 than at its first size \(from {layer.name} on\)\. Leave"
+    ):
         neuralnetwork.check_same(one, other, FURTHER)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -77,6 +78,7 @@ def opened(page: str, width: int, folder: Path, *flags: str) -> str:
 def seen(page: str, width: int, folder: Path) -> dict[str, Any]:
     """What the browser makes of *page*."""
     (title,) = re.findall(r"<title>(.*?)</title>", opened(page, width, folder, "--dump-dom"), re.DOTALL)
+    assert title != "nothing came", "the page's script told nothing within the virtual time budget"
     found: dict[str, Any] = json.loads(html.unescape(title))
     return found
 
@@ -141,7 +143,7 @@ def test_the_screenshot_of_the_docs(request: pytest.FixtureRequest, tmp_path: Pa
         file = tmp_path / f"{width}.png"
         opened(report(), width, tmp_path, f"--screenshot={file}")
         with Image.open(file) as shot:
-            assert shot.height == HEIGHT
+            assert shot.height == HEIGHT, (browser(), shot.size)
             shots.append(shot.convert("RGB").crop((0, 0, width, HEIGHT)))
     assert all(len(set(shot.resize((64, 64)).getdata())) > 200 for shot in shots), "an empty page"
     both = Image.new("RGB", (NARROW + WIDE + 20, HEIGHT), "#888")
@@ -151,6 +153,11 @@ def test_the_screenshot_of_the_docs(request: pytest.FixtureRequest, tmp_path: Pa
         both.resize((both.width * 2 // 3, both.height * 2 // 3)).save(SCREENSHOT, quality=80)
     with Image.open(SCREENSHOT) as committed:
         assert committed.size == (both.width * 2 // 3, both.height * 2 // 3)
+        # So small that other fonts do not matter, and another page does.
+        seen_now, seen_then = (
+            np.asarray(shot.convert("RGB").resize((32, 32)), np.float32) for shot in (both, committed)
+        )
+        assert np.abs(seen_now - seen_then).mean() < 4
 
 
 def test_no_sentence_stands_twice(tmp_path: Path) -> None:

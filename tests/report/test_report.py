@@ -65,7 +65,7 @@ def reported() -> tuple[Path, Report]:
 
 
 def settled(report: Report) -> Report:
-    """*report* with its frame rate not NOISY, which it may be on a machine as busy as one of tests."""
+    """*report* with its frame rate not NOISY, which it may be on a busy machine."""
     quiet = {"status": "passed", "reason": ""}
     rows = tuple(row.model_copy(update=quiet if row.status == "noisy" else {}) for row in report.benchmark.budgets)
     return report.model_copy(update={"benchmark": report.benchmark.model_copy(update={"budgets": rows})})

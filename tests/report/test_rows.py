@@ -106,19 +106,31 @@ def test_zeros_that_pruning_demands_are_not_called_budgets() -> None:
     assert "Zeros of the pruned network" in page(found)
 
 
-def test_a_sentence_that_notes_share_stands_once_with_all_that_it_is_of() -> None:
-    lines = grouped([("a", "8 bits; fast"), ("b", "8 bits; slow"), ("c", "slow"), ("d", "float"), ("e", "float")])
-    assert lines == ["a: fast", "a, b: 8 bits", "b, c: slow", "d, e: float"]
+def test_a_note_stands_once_with_all_that_it_is_of() -> None:
+    refused = "GPU: refuses 2 of 40 operations: 2 MIRROR_PAD (it repeats the edge (SYMMETRIC); REFLECT is taken)"
+    pairs = [("a", refused), ("b", "slow"), ("c", refused.replace("40", "44")), ("d", "slow"), ("d", "slow"), ("e", "")]
+    assert grouped(pairs) == [f"a: {refused}", "b, d: slow", f"c: {refused.replace('40', '44')}", "e: "]
 
 
-def test_a_measure_that_is_missing_does_not_colour_a_row_that_passed() -> None:
+def test_what_two_files_share_of_their_notes_stands_once() -> None:
+    _, report = reported()
+    files = [
+        row.model_copy(update={"notes": (f"8 bits; {speed}",)})
+        for row, speed in zip(report.record.files, ("fast", "slow"), strict=True)
+    ]
+    shared = report.model_copy(update={"record": report.record.model_copy(update={"files": tuple(files)})})
+    one, other = (row.target for row in files)
+    assert {f"{one}, {other}: 8 bits", f"{one}: fast", f"{other}: slow"} <= set(notes(shared))
+
+
+def test_a_measure_that_is_missing_does_not_colour_the_whole_row() -> None:
     from export_pipeline.report.html import table
     from export_pipeline.report.tables import TextTable
 
     header = ("target", "ms", "status")
-    made = table(
-        TextTable("Files", header, (("a", "SKIPPED", "PASSED"), ("b", "SKIPPED", "FAILED"), ("c", "1", "NOISY")))
-    )
+    rows = (("a", "SKIPPED", "PASSED"), ("b", "SKIPPED", "FAILED"), ("c", "1", "NOISY"), ("photograph", "SKIPPED", ""))
+    made = table(TextTable("Files", header, rows))
     assert '<tr><td data-label="target">a</td><td class="n skipped" data-label="ms">SKIPPED</td>' in made
     assert '<tr class="failed"><td data-label="target">b' in made
     assert '<tr class="noisy"><td data-label="target">c' in made
+    assert '<tr><td data-label="target">photograph' in made

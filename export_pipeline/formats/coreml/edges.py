@@ -97,7 +97,7 @@ def _continued(concat: Any, axis: int) -> tuple[Any, int] | None:
 def _cut(operation: Any) -> list[tuple[Any, Any]] | None:
     """What a slice of four axes cuts off at both ends of each; ``None`` where it is none or does more than that.
 
-    Of an axis whose length is open it may be a term of that.
+    Of an axis of open length they may be symbolic expressions of it.
     """
     if operation.op_type != "slice_by_index" or operation.x.rank != 4:
         return None

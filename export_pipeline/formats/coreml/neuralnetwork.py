@@ -70,14 +70,16 @@ def quantize_constants(spec: Any) -> None:
 def check_same(spec: Any, other: Any, size: tuple[int, int]) -> None:
     """Refuse a network *spec* of a flexible file where that of another *size*, height and width, is *other*.
 
-    Layers crop by margins and enlarge by factors. What is equal at all sizes holds a constant of none.
+    Layers crop by margins and enlarge by factors. Layers that are equal at all sizes hold no constant of one size.
 
     Raises:
         ExportError: it is another.
     """
     if other.neuralNetwork != spec.neuralNetwork:
+        pairs = zip(spec.neuralNetwork.layers, other.neuralNetwork.layers, strict=False)
+        name = next((f" (from {one.name} on)" for one, another in pairs if one != another), "")
         raise ExportError(
-            f"a flexible file would have other layers at {size[0]}x{size[1]} than at its first size. Leave "
+            f"a flexible file would have other layers at {size[0]}x{size[1]} than at its first size{name}. Leave "
             "export.flexible out: each size then has a file."
         )
 
@@ -87,8 +89,8 @@ def enumerate_sizes(spec: Any, signature: Signature) -> None:
     from coremltools.models.neural_network import flexible_shape_utils
 
     for port in (*signature.inputs, *signature.outputs):
-        sizes = [flexible_shape_utils.NeuralNetworkImageSize(*shape[2:]) for shape in port.sizes]
-        if sizes:
+        if port.kind == "image" and port.sizes:
+            sizes = [flexible_shape_utils.NeuralNetworkImageSize(*shape[2:]) for shape in port.sizes]
             flexible_shape_utils.add_enumerated_image_sizes(spec, port.name, sizes)
 
 

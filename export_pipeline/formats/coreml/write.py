@@ -63,12 +63,9 @@ def write_network(conversion: Conversion, path: Path) -> None:
         ExportError: the file is to take several sizes, and the network of one is not that of the first.
     """
     signature = conversion.signature
-    each = [(size, signature.at(size)) for size in signature.sizes]
-    sized = [
-        dataclasses.replace(conversion, model=static.at_size(conversion.model, at), signature=at) for _, at in each
-    ]
-    (spec, names), *others = map(_network, sized or [conversion])
-    for (size, _), (other, _) in zip(each[1:], others, strict=True):
+    each = [_at(conversion, size) for size in signature.sizes] or [conversion]
+    (spec, names), *others = map(_network, each)
+    for size, (other, _) in zip(signature.sizes[1:], others, strict=True):
         neuralnetwork.check_same(spec, other, size)
     _describe(spec, conversion, names)
     neuralnetwork.enumerate_sizes(spec, file_signature(signature))

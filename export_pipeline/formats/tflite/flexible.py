@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.errors import ExportError
 from export_pipeline.formats import static
 from export_pipeline.formats.convertible import convertible
 from export_pipeline.records.signature import Signature
@@ -17,13 +18,17 @@ def without_sizes(model: Any, signature: Signature) -> Any:
     The operation that resizes takes the size of its result, which the file would have to compute of shapes: GPUs do
     not take that. Copies of the channels, whose squares become pixels, are the same values (small network at 480x640:
     1,138 ms in floats, 1,113 at a fixed size).
+
+    Raises:
+        ExportError: a layer enlarges otherwise than by repeating points, as often in both directions.
     """
     import tensorflow as tf
     import tf_keras as keras
 
     def repeated(layer: Any) -> Any:
-        if not isinstance(layer, keras.layers.UpSampling2D) or not _repeats_squares(layer):
+        if not isinstance(layer, keras.layers.UpSampling2D):
             return convertible(layer)
+        _check(layer)
         (factor, _) = layer.size
         return keras.layers.Lambda(
             lambda x: tf.nn.depth_to_space(tf.concat([x] * factor**2, -1), factor), name=layer.name
@@ -32,8 +37,13 @@ def without_sizes(model: Any, signature: Signature) -> Any:
     return static.copied(model, signature, repeated) if signature.sizes else model
 
 
-def _repeats_squares(layer: Any) -> bool:
-    return bool(layer.interpolation == "nearest" and layer.size[0] == layer.size[1] > 1)
+def _check(layer: Any) -> None:
+    if layer.interpolation != "nearest" or layer.size[0] != layer.size[1]:
+        rows, columns = layer.size
+        raise ExportError(
+            f"a flexible TFLite file cannot enlarge by {rows}x{columns} with {layer.interpolation}, in {layer.name}: "
+            "nearest with equal factors is allowed. Leave export.flexible out: each size then has a file."
+        )
 
 
 def put_first_shapes(data: bytes, content: Any, signature: Signature) -> None:

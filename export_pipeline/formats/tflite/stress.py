@@ -51,7 +51,7 @@ class _Stress:
         self._maker = {index: node for node in self._nodes for index in node.given}
         # A flexible file has the shapes of its first size.
         first = sum(math.prod(shape_of(self._graph.tensors[index])) for index in self._graph.inputs)
-        self._larger = sum(array.size for array in self.inputs) / max(first, 1)
+        self._scale = sum(array.size for array in self.inputs) / max(first, 1)
 
     def run(self) -> Stressed:
         """Every operation in floats."""
@@ -71,7 +71,7 @@ class _Stress:
         """Numbers of the tensors that judging *node* takes, with their sizes."""
         taken = node.taken if node.kind in _SUMS else ()
         computed = [index for index in taken if self._constant(index) is None]
-        return {index: int(np.prod(node.shapes[index]) * self._larger) for index in (*computed, node.given[0])}
+        return {index: int(np.prod(node.shapes[index]) * self._scale) for index in (*computed, node.given[0])}
 
     def _constant(self, index: int) -> np.ndarray | None:
         """The values of a constant, unpacked; ``None`` for what is computed."""
