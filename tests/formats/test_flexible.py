@@ -134,7 +134,7 @@ def test_two_exports_give_the_same_bytes(made: Made, tmp_path: Path) -> None:
 
 def test_a_size_that_the_network_would_cut_at_is_refused() -> None:
     model = material.filled(network="small", alpha=0.1, blocks=0)
-    with pytest.raises(ExportError, match=r"cut, fill or resize at 30x64, in crop.*Leave export\.flexible out"):
+    with pytest.raises(ExportError, match=r"layer crop: at 30x64 it crops.*Leave export\.flexible out"):
         static.opened(model, signature([(64, 64), (30, 64)]))
 
 

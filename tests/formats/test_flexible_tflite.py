@@ -11,8 +11,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from export_pipeline.base.images import fit
+from export_pipeline.errors import ExportError
 from export_pipeline.export import export, pictures
 from export_pipeline.formats import contents_of, diagnosis_of, open_model
+from export_pipeline.formats.tflite import flexible as flexible_files
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.signature import Signature, image_to_image
 from export_pipeline.verify.metrics import parity
@@ -117,3 +119,20 @@ def test_one_runtime_takes_both_sizes_in_any_order(files: Any) -> None:
     for size in (FURTHER, FIRST, FURTHER):
         fresh = open_model(files("small", None)["tflite-dynamic"])
         assert np.array_equal(runtime.stylize(photo(size)), fresh.stylize(photo(size)))
+
+
+@pytest.mark.parametrize(("factors", "how"), [((2, 1), "nearest"), ((2, 2), "bilinear")])
+def test_another_way_to_enlarge_is_refused(factors: tuple[int, int], how: str) -> None:
+    import tf_keras as keras
+
+    image = keras.Input((None, None, 3), name="image")
+    model = keras.Model(image, keras.layers.UpSampling2D(factors, interpolation=how, name="stylized")(image))
+    enlarged = [
+        Signature(
+            inputs=image_to_image(*size, "image", "stylized").inputs,
+            outputs=image_to_image(size[0] * factors[0], size[1] * factors[1], "image", "stylized").outputs,
+        )
+        for size in (FIRST, FURTHER)
+    ]
+    with pytest.raises(ExportError, match=rf"enlarge by 2x{factors[1]} with {how}, in stylized.*Leave export"):
+        flexible_files.without_sizes(model, Signature.flexible(enlarged))
