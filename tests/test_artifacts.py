@@ -32,6 +32,7 @@ RELEASES = (
     "poppy_field_small",
     "poppy_field_subpixel",
     "poppy_field_johnson",
+    "water_lilies_small",
     "water_lilies_subpixel",
     "water_lilies_johnson",
 )
