@@ -67,7 +67,14 @@ def opened(page: str, width: int, folder: Path, *flags: str) -> str:
     (folder / "page.html").write_text(page.replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
     frame = folder / "frame.html"
     frame.write_text(_FRAME.format(width=width, height=HEIGHT), encoding="utf-8")
-    quiet = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+    quiet = [
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--disable-background-networking",
+        "--disable-sync",
+        "--no-first-run",
+    ]
     own = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}"]
     window = [f"--window-size={max(width, 500)},{HEIGHT}", "--virtual-time-budget=5000"]
     command = [browser(), *own, *quiet, *window, *flags, frame.as_uri()]
