@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from export_pipeline.records.metric import Measured
 from export_pipeline.records.stress import StressResult
@@ -44,6 +45,14 @@ class ParityResult(Measured):
     quality: Literal["measured", "skipped"]
     quality_reason: str = ""
     stress: StressResult | None = Field(None, description="with half-precision sums; none where there are none")
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        of_status, of_quality = ("status", self.status, self.reason), ("quality", self.quality, self.quality_reason)
+        for what, said, reason in (of_status, of_quality):
+            if said == "skipped" and not reason.strip():
+                raise ValueError(f"{what} is 'skipped' and its reason is missing; say why")
+        return self
 
     def float_metric(self, name: str) -> float | None:
         """A metric of the float network's outputs."""
