@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ def install() -> bool:
     mode RGBA as Apple's does, and raises RuntimeError where a prediction fails. A model that cannot be read or lowered
     is an EmulatorError.
 
-    As on a Mac, a model runs as it was when it was opened: make a new MLModel to run an edited protobuf.
+    As on a Mac, a model runs as it was when it was opened: make a new MLModel to run an edited protobuf. It counts as
+    loaded, so that the tools of coremltools that look into a model as it runs (``MLModelInspector``,
+    ``MLModelComparator``, ``MLModelBenchmarker``) do so here; the times that they tell are the emulator's.
     """
     if sys.platform == "darwin":
         return False
@@ -36,24 +39,25 @@ def install() -> bool:
     def predict(self: Any, data: Any, state: Any = None) -> Any:
         type(self)._check_predict_data(data)
         held = _held(data, state)
-        model = _emulated(self)
+        loaded = _emulated(self)
         for item in data if isinstance(data, list) else [data]:
             self._verify_input_dict(item)  # its own errors for wrong names and images
         try:
             if isinstance(data, list):
-                return [_as_apple(model.predict(item)) for item in data]
-            return _as_apple(model.predict(data, held))
+                return [_as_apple(loaded.predict(item)) for item in data]
+            return _as_apple(loaded.predict(data, held))
         except EmulatorError as error:
             # What Core ML raises, for scripts that expect that.
             raise RuntimeError(f"Unable to compute the prediction using ML Program: {error}") from error
 
     @functools.wraps(model_class.make_state)
     def make_state(self: Any) -> Any:
-        return coremltools().models.model.MLState(_State(_emulated(self).make_state()))
+        return coremltools().models.model.MLState(_State(_emulated(self).twin.make_state()))
 
     setattr(predict, _MARK, True)
     model_class.predict = predict
     model_class.make_state = make_state
+    model_class.__proxy__ = _PROXY
     return True
 
 
@@ -98,15 +102,55 @@ def _held(data: Any, state: Any) -> dict[str, np.ndarray] | None:
     return proxy.arrays
 
 
-def _emulated(model: Any) -> CoreMLModel:
+class _Loaded:
+    """The emulated twin of an MLModel, and what coremltools asks of a model that Core ML has loaded."""
+
+    def __init__(self, model: Any, function: str | None) -> None:
+        began = time.perf_counter_ns()
+        # The twin keeps a copy, so that an edited protobuf never runs in part.
+        self.twin = CoreMLModel.from_spec(model.get_spec(), model.weights_dir, function=function)
+        self.made_from = (model._spec, function)
+        self._loading, self._last = time.perf_counter_ns() - began, None
+
+    def predict(self, inputs: dict[str, Any], state: dict[str, np.ndarray] | None = None) -> dict[str, Any]:
+        """What the twin gives."""
+        began = time.perf_counter_ns()
+        outputs = self.twin.predict(inputs, state)
+        self._last = time.perf_counter_ns() - began
+        return outputs
+
+    def get_load_duration_in_nano_seconds(self) -> int:
+        """How long the emulator took to read and lower the model."""
+        return self._loading
+
+    def get_last_predict_duration_in_nano_seconds(self) -> int | None:
+        """How long the last prediction took, if there was one."""
+        return self._last
+
+    def get_compiled_model_path(self) -> str:
+        """There is none: Core ML alone compiles."""
+        raise RuntimeError("This model was not loaded or compiled with the Core ML Framework: the emulator runs it.")
+
+
+def _emulated(model: Any) -> _Loaded:
     """The emulated twin of an MLModel, made on first use: reading and comparing its weights each time would cost more
     than running it.
     """
     spec, function = model._spec, getattr(model, "function_name", None)
-    kept = getattr(model, _MARK, None)
-    if kept is None or kept[0] is not spec or kept[1] != function:
-        # The twin keeps a copy, so that an edited protobuf never runs in part.
-        kept = (spec, function, CoreMLModel.from_spec(model.get_spec(), model.weights_dir, function=function))
+    kept: _Loaded | None = getattr(model, _MARK, None)
+    if kept is None or kept.made_from[0] is not spec or kept.made_from[1] != function:
+        kept = _Loaded(model, function)
         setattr(model, _MARK, kept)
-    twin: CoreMLModel = kept[2]
-    return twin
+    return kept
+
+
+def _loaded(model: Any) -> _Loaded | None:
+    """The twin, or ``None`` as of a model that Core ML cannot load."""
+    try:
+        return _emulated(model)
+    except EmulatorError:
+        return None
+
+
+# Where coremltools keeps what Core ML has loaded; its constructor puts None there.
+_PROXY = property(_loaded, lambda model, value: None)

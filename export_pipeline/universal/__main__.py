@@ -32,7 +32,10 @@ pixels = [0, 255]
 
 # Full integers miss their tolerance: 28.6 of 30 dB.
 [export]
-targets = ["mlpackage-int8", "mlpackage-fp16", "mlmodel-int8", "tflite-fp16", "tflite-dynamic", "onnx-fp32"]
+targets = [
+    "mlpackage-int8", "mlpackage-fp16", "mlmodel-int8", "aimodel-int8", "aimodel-fp16", "tflite-fp16", "tflite-dynamic",
+    "onnx-fp32",
+]
 
 [verify]
 samples = "samples"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export_pipeline.emulator import install
 from export_pipeline.emulator.coremltools_quietly import quiet
 from tests.emulator.mil import ct, mb
 
@@ -16,6 +17,16 @@ from tests.emulator.mil import ct, mb
 @pytest.fixture(autouse=True)
 def _no_progress_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TQDM_DISABLE", "1")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator in the place of Core ML, until the test is over."""
+    model_class = ct.models.MLModel
+    for name in ("predict", "make_state"):
+        monkeypatch.setattr(model_class, name, getattr(model_class, name))
+    monkeypatch.setattr(model_class, "__proxy__", None, raising=False)
+    install()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export_pipeline.emulator import CoreMLModel, describe, install
+from export_pipeline.emulator import CoreMLModel, describe
 from export_pipeline.emulator.coremltools_quietly import quiet
 from export_pipeline.errors import EmulatorError
 from tests.emulator.mil import ct, mb
@@ -103,14 +103,6 @@ def _counter() -> Any:
 
     with quiet():
         return ct.convert(program, convert_to="mlprogram", minimum_deployment_target=ct.target.iOS18)
-
-
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    model_class = ct.models.MLModel
-    monkeypatch.setattr(model_class, "predict", model_class.predict)
-    monkeypatch.setattr(model_class, "make_state", model_class.make_state)
-    install()
 
 
 @pytest.mark.usefixtures("installed")

@@ -220,9 +220,9 @@ def test_metadata(save_program: Callable[..., Path], tmp_path: Path) -> None:
     assert found.spec_version == 7
 
 
-def test_install(save_program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("installed")
+def test_install(save_program: Callable[..., Path]) -> None:
     model_class = ct.models.MLModel
-    monkeypatch.setattr(model_class, "predict", model_class.predict)  # undone after the test
     path = _image_model(save_program)
     assert install() is (sys.platform != "darwin")
     patched = model_class.predict

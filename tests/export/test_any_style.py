@@ -12,10 +12,13 @@ from export_pipeline.export import export
 from export_pipeline.formats import open_model
 from export_pipeline.models import adain_subpixel
 from export_pipeline.models.adain import STATISTICS
+from export_pipeline.models.layers import InstanceNormalization
 from export_pipeline.recipe import Recipe, default_targets
 from export_pipeline.records.signature import Signature, picture, tensor
 from export_pipeline.targets import TARGETS
 from tests.export import material
+from tests.export.test_contract import program
+from tests.formats.test_coreml_crops import spec_of
 
 SIDE = 64
 LEAST_PSNR = {"fp32": 90.0, "fp16": 45.0, "int8": 30.0}
@@ -63,3 +66,14 @@ def test_each_input_goes_where_its_name_says(files: tuple[Any, Path, dict[str, A
         assert 10 * np.log10(255**2 / error) > LEAST_PSNR[TARGETS[target].weights]
         pictures.append(found)
     assert np.abs(pictures[0] - pictures[1]).mean() > 1
+
+
+def test_a_norm_after_a_convolution_and_before_a_scale_is_one_operation(tmp_path: Path) -> None:
+    model = material.filled("adain_subpixel", alpha=0.1, blocks=1, margin=8)
+    norms = sum(isinstance(layer, InstanceNormalization) for layer in model.layers)
+    table = {"export": {"height": SIDE, "width": SIDE, "targets": ("mlpackage-fp16", "mlmodel-int8")}}
+    package, network = export(model, Recipe.parse(table), SIGNATURE, tmp_path)
+    operations = program(tmp_path / package.file).operations
+    assert [operation.type for operation in operations].count("instance_norm") == norms == 3
+    layers = spec_of(tmp_path / network.file).neuralNetwork.layers
+    assert [layer.batchnorm.instanceNormalization for layer in layers].count(True) == norms

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import shutil
 import subprocess
 import sys
@@ -53,9 +54,8 @@ def fuzz(name: str, folder: Path, runs: int, seconds: float) -> Outcome:
         (own / part).mkdir(parents=True, exist_ok=True)
     before, deaths = _count(own), 0
     while (left := runs - (_count(own) - before)) > 0 and time.monotonic() - start < seconds:
-        rest = max(1, int(seconds - (time.monotonic() - start)))
         command = [sys.executable, "-m", "tests.fuzz.child", name, str(own)]
-        command += [f"-runs={left}", f"-max_total_time={rest}", f"-timeout={_TIMEOUT}"]
+        command += [*limits(left, seconds - (time.monotonic() - start)), f"-timeout={_TIMEOUT}"]
         command += [f"-report_slow_units={_TIMEOUT}", f"-rss_limit_mb={_MEMORY}"]
         command += [f"-max_len={_LONGEST}", f"-artifact_prefix={own / 'findings'}/", "-verbosity=0"]
         command += [str(own / "corpus"), str(folder / "seeds" / READERS[name].seeds)]
@@ -65,6 +65,11 @@ def fuzz(name: str, folder: Path, runs: int, seconds: float) -> Outcome:
         if code == 0 or deaths >= _MOST_DEATHS:
             break
     return Outcome(name, _count(own) - before, time.monotonic() - start, len(_findings(own)))
+
+
+def limits(runs: int, seconds: float) -> list[str]:
+    """The options of a process that ends after so many *runs*, or *seconds*, which may be infinite."""
+    return [f"-runs={runs}", *([f"-max_total_time={max(1, int(seconds))}"] if math.isfinite(seconds) else [])]
 
 
 def _count(folder: Path) -> int:

@@ -11,6 +11,7 @@ import pytest
 from export_pipeline.errors import PipelineError
 from export_pipeline.formats.coreai import library
 from tests.fuzz import child, readers
+from tests.fuzz.__main__ import limits
 from tests.fuzz.frames import framed, unframed
 from tests.fuzz.readers import READERS
 
@@ -59,3 +60,9 @@ def test_a_finding_is_kept_once_and_executions_are_counted(tmp_path: Path) -> No
         add = child.counter(tmp_path / "count")
         add()
     assert int.from_bytes((tmp_path / "count").read_bytes(), "little") == 2
+
+
+def test_a_process_has_a_limit_of_time_only_where_one_is_given() -> None:
+    assert limits(10, float("inf")) == ["-runs=10"]
+    assert limits(10, 2.9) == ["-runs=10", "-max_total_time=2"]
+    assert limits(10, 0.1) == ["-runs=10", "-max_total_time=1"]

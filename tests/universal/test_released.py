@@ -18,6 +18,7 @@ from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import builtin
 from export_pipeline.tasks.arbitrary_style import encode
 from export_pipeline.tasks.paintings import squared
+from export_pipeline.universal.__main__ import RECIPE
 from tests.builds import ROOT
 
 FOLDER = ROOT / "artifacts" / "universal"
@@ -35,6 +36,14 @@ def test_every_check_of_a_report_passed(bundle: Path) -> None:
 def test_the_painter_is_what_its_recipe_makes() -> None:
     recipe = Recipe.load(ROOT / "export_pipeline" / "recipes" / "universal.toml")
     assert Bundle.open(PAINTER).manifest.recipe.model_dump() == recipe.model_dump()
+
+
+def test_the_encoder_is_what_its_recipe_makes_and_ran_on_apples_runtime(tmp_path: Path) -> None:
+    (tmp_path / "encoder.toml").write_text(RECIPE)
+    manifest = Bundle.open(ENCODER).manifest
+    assert manifest.recipe.export == Recipe.load(tmp_path / "encoder.toml").export
+    rows = {row["target"]: row for row in json.loads((ENCODER / "report.json").read_text())["parity"]}
+    assert {"aimodel-fp16", "aimodel-int8"} <= set(rows) == set(manifest.recipe.export.targets)
 
 
 def test_both_in_eight_bits_are_small() -> None:

@@ -148,6 +148,8 @@ def _passes(target: Target) -> Any:
     from export_pipeline.formats.coreml import edges
 
     passes = ct.PassPipeline.DEFAULT
+    # Once more, and first: removing transposes may change the order of a tensor's uses, by which it knows norms.
+    passes.insert_pass(passes.passes.index("common::reduce_transposes"), "common::fuse_layernorm_or_instancenorm")
     # Where norms are single operations by then, and before the transposes go that come with it.
     passes.insert_pass(passes.passes.index("common::fuse_stack_split"), edges.PASS)
     if not target.exact:
