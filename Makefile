@@ -13,6 +13,7 @@ RUNS ?= 1000000
 SAMPLE_SECONDS ?= 600
 KMEANS_ARGS ?=
 LOAD_ARGS ?=
+CROSS_ARGS ?=
 WIDTH_ARGS ?=
 UNET_ARGS ?=
 LOSS_ARGS ?=
@@ -143,8 +144,8 @@ $(VENV)/torch: $(STAMP) tests/conformance/torch.txt
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($@/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_below.pth"
 	@touch $@
 
-frontends: $(VENV)/torch  ## run a sample of Apple's tests of PyTorch, TensorFlow and the models, SAMPLE_SECONDS=600 of each; writes SUPPORT.md
-	for suite in torch models; do $(VENV)/torch/bin/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
+frontends: $(VENV)/torch  ## run a sample of Apple's tests of PyTorch, TensorFlow, the models and their compression, SAMPLE_SECONDS=600 of each; writes SUPPORT.md
+	for suite in torch models optimize; do $(VENV)/torch/bin/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
 	for suite in tensorflow tensorflow2; do $(BIN)/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
 
 # atheris has wheels for Linux and Python 3.11 to 3.13 only, so that it is in no extra; elsewhere the target says SKIPPED.
@@ -155,8 +156,8 @@ fuzz: $(STAMP)  ## fuzz every reader, guided by coverage; goes on with the corpu
 emulatorfuzz: $(STAMP)  ## damage Core ML models at random, 200,000 times or for 30 minutes (FUZZ_ARGS="--seconds 60")
 	$(BIN)/python -m tests.emulator.fuzz $(FUZZ_ARGS)
 
-crosstable: $(STAMP)  ## compare Core ML by the emulator with Core AI by Apple's runtime on every network; writes SUPPORT.md
-	$(BIN)/python -m tests.formats.coreai.cross
+crosstable: $(STAMP)  ## compare Core ML by the emulator with Core AI by Apple's runtime on every network; writes SUPPORT.md (CROSS_ARGS="--networks unet": only that anew)
+	$(BIN)/python -m tests.formats.coreai.cross $(CROSS_ARGS)
 
 speed: $(STAMP)  ## time the emulator against tf2onnx's exports; writes SPEED.md
 	$(BIN)/python -m tests.emulator.speed
