@@ -39,4 +39,8 @@ def stand_in() -> None:
     with suppress(ModuleNotFoundError):
         from libsvm import svm, svmutil
 
+        # Its constants were names of both modules, and are members of enumerations now.
+        for constant in (*svm.svm_forms, *svm.kernel_names):
+            setattr(svm, constant.name, constant)
+            setattr(svmutil, constant.name, constant)
         sys.modules |= {"svm": svm, "svmutil": svmutil}
