@@ -13,6 +13,7 @@ RUNS ?= 1000000
 SAMPLE_SECONDS ?= 600
 KMEANS_ARGS ?=
 LOAD_ARGS ?=
+CROSS_ARGS ?=
 WIDTH_ARGS ?=
 UNET_ARGS ?=
 LOSS_ARGS ?=
@@ -155,8 +156,8 @@ fuzz: $(STAMP)  ## fuzz every reader, guided by coverage; goes on with the corpu
 emulatorfuzz: $(STAMP)  ## damage Core ML models at random, 200,000 times or for 30 minutes (FUZZ_ARGS="--seconds 60")
 	$(BIN)/python -m tests.emulator.fuzz $(FUZZ_ARGS)
 
-crosstable: $(STAMP)  ## compare Core ML by the emulator with Core AI by Apple's runtime on every network; writes SUPPORT.md
-	$(BIN)/python -m tests.formats.coreai.cross
+crosstable: $(STAMP)  ## compare Core ML by the emulator with Core AI by Apple's runtime on every network; writes SUPPORT.md (CROSS_ARGS="--networks unet": only that anew)
+	$(BIN)/python -m tests.formats.coreai.cross $(CROSS_ARGS)
 
 speed: $(STAMP)  ## time the emulator against tf2onnx's exports; writes SPEED.md
 	$(BIN)/python -m tests.emulator.speed

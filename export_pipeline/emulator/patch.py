@@ -110,7 +110,8 @@ class _Loaded:
         # The twin keeps a copy, so that an edited protobuf never runs in part.
         self.twin = CoreMLModel.from_spec(model.get_spec(), model.weights_dir, function=function)
         self.made_from = (model._spec, function)
-        self._loading, self._last = time.perf_counter_ns() - began, None
+        self._loading = time.perf_counter_ns() - began
+        self._last: int | None = None
 
     def predict(self, inputs: dict[str, Any], state: dict[str, np.ndarray] | None = None) -> dict[str, Any]:
         """What the twin gives."""

@@ -33,9 +33,8 @@ SUITES = {
     "tensorflow": "converters/mil/frontend/tensorflow/test",
     "tensorflow2": "converters/mil/frontend/tensorflow2/test",
     "models": "test",
-    "optimize": "test/optimize",
 }
-# A suite of their own: tests of compression and of PyTorch training compare few models, and take hours.
+# Of coremltools/test: tests of compression and of PyTorch training; they compare few models, and take hours.
 _LEFT_OUT = {"models": ("optimize",)}
 
 

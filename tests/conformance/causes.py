@@ -35,7 +35,6 @@ _FAILURES = (
         r"|'NoneType' object has no attribute '(get|create)_",
         "asks Core ML itself for what is no prediction: compiling, devices, plans of computation, assets in memory",
     ),
-    (r"async def functions are not natively supported", "needs a plugin of pytest that is not installed here"),
     (r"URL fetch failure", "fetches a model"),
     (r"API mis-matched", "lists what coremltools has at its top, which depends on what is installed beside it"),
     (r"object has no attribute 'saved_model_dir'", "the test takes what another test of its class has made"),

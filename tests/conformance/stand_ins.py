@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,12 @@ def stand_in() -> None:
 
         coremltools.test.utils.load_boston = houses
     with suppress(ModuleNotFoundError):
+        import libsvm
         from libsvm import svm, svmutil
 
+        # Its constants were names of both modules, and are members of enumerations now.
+        for constant in (*svm.svm_forms, *svm.kernel_names):
+            setattr(svm, constant.name, constant)
+            setattr(svmutil, constant.name, constant)
+        libsvm.__version__ = version("libsvm-official")  # which Core ML Tools writes into what it converts
         sys.modules |= {"svm": svm, "svmutil": svmutil}

@@ -15,22 +15,25 @@ from typing import Any
 
 import numpy as np
 
+from export_pipeline.base.images import fit
 from export_pipeline.export import export
 from export_pipeline.formats import open_model, static
 from export_pipeline.formats.coreai import asset
 from export_pipeline.formats.coreai.network import described
 from export_pipeline.formats.coreai.process import Process
 from export_pipeline.formats.values import from_port, to_port
-from export_pipeline.models.adain import STATISTICS
+from export_pipeline.models.adain import STATISTICS, style_encoder
 from export_pipeline.models.color_transfer import COLORS, ColorStatistics
+from export_pipeline.perception.loss_network import distilled
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.signature import Signature, image_to_image, picture, tensor
 from tests.export import material
-from tests.formats.coreai.cross_table import COLUMNS, FLOAT32, FORMS, PATH, WEIGHTS
+from tests.formats.coreai.cross_table import COLUMNS, FLOAT32, FORMS, PATH, WEIGHTS, read
 from tests.small_models import COMPRESSED
 
 _EXACT = ("palettized", "sparse")  # forms of a compressed network
 SIDE = 48
+ENCODER, ENCODED_SIDE = "style_encoder", 128  # pools whole squares, has no smaller size, and weights of its own
 _STEPS = 60  # until running means are those of the picture
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "small": {"network": "small", "alpha": 0.3, "blocks": 1},
@@ -40,6 +43,7 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "johnson": {"network": "johnson", "alpha": 0.1, "blocks": 1, "rho": 0.5},
     "subpixel": {"network": "subpixel", "alpha": 0.3, "blocks": 1, "margin": 8},
     "adain_subpixel": {"network": "adain_subpixel", "alpha": 0.3, "blocks": 1, "margin": 8},
+    ENCODER: {"network": ENCODER},
     "unet": {"network": "unet", "alpha": 0.2},
     "unet, instance norm": {"network": "unet", "alpha": 0.2, "norm": "instance"},
     "unet, instance norm, separable": {
@@ -48,7 +52,16 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+def _model(name: str) -> Any:
+    if name == ENCODER:
+        return style_encoder(distilled().weights, ENCODED_SIDE)
+    return material.filled(**NETWORKS[name])
+
+
 def _signature(name: str) -> Signature:
+    if name == ENCODER:
+        painting = picture("painting", ENCODED_SIDE, ENCODED_SIDE)
+        return Signature(inputs=(painting,), outputs=(tensor("style", (1, 1, 1, STATISTICS)),))
     if name == "adain_subpixel":
         image = picture("image", SIDE, SIDE)
         told = tensor("style", (1, 1, 1, STATISTICS)), tensor("strength", (1, 1, 1, 1), 0.0, 1.0)
@@ -66,7 +79,7 @@ def differences(name: str, forms: Sequence[str] = FORMS) -> dict[str, float]:
         name: one of ``NETWORKS``.
         forms: the columns of files; fp16 is one of them.
     """
-    model, signature = material.filled(**NETWORKS[name]), _signature(name)
+    model, signature = _model(name), _signature(name)
     given = _values(signature)
     arrays = [value[None] for value in given.values()]
     whole = arrays if len(arrays) > 1 else arrays[0]
@@ -87,6 +100,8 @@ def differences(name: str, forms: Sequence[str] = FORMS) -> dict[str, float]:
 
 def _values(signature: Signature) -> dict[str, np.ndarray]:
     """What goes in, without a batch axis: a picture, the statistics of a style that is another one, and strength 1."""
+    if "painting" in {port.name for port in signature.inputs}:
+        return {"painting": fit(material.photographs()[0], ENCODED_SIDE, ENCODED_SIDE).astype(np.float32)}
     photo, other = (each[:SIDE, :SIDE].astype(np.float32) for each in material.photographs()[:2])
     if "style" not in {port.name for port in signature.inputs}:
         return {signature.inputs[0].name: photo}
@@ -97,7 +112,7 @@ def _values(signature: Signature) -> dict[str, np.ndarray]:
 
 def beside_the_network(name: str) -> float:
     """The largest difference of a Core AI file of float32 to its float network, of weights in half precision."""
-    model, signature = material.filled(**NETWORKS[name]), _signature(name)
+    model, signature = _model(name), _signature(name)
     model.set_weights([values.astype(np.float16).astype(np.float32) for values in model.get_weights()])
     given = _values(signature)
     with tempfile.TemporaryDirectory() as folder:
@@ -148,16 +163,19 @@ def _in_float32(model: Any, signature: Signature, path: Path) -> Path:
 
 
 def main() -> None:
-    """Measure all networks, and write what was found and the table."""
+    """Measure all networks, or some anew, and write what was found and the table."""
     from tests.conformance import support
     from tests.conformance.record import RESULTS
 
-    argparse.ArgumentParser(prog="make crosstable", description=__doc__).parse_args()
-    rows = {}
-    for name in NETWORKS:
+    parser = argparse.ArgumentParser(prog="make crosstable", description=__doc__)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), metavar="NAME")
+    chosen = parser.parse_args().networks
+    rows = {name: row for name, row in read()["networks"].items() if name not in chosen}
+    for name in chosen:
         rows[name] = {column: round(value, 6) for column, value in differences(name).items()}
         print(name, rows[name], flush=True)
-    PATH.write_text(json.dumps({"side": SIDE, "networks": rows}, indent=1) + "\n", encoding="utf-8")
+    found = {"side": SIDE, "networks": {name: rows[name] for name in NETWORKS if name in rows}}
+    PATH.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     support.write(RESULTS)
 
 

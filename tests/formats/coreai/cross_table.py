@@ -16,7 +16,8 @@ _TEXT = """## Against Apple's own code
 
 Core AI's runtime is Apple's and runs on Linux. Measured by `make crosstable`: each network, with random weights, is
 written as a Core ML file, which the emulator runs, and as a Core AI file, which Apple's runtime runs, and both are
-given one picture of {side}x{side}. Numbers are the largest difference, as a share of what the output spans.
+given one picture of {side}x{side}; the style encoder has its own weights and one of 128x128. Numbers are the largest
+difference, as a share of what the output spans.
 
 - **{weights}**: no file, but the float network against itself with its weights rounded to half precision: how
   much of a rounding arrives at its output.
