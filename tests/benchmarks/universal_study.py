@@ -188,8 +188,8 @@ Means over {photographs} photographs of 480x640 pixels; smaller is better. The p
 ![style, then published and ours for three photographs](sheet.jpg)
 
 What the eye sees: ours has the colours of a painting that it has never seen, in broad places, and strokes along them;
-the published network draws finer and keeps faces and edges sharper. Ours is a mean of the weights of
-two networks, of 18,000 and 28,000 crops and twelve paintings.
+the published network draws finer and keeps faces and edges sharper. Ours is a mean of the weights of two
+networks, of 18,000 and 28,000 crops and twelve paintings.
 
 ## Size and speed
 

@@ -73,10 +73,12 @@ def test_a_manifest_that_lacks_keys_says_which(tmp_path: Path, capsys: pytest.Ca
 
 def test_inspect_reads_the_checkpoint_of_a_bundle(capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = COMMITTED / "checkpoint.safetensors"
+    recipe = json.loads((COMMITTED / "manifest.json").read_text())["recipe"]
     assert main(["inspect", str(checkpoint), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["parameters"] == 11868
-    assert found["metadata"]["step"] == "900"
+    steps = recipe["train"]["steps"] + recipe["compress"]["quantize"]["steps"]
+    assert found["metadata"]["step"] == str(steps)
     assert found["metadata"]["recipe.train.style"].endswith("starry_night.jpg")
     assert main(["inspect", str(checkpoint)]) == 0
     shown = capsys.readouterr().out
