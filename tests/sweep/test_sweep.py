@@ -25,19 +25,19 @@ RECIPE = """
 name = "tiny"
 [model]
 alpha = 0.3
-margin = 16
+margin = 32
 [train]
 warm_start = "{checkpoint}"
 style = "builtin"
 vgg_weights = "{vgg}"
 steps = 0
-crop = 32
+crop = 48
 style_size = 64
 batch_size = 1
 learning_rate = 1e-5
 [export]
-height = 32
-width = 32
+height = 48
+width = 48
 targets = ["onnx-fp32"]
 [verify]
 images = 1
