@@ -21,7 +21,7 @@ bits = 4
 learning_rate = 0.002
 checkpoint_every = 2
 [[phases]]
-crop = 32
+crop = 40
 batch_size = 1
 steps = 4
 painted = 0.5

@@ -11,15 +11,16 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export_pipeline.base.images import load_image
-from export_pipeline.formats import open_model
+from export_pipeline.base.images import load_image, to_uint8
 from export_pipeline.models.vgg import LAYERS, MEAN_RGB, kernel_shapes
 from export_pipeline.perception.distances import directions
 from export_pipeline.perception.judge import StyleJudge, patches_of
 from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.perception.weave import local_weave, weave
 from export_pipeline.records.distances import Distances
-from tests.builds import COMMITTED
+from export_pipeline.train import restored
+from export_pipeline.train.checkpoint import Checkpoint
+from tests.builds import ROOT
 
 STYLE = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -192,7 +193,8 @@ def test_a_value_that_is_not_finite_stays_so_in_the_mean() -> None:
 
 
 # Measured with another implementation, whose directions are others: Starry Night at 512x512, the last photograph of
-# the measuring data by name at 480x640, the photograph itself and the committed network's picture.
+# the measuring data by name at 480x640, the photograph itself and the picture of the network in `EARLIER`.
+EARLIER = ROOT / "artifacts" / "warm_starts" / "starry_night_small.safetensors"
 MEASURED = {
     "photograph": {
         "content_distance": 0.0,
@@ -219,7 +221,8 @@ def test_it_agrees_with_an_independent_measurement(data: Path, vgg_cached: None)
     photograph = Image.fromarray(load_image(sorted((data / "content").iterdir())[-1]))
     photo = np.asarray(photograph.resize((480, 640), Image.Resampling.LANCZOS))
     own = StyleJudge(vgg19_weights(), load_image(data / "styles" / "starry_night.jpg"))
-    picture = open_model(next(COMMITTED.glob("*-fp16.tflite"))).stylize(photo)
+    network = restored(Checkpoint.open(EARLIER))
+    picture = to_uint8(network(photo[None].astype(np.float32), training=False)[0].numpy())
     reference = own.reference(photo)
     for made, wanted in ((photo, MEASURED["photograph"]), (picture, MEASURED["picture"])):
         found = own.distances(made, reference).model_dump()
