@@ -5,6 +5,7 @@ Crop number *i* is a pure function of the seed and *i*, so that a run that is re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from export_pipeline.base.files import names_sha256
+from export_pipeline.errors import CheckpointError
 from export_pipeline.recipe import BUILTIN
 from export_pipeline.recipe.distill import SHORT_SIDE, DistillRecipe
 from export_pipeline.tasks.builtin import style_image
@@ -25,10 +27,15 @@ HELD_CROPS = 24
 
 @dataclass(frozen=True)
 class StyleNetwork:
-    """A trained network: *stylize* turns ``(1, H, W, 3)`` RGB 0..255 into the same; *sha256* is of its checkpoint."""
+    """A trained network: *stylize* turns ``(1, H, W, 3)`` RGB 0..255 into the same; *sha256* is of its checkpoint.
+
+    It mirrors an image by *margin* pixels of its own resolution, which is *rho* times the image's.
+    """
 
     sha256: str
     stylize: Callable[[np.ndarray], Any]
+    margin: int = 0
+    rho: float = 1.0
 
     @classmethod
     def open(cls, path: Path) -> StyleNetwork:
@@ -43,7 +50,9 @@ class StyleNetwork:
 
         checkpoint = Checkpoint.open(path)
         network = restored(checkpoint)
-        return cls(checkpoint.sha256, tf.function(lambda image: network(image, training=False), reduce_retracing=True))
+        stylize = tf.function(lambda image: network(image, training=False), reduce_retracing=True)
+        table = checkpoint.info.recipe.model
+        return cls(checkpoint.sha256, stylize, getattr(table, "margin", 0), getattr(table, "rho", 1.0))
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Material:
 
         Raises:
             ImageError, UsageError: a folder has no images, or none is left to train on.
-            CheckpointError: a style network cannot be read.
+            CheckpointError: a style network cannot be read, or mirrors an image by more than a crop has.
         """
 
         def found(named: str, builtin: Callable[[], Photographs]) -> Photographs:
@@ -81,6 +90,13 @@ class Material:
         training, held = photographs.split(recipe.hold_out)
         paintings = found(recipe.paintings, own_painting)
         networks = tuple(StyleNetwork.open(recipe.path(named)) for named in recipe.style_networks)
+        least = min((phase.crop for phase in recipe.phases if phase.painted), default=math.inf)
+        for named, network in zip(recipe.style_networks, networks, strict=True):
+            if network.rho * least <= network.margin:
+                raise CheckpointError(
+                    f"{recipe.path(named)} mirrors an image by {network.margin} pixels, and painted crops have {least}"
+                    "; take larger crops, or another style network."
+                )
         return cls(training, paintings, held, networks)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from export_pipeline.cli import main
 from export_pipeline.distill.material import Material, crop_of, held_crops, varied_crop
+from export_pipeline.errors import CheckpointError
 from export_pipeline.recipe.distill import DistillRecipe
 from tests.imports import ROOT
 
@@ -83,3 +84,10 @@ def test_a_style_network_that_is_not_finished_is_refused_before_a_step(
     assert "half.safetensors was made by another network" in error
     assert "fault of ours" not in error
     assert not (tmp_path / ".tiny.weights.work/log.jsonl").exists()
+
+
+def test_painted_crops_that_a_style_network_cannot_mirror_are_refused(recipe: DistillRecipe) -> None:
+    small = recipe.phases[0].model_copy(update={"crop": 32})
+    with pytest.raises(CheckpointError, match="by 32 pixels, and painted crops have 32; take larger crops"):
+        Material.of(recipe.model_copy(update={"phases": (small, *recipe.phases[1:])}))
+    assert Material.of(recipe).style_networks[0].margin == 32
