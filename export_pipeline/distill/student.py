@@ -25,6 +25,7 @@ import tf_keras as keras
 
 from export_pipeline.distill.slim import KERNEL_RMS, balancing, convolution, rescaled, rms, selection, slimmed
 from export_pipeline.perception.distances import relative_squared
+from export_pipeline.perception.linear_map import least_squares
 from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import Weights
 
@@ -32,8 +33,6 @@ EMA_MOMENTUM = 0.99
 LEAST_POWER = 1e-3  # of features, where none fires
 LEAST_ERROR = 1e-6  # below which no stage learns any more
 STYLE_STAGES = 4  # relu1_1 .. relu4_1, whose Gram matrices style distances compare
-RIDGE = 1e-4  # of each filter's own power
-LEAST_SHARE = 1e-6  # of the power of the strongest filter; a weaker one is taken for dead
 
 
 class Student:
@@ -186,16 +185,6 @@ def _relative_squares(pairs: Sequence[tuple[Any, Any]]) -> Any:
 
 def _sum_of_logarithms(errors: Any) -> Any:
     return tf.reduce_sum(tf.math.log(tf.maximum(errors, LEAST_ERROR)))
-
-
-def least_squares(own: np.ndarray, cross: np.ndarray) -> np.ndarray:
-    """The Q of least ``||Y - X Q||^2`` from ``X^T X`` *own* and ``X^T Y`` *cross*; rows of dead filters are zero."""
-    power = np.diag(own)
-    alive = power > LEAST_SHARE * power.max()
-    scale = np.where(alive, 1 / np.sqrt(np.where(alive, power, 1)), 0)
-    even = own * scale[:, None] * scale + np.diag(np.where(alive, RIDGE, 1))
-    found: np.ndarray = np.linalg.solve(even, cross * scale[:, None]) * scale[:, None]
-    return found
 
 
 class Distillation:

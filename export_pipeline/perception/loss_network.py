@@ -95,8 +95,14 @@ def loss_network(recipe: PerceptualRecipe) -> LossNetwork:
 
 
 def named_loss_network(name: str, weights: Path | str | None = None) -> LossNetwork:
-    """``vgg19``, with its *weights* as :func:`vgg19_weights` takes them, or ``distilled``."""
-    return LossNetwork(vgg19_weights(weights)) if name == "vgg19" else distilled()
+    """``vgg19``, with its *weights* as :func:`vgg19_weights` takes them, ``distilled``, or one distilled in a file.
+
+    Raises:
+        WeightsError: a file is missing, damaged, or holds something else.
+    """
+    if name == "vgg19":
+        return LossNetwork(vgg19_weights(weights))
+    return distilled() if name == "distilled" else distilled(Path(name))
 
 
 @cache

@@ -16,6 +16,7 @@ from export_pipeline.base.console import Console
 from export_pipeline.base.files import write_text
 from export_pipeline.base.images import save_image
 from export_pipeline.errors import PipelineError
+from export_pipeline.models.vgg import STAGES
 from export_pipeline.tasks import builtin
 from export_pipeline.tasks.arbitrary_style import ENCODED_SIDE, style_encoder
 from export_pipeline.tasks.paintings import squared
@@ -55,12 +56,17 @@ def write_encoder(options: argparse.Namespace) -> None:
 
 def write_decoders(options: argparse.Namespace) -> None:
     """Train decoders, and show how well they rebuild."""
+    from export_pipeline.perception.codec import Codec
     from export_pipeline.perception.loss_network import named_loss_network
     from export_pipeline.universal.wct.decoders import decoders_text, material, plan, train_decoders, training_of
 
     photographs, held = material(options.content, options.hold_out)
     network = named_loss_network(options.encoder, options.vgg_weights)
-    training = training_of(options.encoder, network, photographs, plan(options.share), **_given(options))
+    taps = STAGES[: STAGES.index(options.deepest) + 1]
+    begins = options.start or ("nothing" if options.encoder == "distilled" else "distilled")
+    start = Codec.open("distilled") if begins == "distilled" else None
+    given = {**_given(options), **({"start_sha256": start.sha256} if start else {})}
+    training = training_of(options.encoder, network, photographs, plan(options.share, taps), **given)
     with Console() as console:
         made = train_decoders(
             network,
@@ -68,6 +74,7 @@ def write_decoders(options: argparse.Namespace) -> None:
             photographs,
             held,
             options.output,
+            start=start,
             bits=options.bits,
             fresh=options.fresh,
             say=console.say,
@@ -96,7 +103,14 @@ def parser() -> argparse.ArgumentParser:
     encoder.set_defaults(run=write_encoder)
     decoders = commands.add_parser("decoders", help="train the mirrored decoders of an encoder; goes on where it was")
     own = decoders.add_argument
-    own("--encoder", choices=("distilled", "vgg19"), default="distilled", help="(default: distilled)")
+    own("--encoder", default="distilled", metavar="NAME", help="distilled, vgg19 or a .weights file of distill")
+    own("--deepest", choices=STAGES, default=STAGES[-1], help="the last that gets a decoder (default: relu5_1)")
+    own(
+        "--start",
+        choices=("distilled", "nothing"),
+        help="what decoders begin as: those that come along, widened, or nothing (default: the former, but for "
+        "--encoder distilled)",
+    )
     own("--vgg-weights", metavar="FILE", help="of VGG-19, .h5 of Keras or .npz (default: cache or download)")
     own("--content", type=Path, action="append", required=True, metavar="FOLDER", help="photographs; once for each")
     own("--hold-out", type=int, default=20, metavar="N", help="last photographs of the last folder (default: 20)")

@@ -17,7 +17,7 @@ from export_pipeline.verbs.stylize_adain import OF_PAINTERS, check
 if TYPE_CHECKING:
     import numpy as np
 
-    from export_pipeline.universal.wct.codec import Codec
+    from export_pipeline.perception.codec import Codec
     from export_pipeline.universal.wct.paint import How
 
 OWN = (*OF_PAINTERS, "encoder", "decoders", "vgg_weights", "deepest")
@@ -29,8 +29,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("with --method wct").add_argument
     own(
         "--encoder",
-        choices=("distilled", "vgg19"),
-        help="whose features are changed (default: distilled); --vgg-weights is for the other",
+        metavar="NAME",
+        help="whose features are changed: distilled, vgg19 or a .weights file of distill (default: distilled); "
+        "--vgg-weights is for vgg19",
     )
     own("--decoders", type=Path, metavar="FILE", help="of that encoder, .weights (default: those that come along)")
     own(
@@ -55,12 +56,13 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
     if options.vgg_weights is not None and encoder != "vgg19":
         raise UsageError("--vgg-weights is for --encoder vgg19; the distilled one comes along. Leave it out.")
     masks = options.mask or []
-    refuse_input(options.output, photograph, *options.style, *masks, options.decoders)
+    network = None if encoder in ("distilled", "vgg19") else Path(encoder)
+    refuse_input(options.output, photograph, *options.style, *masks, options.decoders, network)
 
     from export_pipeline.base.images import check_output, load_image, load_photograph, save_image
     from export_pipeline.gatys.optimize import shares_of
+    from export_pipeline.perception.codec import Codec
     from export_pipeline.universal.painter import mask_of, with_colours_of
-    from export_pipeline.universal.wct.codec import Codec
     from export_pipeline.universal.wct.paint import DEEPEST, How
 
     check_output(options.output)

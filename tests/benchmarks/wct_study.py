@@ -26,6 +26,7 @@ from export_pipeline.base.files import size, write_text, written_aside
 from export_pipeline.base.images import fit, list_images, load_image, load_photograph
 from export_pipeline.bundle import Bundle
 from export_pipeline.models.vgg import STAGES, kernel_shapes, needed_layers
+from export_pipeline.perception.codec import RELEASED, Codec
 from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.perception.loss_network import DISTILLED, distilled
 from export_pipeline.perception.vgg_weights import vgg19_weights
@@ -34,7 +35,6 @@ from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.tasks.arbitrary_style import encode
 from export_pipeline.tasks.builtin import photographs
 from export_pipeline.universal.painter import Painter
-from export_pipeline.universal.wct.codec import RELEASED, Codec
 from export_pipeline.universal.wct.paint import How, paint
 from tests.benchmarks.universal_study import COLUMNS, HEIGHT, PUBLISHED, SHOWN, WIDTH, published
 from tests.benchmarks.wct_page import page

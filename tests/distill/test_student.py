@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from export_pipeline.distill.slim import calibrated, convolution, slimmed
-from export_pipeline.distill.student import STYLE_STAGES, Student, least_squares
+from export_pipeline.distill.student import STYLE_STAGES, Student
 from export_pipeline.errors import TrainingError
 from export_pipeline.models.vgg import STAGES, activations, needed_layers
+from export_pipeline.perception.linear_map import least_squares
 from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import Weights
 

@@ -11,7 +11,7 @@ import pytest
 from export_pipeline import coding
 from export_pipeline.errors import CheckpointError, UsageError, WeightsError
 from export_pipeline.models.vgg import STAGES
-from export_pipeline.universal.wct.codec import ENCODER, Codec
+from export_pipeline.perception.codec import ENCODER, Codec
 from export_pipeline.universal.wct.decoders import decoders_text, material, plan, train_decoders, training_of
 from export_pipeline.universal.wct.record import PLAN, Decoders, Phase, Training
 from tests.universal.wct_material import arrays_of, narrow_network

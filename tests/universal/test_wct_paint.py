@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export_pipeline.models.vgg import STAGES
-from export_pipeline.universal.wct.codec import Codec
+from export_pipeline.perception.codec import Codec
 from export_pipeline.universal.wct.paint import STEP, How, Stage, paint, statistics_of
 from export_pipeline.universal.wct.tiles import boxes
 from tests.small_training import picture

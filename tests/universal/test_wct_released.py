@@ -10,9 +10,9 @@ import pytest
 from export_pipeline.base.files import sha256
 from export_pipeline.base.images import fit
 from export_pipeline.models.vgg import STAGES
+from export_pipeline.perception.codec import RELEASED, Codec
 from export_pipeline.perception.loss_network import distilled
 from export_pipeline.tasks import builtin
-from export_pipeline.universal.wct.codec import RELEASED, Codec
 from export_pipeline.universal.wct.paint import DEEPEST, How, paint
 from export_pipeline.universal.wct.record import Decoders
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from export_pipeline.models.mirrored import mirrored_decoder
 from export_pipeline.models.vgg import STAGES, needed_layers
+from export_pipeline.perception.codec import ENCODER, Codec, channels_of, decoder_arrays, encoder_mark
 from export_pipeline.perception.loss_network import LossNetwork
-from export_pipeline.universal.wct.codec import ENCODER, Codec, channels_of, decoder_arrays, encoder_mark
 
 WIDTHS = (4, 5, 6, 7, 8)  # filters of each block
 

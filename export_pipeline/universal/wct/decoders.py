@@ -22,12 +22,13 @@ from export_pipeline.base.files import (
 )
 from export_pipeline.coding.quantize import quantize
 from export_pipeline.errors import UsageError
+from export_pipeline.perception.codec import ENCODER, Codec, encoder_mark
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.tasks.photographs import Photographs, folder_photographs, joined
-from export_pipeline.universal.wct.codec import ENCODER, Codec, encoder_mark
 from export_pipeline.universal.wct.record import PLAN, Decoders, Phase, Training
 from export_pipeline.universal.wct.state import State
 from export_pipeline.universal.wct.training import Run, rebuilt_db
+from export_pipeline.universal.wct.widened import check_fits
 
 Say = Callable[[str], None]
 
@@ -59,6 +60,7 @@ def train_decoders(
     held: Photographs,
     output: Path,
     *,
+    start: Codec | None = None,
     bits: int = 6,
     fresh: bool = False,
     say: Say = lambda _: None,
@@ -66,16 +68,19 @@ def train_decoders(
     """Train the decoders of *network*, and store them in *output*, a ``.weights`` file; the record lies beside it.
 
     Args:
+        start: the decoders of another encoder, at most as wide, that these begin as.
         bits: of a clustered weight in the file.
         fresh: forget what an interrupted run left.
 
     Raises:
-        UsageError: *output* has another suffix, or another run is at work there.
+        UsageError: *output* has another suffix, another run is at work there, or *start* does not fit.
         CheckpointError: what an interrupted run left is of another training, or damaged.
         TrainingError: a loss is not finite.
     """
     if output.suffix != coding.SUFFIX or output.is_dir():
         raise UsageError(f"{output} is not written; give a file whose name ends in {coding.SUFFIX}.")
+    if start:
+        check_fits(network, start, training.phases)
     check_writable(output)
     work = output.parent / f".{output.name}.work"
     with locked(work, "training of decoders"):
@@ -85,7 +90,7 @@ def train_decoders(
             empty(work)
         state = State(work, training)
         state.begin()
-        arrays = Run(training, network, photographs, state, say).trained()
+        arrays = Run(training, network, photographs, state, say, start).trained()
         say("storing")
         source = work / "decoders.npz"
         with written_aside(source) as aside:

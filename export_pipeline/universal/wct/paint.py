@@ -16,7 +16,7 @@ import numpy as np
 
 from export_pipeline.base.images import to_uint8, within
 from export_pipeline.models.mirrored import reach, stride
-from export_pipeline.universal.wct.codec import Codec
+from export_pipeline.perception.codec import Codec
 from export_pipeline.universal.wct.tiles import Box, boxes
 from export_pipeline.universal.wct.transform import Affine, Statistics, Sums, transfer
 from export_pipeline.universal.wct.unfinished import Unfinished, key_of

@@ -39,6 +39,7 @@ class Training(_Record):
     seed: int = 0
     learning_rate: float = Field(2e-3, gt=0, description="peak of a cosine that falls to 0 over the steps of a tap")
     feature_weight: float = Field(1.0, ge=0, description="of the errors of features, relative to that of pixels")
+    start_sha256: str | None = Field(None, description="of the decoders of another encoder that these began as")
     checkpoint_every: int = Field(100, ge=1, description="steps from one state and row of the log to the next")
     phases: dict[str, tuple[Phase, ...]] = PLAN
 

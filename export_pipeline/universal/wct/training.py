@@ -1,7 +1,8 @@
 """The training of mirrored decoders: each is to rebuild photographs of the features of its tap.
 
 Eq. 1 of Wang et al., "Collaborative Distillation", 2020: the pixels' error, and that of the features of what was
-rebuilt, at every tap up to the decoder's own. A decoder starts from the one before it, whose layers are its last.
+rebuilt, at every tap up to the decoder's own. A decoder starts from the one before it, whose layers are its last, or
+from that of another encoder.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import numpy as np
 from export_pipeline.errors import TrainingError
 from export_pipeline.models.mirrored import SPREAD, mirrored_decoder
 from export_pipeline.models.vgg import STAGES, activations, needed_layers
+from export_pipeline.perception.codec import Codec, channels_of, constants, decoder_arrays
 from export_pipeline.perception.loss_network import LossNetwork
 from export_pipeline.tasks.photographs import Photographs, random_crop
-from export_pipeline.universal.wct.codec import channels_of, constants, decoder_arrays
 from export_pipeline.universal.wct.record import Phase, Training
 from export_pipeline.universal.wct.state import State
+from export_pipeline.universal.wct.widened import begin_as, feature_map
 
 import tensorflow as tf  # isort: skip - the modules above load it quietly
 import tf_keras as keras
@@ -29,19 +31,24 @@ from export_pipeline.perception.distances import relative_squared
 from export_pipeline.train.fit import schedule
 
 SCALE_CROPS = 8
+START_CROPS = 64  # that features of another encoder are told from
 LEAST_POWER = 1e-3  # of features, where none fires
 HELD_SIDE = 256
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training of the decoders of *network* on *photographs*; *state* is what it goes on from."""
+    """One training of the decoders of *network* on *photographs*; *state* is what it goes on from.
+
+    *start* has the decoders of another encoder, which these begin as; ``widened.check_fits`` holds for it.
+    """
 
     training: Training
     network: LossNetwork
     photographs: Photographs
     state: State
     say: Callable[[str], None] = lambda _: None
+    start: Codec | None = None
 
     def trained(self) -> dict[str, np.ndarray]:
         """The arrays of all decoders, shallowest first, as ``decoder_arrays`` names them.
@@ -65,11 +72,18 @@ class Run:
         return found
 
     def _tap(self, tap: str, done: Mapping[str, np.ndarray], before: str | None) -> dict[str, np.ndarray]:
-        """The arrays of the decoder of *tap*, whose last layers start as the decoder *before* has them in *done*."""
+        """The arrays of the decoder of *tap*.
+
+        It begins as that of ``start`` where there is one, else its last layers as those of *before* in *done*.
+        """
         keras.utils.set_random_seed(self.training.seed)
         scale = self._scale(tap)
         decoder = mirrored_decoder(channels_of(self.network), tap, scale)
-        for layer in needed_layers((before,)) if before else ():
+        if self.start:
+            side = self.training.phases[tap][0].crop
+            batches = (np.stack([self._crop(number, side)]) for number in range(START_CROPS))
+            begin_as(decoder, scale, self.start, tap, feature_map(self.network, self.start, tap, batches))
+        for layer in needed_layers((before,)) if before and not self.start else ():
             decoder.get_layer(layer).set_weights([done[f"{before}/{layer}_{part}"] for part in ("kernel", "bias")])
         self._fit(tap, decoder)
         return decoder_arrays(decoder, tap, scale)

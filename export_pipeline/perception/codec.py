@@ -20,7 +20,6 @@ import tensorflow as tf  # isort: skip - the modules above load it quietly
 
 # The decoders that come along, by encoder.
 RELEASED = {"distilled": Path(__file__).parent / "distilled_decoders.weights"}
-ENCODERS = ("distilled", "vgg19")
 ENCODER = "encoder_sha256"  # the array that says what the decoders were trained for
 Run = Callable[[Any], Any]
 
@@ -42,9 +41,10 @@ class Codec:
 
     @classmethod
     def open(cls, encoder: str, decoders: Path | None = None, weights: Path | str | None = None) -> Codec:
-        """The *encoder*, one of :data:`ENCODERS`, with the *decoders* of a file, or those that come along.
+        """The *encoder* with the *decoders* of a file, or those that come along.
 
         Args:
+            encoder: ``distilled``, ``vgg19``, or the file of a network that ``export-pipeline distill`` made.
             weights: of VGG-19, as ``perception.vgg_weights.vgg19_weights`` takes them.
 
         Raises:
