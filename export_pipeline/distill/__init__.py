@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,14 @@ from export_pipeline.base.files import (
 )
 from export_pipeline.coding.quantize import quantize
 from export_pipeline.distill.record import Distilled, StoredStudent, distilled_text
-from export_pipeline.errors import UsageError
+from export_pipeline.errors import UsageError, WeightsError
 from export_pipeline.recipe.distill import DistillRecipe
 
 if TYPE_CHECKING:
+    from export_pipeline.distill.distillation import Distillation
     from export_pipeline.distill.run import Amounts
-    from export_pipeline.distill.student import Distillation, Student
+    from export_pipeline.distill.student import Student
+    from export_pipeline.perception.codec import Codec
     from export_pipeline.perception.vgg_weights import Weights
 
 __all__ = ["Distilled", "distill", "distilled_text"]
@@ -52,7 +54,7 @@ def distill(
 
     Raises:
         UsageError: *output* has another suffix, or another run is at work there.
-        ImageError, WeightsError: photographs, paintings or the teacher cannot be read.
+        ImageError, WeightsError: photographs, paintings, the teacher, its decoders or the start cannot be read.
         CheckpointError: a style network cannot be read, or what an interrupted run left is of another recipe.
         TrainingError: an error is not finite.
     """
@@ -87,10 +89,13 @@ def _distilled(
 
     amounts = amounts or Amounts()
     material = Material.of(recipe)  # first, because what is wrong with it is found without a download
-    state = State(work, recipe, material.sha256)
-    distillation = Run(
-        recipe, state, material, _teacher(recipe) if teacher is None else teacher, amounts, say
-    ).trained()
+    start = _start(recipe)
+    weights = _teacher(recipe) if teacher is None else teacher
+    decoders = _decoders(recipe, weights)
+    used = [material.sha256, start[1] if start else None, decoders.sha256 if decoders else None]
+    state = State(work, recipe, " ".join(part for part in used if part))
+    run = Run(recipe, state, material, weights, amounts, say, start[0] if start else None, decoders)
+    distillation = run.trained()
     say("storing")
     held = held_crops(material, amounts.held_crops)
     paths = (output, output.with_name(f"{output.stem}-slimmed{coding.SUFFIX}"))
@@ -113,6 +118,31 @@ def _teacher(recipe: DistillRecipe) -> Weights:
     from export_pipeline.perception.vgg_weights import vgg19_weights
 
     return vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
+
+
+def _start(recipe: DistillRecipe) -> tuple[Mapping[str, np.ndarray], str] | None:
+    """The arrays of the network that *recipe* goes on from, and their SHA-256."""
+    from export_pipeline.perception.loss_network import DISTILLED, from_arrays
+
+    if recipe.start is None:
+        return None
+    path = DISTILLED if recipe.start == "distilled" else recipe.path(recipe.start)
+    arrays = coding.read(path)
+    network = from_arrays(arrays, path)
+    if not network.embeddings:
+        raise WeightsError(f"{path} has no embeddings; name a network that was distilled with them")
+    return arrays, network.sha256
+
+
+def _decoders(recipe: DistillRecipe, teacher: Weights) -> Codec | None:
+    """The decoders of the *teacher* that *recipe* names."""
+    from export_pipeline.perception.codec import Codec
+    from export_pipeline.perception.loss_network import LossNetwork
+
+    if recipe.decoders is None:
+        return None
+    path = recipe.path(recipe.decoders)
+    return Codec.of(LossNetwork(teacher), coding.read(path), path)
 
 
 def _stored(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from export_pipeline.base.counting import Count
+from export_pipeline.distill.collaborator import Collaborator
+from export_pipeline.distill.distillation import Distillation
 from export_pipeline.distill.material import HELD_CROPS, Material, varied_crop
 from export_pipeline.distill.slim import calibrated, slimmed
 from export_pipeline.distill.state import State
-from export_pipeline.distill.student import Distillation, Student
+from export_pipeline.distill.student import Share, Student
 from export_pipeline.errors import TrainingError
+from export_pipeline.perception.codec import Codec
 from export_pipeline.perception.vgg_weights import Weights
 from export_pipeline.recipe.distill import DistillRecipe, Phase
 
@@ -57,7 +60,10 @@ def cosines(recipe: DistillRecipe) -> list[tuple[float, int]]:
 
 @dataclass(frozen=True)
 class Run:
-    """One distillation of the network *teacher*; crops are cut from *material*, and *state* is what it goes on from."""
+    """One distillation of the network *teacher*; crops are cut from *material*, and *state* is what it goes on from.
+
+    *start* has the arrays of a network that was distilled before; *decoders* are the teacher's.
+    """
 
     recipe: DistillRecipe
     state: State
@@ -65,6 +71,8 @@ class Run:
     teacher: Weights
     amounts: Amounts = Amounts()
     say: Callable[[str], None] = lambda _: None
+    start: Mapping[str, np.ndarray] | None = None
+    decoders: Codec | None = None
 
     def trained(self) -> Distillation:
         """The student and, where the recipe asks for it, the baseline, trained, with their teacher.
@@ -80,9 +88,13 @@ class Run:
         keras.utils.set_random_seed(recipe.seed)
         kinds = (True, False) if recipe.baseline else (True,)
         rate = Schedules(cosines(recipe))
-        found = Distillation(teacher, [Student(teacher, recipe.width, embedded, rate) for embedded in kinds])
+        collaborator = Collaborator(self.decoders) if self.decoders else None
+        students = [Student(teacher, recipe.width, kind, rate, collaborator is not None) for kind in kinds]
+        found = Distillation(teacher, students, collaborator)
         first = self.state.restore(found.state)
-        if first == 0:
+        if first == 0 and self.start is not None:
+            found.students[0].go_on_from(self.start)
+        elif first == 0:
             self.say("what the student begins with")
             phase = recipe.phases[0]
             crops = self._crops(0, amounts.first_crops, phase)
@@ -94,8 +106,7 @@ class Run:
         for student in found.students:
             student.finish()
         last = recipe.phases[-1]
-        # Least squares makes what it cannot foresee smaller, and Gram matrices with it: not where those were learned.
-        if not last.gram_weight:
+        if last.fits_embeddings:
             self.say("fitting the embeddings")
             images = sum(phase.steps * phase.batch_size for phase in recipe.phases)
             found.students[0].fit_embeddings(self._taught(found, images, amounts.last_crops, last))
@@ -121,23 +132,30 @@ class Run:
         recent: list[np.ndarray] = []
         begun = time.perf_counter()
         told = Count(self.say, "step", self.recipe.steps, first)
-        for step, (batch, gram_weight) in enumerate(self._batches(first), first + 1):
-            errors = distillation.step(batch, gram_weight).numpy()
-            if not np.isfinite(errors).all():
+        rebuilt: dict[str, list[float]] = {}
+        for step, (batch, share) in enumerate(self._batches(first), first + 1):
+            found, tap, error = distillation.step(batch, share, step - 1)
+            errors = found.numpy()
+            if not (np.isfinite(errors).all() and np.isfinite(error)):
                 raise TrainingError(f"the error is not finite at step {step}; try a smaller learning_rate")
             recent.append(errors)
+            if tap:
+                rebuilt.setdefault(tap, []).append(float(error))
             told(step)
             saves = step % self.recipe.checkpoint_every == 0 or step == self.recipe.steps
             if saves or step % self.amounts.log_every == 0:
                 log.append({"step": step, "errors": [[round(float(x), 5) for x in row] for row in np.mean(recent, 0)]})
-                recent = []
+                if rebuilt:
+                    log[-1]["rebuilt"] = {tap: round(float(np.mean(rebuilt[tap])), 5) for tap in sorted(rebuilt)}
+                recent, rebuilt = [], {}
                 seconds = (time.perf_counter() - begun) / (step - first)
-                self.say(f"step {step} of {self.recipe.steps}, {seconds:.2f} s each: {log[-1]['errors']}")
+                told_errors = " ".join(str(part) for name, part in log[-1].items() if name != "step")
+                self.say(f"step {step} of {self.recipe.steps}, {seconds:.2f} s each: {told_errors}")
             if saves:
                 self.state.save(step, distillation.state, log)
 
-    def _batches(self, first: int) -> Iterator[tuple[Any, float]]:
-        """Batches of the steps after *first*, phase by phase, and the weight of Gram matrices with each."""
+    def _batches(self, first: int) -> Iterator[tuple[Any, Share]]:
+        """Batches of the steps after *first*, phase by phase, and how much each loss counts there."""
         begins, images = 0, 0
         for phase in self.recipe.phases:
             skipped = min(max(first - begins, 0), phase.steps)
@@ -152,7 +170,7 @@ class Run:
 
             data = tf.data.Dataset.range(start, stop).map(load_tensor, num_parallel_calls=2, deterministic=True)
             for batch in data.batch(phase.batch_size).prefetch(2):
-                yield batch, phase.gram_weight
+                yield batch, Share(phase.embedding_weight, phase.gram_weight, phase.collaborator_weight)
             begins, images = begins + phase.steps, stop
 
 

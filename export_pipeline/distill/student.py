@@ -2,7 +2,7 @@
 
 Wang et al., "Collaborative Distillation for Ultra-Resolution Universal Style Transfer", CVPR 2020: the student starts
 from the teacher's filters of largest L1 norm, and learns together with bias-free 1x1 convolutions Q, one a stage, that
-embed its features F' linearly in the teacher's, ``||F - Q F'||^2``.
+embed its features F' linearly in the teacher's, ``||F - Q F'||^2``. On request the teacher's decoders collaborate.
 
 There are differences. The filters are first scaled and shifted to respond as they did in the teacher. All kernels are
 learned at one size. The logarithms of the stages' relative errors are added up, on request with those of their Gram
@@ -11,15 +11,15 @@ matrices. Q is fitted by least squares before the training and, without Gram mat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from export_pipeline.errors import TrainingError
 
-from export_pipeline.models.vgg import STAGES, activations, needed_layers  # isort: skip - loads TensorFlow quietly
+from export_pipeline.models.vgg import STAGES, activations  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
 import tf_keras as keras
 
@@ -34,6 +34,20 @@ LEAST_POWER = 1e-3  # of features, where none fires
 LEAST_ERROR = 1e-6  # below which no stage learns any more
 STYLE_STAGES = 4  # relu1_1 .. relu4_1, whose Gram matrices style distances compare
 
+Rebuilt = Callable[[list[Any]], Any]
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much each loss counts: of embedded features, of Gram matrices, and of what the teacher's decoders rebuild."""
+
+    embedding: float = 1.0
+    gram: float = 0.0
+    collaborator: float = 0.0
+
+
+ONLY_EMBEDDED = Share()
+
 
 class Student:
     """The variables of a student: VGG's convolutions up to relu5_1, and the embeddings of their features.
@@ -41,13 +55,14 @@ class Student:
     What is learned is balanced: it differs by a factor from what :meth:`arrays` gives, which is in the teacher's units.
     """
 
-    def __init__(self, teacher: Weights, width: float, embedded: bool, schedule: Any) -> None:
-        """*width* is the share of the filters kept; *schedule* the learning rate by step.
+    def __init__(self, teacher: Weights, width: float, embedded: bool, schedule: Any, repeated: bool = False) -> None:
+        """*width* is the share of the filters kept; *schedule* the learning rate by step; *repeated* as of a teacher.
 
         One that is not *embedded* has each feature held against that of the filter it came from ("FP-slimmed").
         """
         start = slimmed(teacher, width)
         self.weights = {layer: tuple(tf.Variable(array) for array in pair) for layer, pair in start.weights.items()}
+        self._repeated = repeated
         self._kept = {stage: start.kept[convolution(stage)] for stage in STAGES}
         # What the features of a layer are multiplied by, and what brings those of a stage, or what the embedding makes
         # of them, back to the teacher's units. Both decide what is written, so both are part of the state.
@@ -106,7 +121,7 @@ class Student:
         """
         sums: dict[str, Any] = dict.fromkeys(self.embeddings, (0.0, 0.0))
         for images, wanted in batches:
-            for stage, feature, target in zip(STAGES, activations(images, self.weights, STAGES), wanted, strict=True):
+            for stage, feature, target in zip(STAGES, self._seen(images), wanted, strict=True):
                 if stage in sums:
                     x, y = (tf.reshape(part, (-1, part.shape[-1])).numpy() for part in (feature, target))
                     own, cross = sums[stage]
@@ -121,30 +136,61 @@ class Student:
             self.embeddings[stage].assign((found / factor)[None, None].astype(np.float32))
         self.optimizer = self._new_optimizer()  # moments and averages of other embeddings would be of no use
 
-    def step(self, images: Any, wanted: list[Any], gram_weight: float = 0.0) -> Any:
-        """One step of the optimizer; the errors before it, as of :meth:`errors`.
+    def go_on_from(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Start from a network that was distilled before, of :meth:`arrays`.
 
-        With *gram_weight* the Gram matrices of ``STYLE_STAGES`` are to be near the teacher's, too.
+        Raises:
+            TrainingError: its filters are not as many.
+        """
+        shapes = {layer: arrays[f"{layer}_kernel"].shape for layer in self.weights}
+        other = [layer for layer, shape in shapes.items() if shape != tuple(self.weights[layer][0].shape)]
+        if other:
+            raise TrainingError(f"the network to start from has another number of filters in {other[0]}; change width")
+        self.begin({layer: (arrays[f"{layer}_kernel"], arrays[f"{layer}_bias"]) for layer in self.weights})
+        for stage in self.embeddings:
+            balance = self._balance[convolution(stage)]
+            self._factors[stage].assign(rms(arrays[f"{stage}_embedding"]) / KERNEL_RMS / balance)
+        self.assign(arrays)
+        self.optimizer = self._new_optimizer()  # whose averages are of the embeddings, too
+
+    def step(
+        self, images: Any, wanted: list[Any], share: Share = ONLY_EMBEDDED, rebuilt: Rebuilt | None = None
+    ) -> tuple[Any, Any]:
+        """One step of the optimizer; the errors before it, as of :meth:`errors`, and that of what was *rebuilt*, or 0.
+
+        Args:
+            share: of each loss.
+            rebuilt: the error of the image that the teacher's decoder makes of its features as they were embedded, one
+                for each of ``STAGES``.
         """
         with tf.GradientTape() as tape:
             pairs = self._embedded(images, wanted)
             errors = _relative_squares(pairs)
             # Of logarithms: a stage whose error is small by nature counts as much as one whose error is large.
-            total = _sum_of_logarithms(errors)
-            if gram_weight:
+            total = share.embedding * _sum_of_logarithms(errors)
+            if share.gram:
                 grams = [(gram(own), gram(target)) for own, target in pairs[:STYLE_STAGES]]
-                total += gram_weight * _sum_of_logarithms(_relative_squares(grams))
-        self.optimizer.apply_gradients(zip(tape.gradient(total, self.trainable), self.trainable, strict=True))
-        return errors
+                total += share.gram * _sum_of_logarithms(_relative_squares(grams))
+            error = tf.constant(0.0)
+            if share.collaborator and rebuilt:
+                error = rebuilt([own for own, _ in pairs])
+                total += share.collaborator * _sum_of_logarithms(error)
+        # A decoder looks at one stage: those beyond it have no part in what it rebuilds.
+        gradients = tape.gradient(total, self.trainable, unconnected_gradients="zero")
+        self.optimizer.apply_gradients(zip(gradients, self.trainable, strict=True))
+        return errors, error
 
     def errors(self, images: Any, wanted: list[Any]) -> Any:
         """``||F - Q F'||^2 / ||F||^2`` at each of ``STAGES``, mean over *images*, ``(N, H, W, 3)`` RGB 0..255."""
         return _relative_squares(self._embedded(images, wanted))
 
+    def _seen(self, images: Any) -> list[Any]:
+        return activations(images, self.weights, STAGES, repeated=self._repeated)
+
     def _embedded(self, images: Any, wanted: list[Any]) -> list[tuple[Any, Any]]:
         """The features of *images* at each of ``STAGES`` and those *wanted*, in the units of the teacher."""
         found = []
-        for stage, feature, target in zip(STAGES, activations(images, self.weights, STAGES), wanted, strict=True):
+        for stage, feature, target in zip(STAGES, self._seen(images), wanted, strict=True):
             if stage in self.embeddings:
                 feature = tf.nn.conv2d(feature, self.embeddings[stage], 1, "SAME")
             else:
@@ -185,24 +231,3 @@ def _relative_squares(pairs: Sequence[tuple[Any, Any]]) -> Any:
 
 def _sum_of_logarithms(errors: Any) -> Any:
     return tf.reduce_sum(tf.math.log(tf.maximum(errors, LEAST_ERROR)))
-
-
-class Distillation:
-    """A teacher and its students, who all see its features of the same images."""
-
-    def __init__(self, teacher: Weights, students: Sequence[Student]) -> None:
-        self.students = tuple(students)
-        constants = {layer: tuple(tf.constant(array) for array in teacher[layer]) for layer in needed_layers(STAGES)}
-        compiled = partial(tf.function, reduce_retracing=True, autograph=False)  # nothing branches on a tensor
-        self.teach = compiled(lambda images: activations(images, constants, STAGES))
-        self.step = compiled(self._step)
-
-    @property
-    def state(self) -> list[Any]:
-        """All variables of the students that decide how the training goes on."""
-        return [variable for student in self.students for variable in student.state]
-
-    def _step(self, images: Any, gram_weight: float = 0.0) -> Any:
-        """One step of every student: the errors of each, ``(students, stages)``."""
-        wanted = self.teach(images)
-        return tf.stack([student.step(images, wanted, gram_weight) for student in self.students])

@@ -29,6 +29,14 @@ class Phase(Table):
         description="learning rate at the start of a cosine that falls to 0; when left out, the cosine of the phase "
         "before goes on",
     )
+    embedding_weight: float = Field(
+        1.0, ge=0, description="weight of the errors of the features that are embedded in VGG-19's"
+    )
+    collaborator_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the error of what VGG-19's decoders rebuild of the embedded features; needs decoders",
+    )
     painted: float = Field(
         0.0, ge=0, le=1, description="share of the crops that one of the style networks has stylized before"
     )
@@ -36,8 +44,20 @@ class Phase(Table):
         0.0,
         ge=0,
         description="weight of the errors of Gram matrices at relu1_1 .. relu4_1, added to those of the features; if "
-        "the last phase has one, the embeddings stay as they were learned, else least squares fits them at the end",
+        "the last phase has one, or a collaborator_weight, the embeddings stay as they were learned, else least "
+        "squares fits them at the end",
     )
+
+    @property
+    def fits_embeddings(self) -> bool:
+        """Whether least squares may follow: it makes what it cannot foresee smaller, and all that is made of it."""
+        return not (self.gram_weight or self.collaborator_weight)
+
+    @model_validator(mode="after")
+    def _learns(self) -> Self:
+        if not (self.embedding_weight or self.gram_weight or self.collaborator_weight):
+            raise ValueError("embedding_weight, gram_weight and collaborator_weight are all 0; one must be above 0")
+        return self
 
 
 class DistillRecipe(Table):
@@ -47,6 +67,16 @@ class DistillRecipe(Table):
     seed: int = Field(0, ge=0, lt=2**31, description="seed of all that is random: order and crops")
     width: float = Field(0.25, gt=0, le=1, description="share of each layer's filters of VGG-19 that is kept")
     baseline: bool = Field(False, description="also train the kept filters without an embedding, to compare with")
+    start: str | None = Field(
+        None,
+        description="distilled network to go on from, a .weights file, or 'distilled' for the one that comes along; "
+        "the filters of VGG-19 of largest L1 norm when left out",
+    )
+    decoders: str | None = Field(
+        None,
+        description="mirrored decoders of VGG-19, a .weights file, which phases with a collaborator_weight ask; "
+        "python -m export_pipeline.universal decoders --encoder vgg19 trains them",
+    )
     content: str = Field(BUILTIN, description="the photographs: a folder, or 'builtin' for those that come along")
     paintings: str = Field(BUILTIN, description="the paintings: a folder, or 'builtin' for those that come along")
     style_networks: tuple[str, ...] = Field(
@@ -75,6 +105,17 @@ class DistillRecipe(Table):
             raise ValueError("a phase has painted crops, but style_networks is empty; name checkpoint files there")
         if self.style_networks and not painted:
             raise ValueError("style_networks is given, but no phase has painted crops; add a share, as painted = 0.5")
+        return self
+
+    @model_validator(mode="after")
+    def _has_decoders(self) -> Self:
+        asked = any(phase.collaborator_weight for phase in self.phases)
+        if asked and self.decoders is None:
+            raise ValueError("a phase has a collaborator_weight, but decoders is not given; name a .weights file there")
+        if self.decoders is not None and not asked:
+            raise ValueError("decoders is given, but no phase has a collaborator_weight; add one, as 1.0")
+        if self.start is not None and self.baseline:
+            raise ValueError("baseline begins with the filters of VGG-19, and so cannot go with start; leave one out")
         return self
 
     _folder: Path = PrivateAttr(default=Path())

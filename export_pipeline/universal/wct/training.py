@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from export_pipeline.errors import TrainingError
-from export_pipeline.models.mirrored import SPREAD, mirrored_decoder
+from export_pipeline.models.mirrored import mirrored_decoder
 from export_pipeline.models.vgg import STAGES, activations, needed_layers
 from export_pipeline.perception.codec import Codec, channels_of, constants, decoder_arrays
 from export_pipeline.perception.loss_network import LossNetwork
+from export_pipeline.perception.rebuilding import rebuilding_errors
 from export_pipeline.tasks.photographs import Photographs, random_crop
 from export_pipeline.universal.wct.record import Phase, Training
 from export_pipeline.universal.wct.state import State
@@ -27,12 +28,10 @@ from export_pipeline.universal.wct.widened import begin_as, feature_map
 import tensorflow as tf  # isort: skip - the modules above load it quietly
 import tf_keras as keras
 
-from export_pipeline.perception.distances import relative_squared
 from export_pipeline.train.fit import schedule
 
 SCALE_CROPS = 8
 START_CROPS = 64  # that features of another encoder are told from
-LEAST_POWER = 1e-3  # of features, where none fires
 HELD_SIDE = 256
 
 
@@ -140,12 +139,7 @@ def _step(network: LossNetwork, tap: str, decoder: Any, optimizer: Any, feature_
         wanted = activations(images, weights, taps, repeated=True)
         with tf.GradientTape() as tape:
             made = decoder(wanted[-1], training=True)
-            pixels = tf.reduce_mean(tf.square((made - images) / SPREAD))
-            seen = activations(made, weights, taps, repeated=True)
-            features = [
-                tf.reduce_mean(relative_squared(own - want, want, LEAST_POWER))
-                for own, want in zip(seen, wanted, strict=True)
-            ]
+            pixels, features = rebuilding_errors(made, images, weights, dict(zip(taps, wanted, strict=True)))
             total = pixels + feature_weight * tf.add_n(features)
         gradients = tape.gradient(total, decoder.trainable_variables)
         optimizer.apply_gradients(zip(gradients, decoder.trainable_variables, strict=True))
