@@ -22,7 +22,7 @@ SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets apps test-ios universal universalstudy decoders wctstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets apps test-ios universal universalstudy decoders wctstudy collaborationstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -121,6 +121,9 @@ decoders: $(STAMP)  ## train the mirrored decoders of the distilled loss network
 
 wctstudy: $(STAMP)  ## judge whitening and colouring beside the network of any style, into artifacts/universal/wct (WCT_ARGS="--photographs 20")
 	$(BIN)/python -m tests.benchmarks.wct_study $(WCT_ARGS)
+
+collaborationstudy: $(STAMP)  ## what the decoders of VGG-19 are worth to a narrow encoder, into artifacts/universal/collaboration; two hours of a core
+	$(BIN)/python -m tests.benchmarks.collaboration_study $(COLLABORATION_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
 	$(BIN)/python -m tests.benchmarks.loss_study $(LOSS_ARGS)

@@ -8,7 +8,7 @@ training makes use of them from the first step on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from export_pipeline.perception.linear_map import least_squares
 from export_pipeline.perception.loss_network import LossNetwork
 
 
-def check_fits(network: LossNetwork, start: Codec, taps: Iterable[str]) -> None:
+def check_fits(network: LossNetwork, start: Codec, taps: Collection[str]) -> None:
     """Raise if a decoder of *start* cannot be the beginning of one of *network*.
 
     Raises:
@@ -30,7 +30,7 @@ def check_fits(network: LossNetwork, start: Codec, taps: Iterable[str]) -> None:
     if missing:
         raise UsageError(f"the decoders to start from lack {', '.join(missing)}. Name others, or fewer taps.")
     own, other = channels_of(network), channels_of(start.network)
-    wider = [layer for layer in own if other[layer][1] > own[layer][1]]
+    wider = [layer for layer in needed_layers(tuple(taps)) if other[layer][1] > own[layer][1]]
     if wider:
         raise UsageError(f"the decoders to start from have more filters in {', '.join(wider)}. Name narrower ones.")
 

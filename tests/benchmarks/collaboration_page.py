@@ -1,0 +1,110 @@
+"""The page of the record that ``collaboration_study`` makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export_pipeline.models.vgg import STAGES
+
+# The encoders of the study, in the order of the tables.
+ENCODERS = {
+    "vgg19": "VGG-19, the original",
+    "distilled": "distilled, as it comes along",
+    "embedding": "embedding alone",
+    "collaborator": "collaborator alone",
+    "both": "embedding and collaborator",
+    "slimmed": "FP-slimmed",
+}
+PUBLISHED = {
+    "distilled, published": (1.10, 0.98, 1.14, 0.96, 0.84),
+    "FP-slimmed, published": (1.72, 1.44, 1.76, 1.28, 1.01),
+}
+COLUMNS = {
+    "content_distance": "content",
+    "covariance_distance": "covariance",
+    "sliced_wasserstein_distance": "Wasserstein",
+    "local_distance": "local",
+    "color_distance": "colour",
+}
+
+
+def page(record: dict[str, Any], said: str = "") -> str:
+    """The page of the record."""
+    encoders = record["encoders"]
+    original = encoders["vgg19"]["means"]["plain"]
+    head = [f"| {' | '.join(['encoder and decoders', *STAGES])} |", "| --- |" + " ---: |" * len(STAGES)]
+    plain, ratios = list(head), list(head)
+    for name, title in ENCODERS.items():
+        found = encoders[name]["means"]["plain"]
+        plain.append(f"| {title} | " + " | ".join(f"{found[stage]:.4g}" for stage in STAGES) + " |")
+        if name != "vgg19":
+            ratios.append(f"| {title} | " + " | ".join(f"{found[s] / original[s]:.2f}" for s in STAGES) + " |")
+    ratios += [f"| {name} | " + " | ".join(f"{one:.2f}" for one in found) + " |" for name, found in PUBLISHED.items()]
+    judged = [f"| encoder and decoders | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
+    for name, title in ENCODERS.items():
+        found = encoders[name]["means"]
+        judged.append(f"| {title} | " + " | ".join(f"{found[column]:.3f}" for column in COLUMNS) + " |")
+    taps = list(encoders["vgg19"]["psnr"])
+    rebuilt = [f"| {' | '.join(['decoders of', *taps])} |", "| --- |" + " ---: |" * len(taps)]
+    for name, title in ENCODERS.items():
+        rebuilt.append(f"| {title} | " + " | ".join(f"{encoders[name]['psnr'][tap]:.2f}" for tap in taps) + " |")
+    optimized = ", ".join(
+        f"{found['style_distance']:.4f} on {ENCODERS[name]}" for name, found in record["optimized"].items()
+    )
+    steps = ", ".join(f"{tap} {count:,}" for tap, count in encoders["vgg19"]["decoder_steps"].items())
+    return PAGE.format(
+        pairs=record["pairs"],
+        side=record["side"],
+        steps=record["steps"],
+        decoder_steps=steps,
+        plain="\n".join(plain),
+        ratios="\n".join(ratios),
+        judged="\n".join(judged),
+        rebuilt="\n".join(rebuilt),
+        optimized=optimized,
+        said=said or SAID,
+    )
+
+
+SAID = ""
+PAGE = """\
+# Collaborative distillation
+
+What the decoders of VGG-19 are worth to a narrow encoder (Wang et al., CVPR 2020). The distilled network that comes
+along, a sixteenth of VGG-19's parameters, went on for {steps} steps of 4 crops with each loss: that of its features
+embedded in VGG-19's, that of what VGG-19's decoders rebuild of them (the collaborator), and both. FP-slimmed has as
+many filters and was trained without an embedding. Each encoder has decoders of its own. `make collaborationstudy`
+makes this page.
+
+## Table 2
+
+`‖G(y) − G(s)‖₂`, here with `G = FᵀF / (H W C)`, of {pairs} pairs of {side}x{side} pixels, painted by whitening and
+colouring from relu4_1 and judged by VGG-19. Photographs are held out.
+
+{plain}
+
+Over the original's, beside the paper's:
+
+{ratios}
+
+And as the reports of this project measure; smaller is better:
+
+{judged}
+
+![photograph, painting, and the pictures of each pair](sheet.jpg)
+
+{said}
+
+## Decoders
+
+dB of held-out photographs rebuilt at 256x256. Those of VGG-19 began as the decoders that come along, widened without
+changing what they paint, and learned for these numbers of steps: {decoder_steps}. The others began as those that come
+along, and learned for as many.
+
+{rebuilt}
+
+## Optimization
+
+Style distance of pictures by optimization (Gatys et al., 2016), 60 evaluations, the same pairs: {optimized}; on VGG-19
+itself [0.1979](../../loss_network/README.md).
+"""

@@ -1,0 +1,206 @@
+"""What the teacher's decoders are worth to a student: ``make collaborationstudy``.
+
+Wang et al., "Collaborative Distillation for Ultra-Resolution Universal Style Transfer", CVPR 2020. Decoders of VGG-19
+are trained; the distilled network that comes along goes on with the embedding alone, with the collaborator alone, and
+with both, on the same crops; and each encoder gets decoders of its own. Then each pair paints the same photographs
+after the same paintings by whitening and colouring, and VGG-19, the original, judges, as Table 2 of the paper does.
+
+All trainings go on where they were interrupted; what is finished lies in the work folder and is not made anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow quietly
+from PIL import Image
+
+from export_pipeline.base.files import write_text, written_aside
+from export_pipeline.base.images import fit, load_image
+from export_pipeline.distill import distill
+from export_pipeline.errors import PipelineError
+from export_pipeline.gatys.optimize import Optimization
+from export_pipeline.models.vgg import STAGES
+from export_pipeline.perception.codec import Codec
+from export_pipeline.perception.loss_network import LossNetwork, named_loss_network
+from export_pipeline.recipe.distill import DistillRecipe
+from export_pipeline.report.machine import machine
+from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.universal.wct.decoders import material, plan, train_decoders, training_of
+from export_pipeline.universal.wct.paint import paint
+from export_pipeline.universal.wct.record import Decoders
+from tests.benchmarks.collaboration_page import ENCODERS, page
+from tests.benchmarks.distilled_study import SLIMMED, Entry, Judge, Pair, mean_of, painted, pairs, shown_pairs
+
+FOLDER, WORK = Path("artifacts/universal/collaboration"), Path("runs/collaboration")
+SLIMMED_FILE = Path("artifacts/loss_network") / SLIMMED
+TAPS = STAGES[:4]  # as whitening and colouring begins at relu4_1
+RATES = {"vgg19": 7e-4}  # of decoders that begin as narrower ones; too large a rate would forget those
+SIDE = 256
+RECIPE = """\
+start = "distilled"
+seed = 1
+width = 0.25
+content = "{data}/photographs"
+paintings = "{data}/styles"
+hold_out = 20
+learning_rate = 0.0005
+checkpoint_every = 50
+{decoders}
+[[phases]]
+crop = 128
+batch_size = 4
+steps = {steps}
+embedding_weight = {embedding}
+collaborator_weight = {collaborator}
+"""
+LOSSES = {"embedding": (1.0, 0.0), "collaborator": (0.0, 1.0), "both": (1.0, 1.0)}
+GATYS = ("distilled", "both")
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """The encoders and decoders of the study, in *work*; *share* is of the steps."""
+
+    work: Path
+    data: Path
+    share: float
+    steps: int
+    say: Callable[[str], None]
+
+    def encoder(self, name: str) -> str:
+        """The encoder *name* as ``named_loss_network`` takes it, trained if it is one of :data:`LOSSES`."""
+        if name not in LOSSES:
+            return str(SLIMMED_FILE) if name == "slimmed" else name
+        path = self.work / f"{name}.weights"
+        if not path.with_suffix(".json").is_file():
+            embedding, collaborator = LOSSES[name]
+            decoders = f'decoders = "{self.decoders("vgg19").absolute()}"' if collaborator else ""
+            numbers = {"steps": self.steps, "embedding": embedding, "collaborator": collaborator}
+            recipe = self.work / f"{name}.toml"
+            write_text(recipe, RECIPE.format(data=self.data, decoders=decoders, **numbers))
+            distill(DistillRecipe.load(recipe), path, say=self.say)
+        return str(path)
+
+    def decoders(self, name: str) -> Path:
+        """The file of the decoders of the encoder *name*, trained if they are not there."""
+        path = self.work / f"{name}_decoders.weights"
+        if not path.with_suffix(".json").is_file():
+            network, start = named_loss_network(self.encoder(name)), Codec.open("distilled")
+            photographs, held = material([self.data / "photographs", self.data / "content"], 20)
+            given = {"start_sha256": start.sha256, "learning_rate": RATES.get(name, 1e-3)}
+            training = training_of(name, network, photographs, plan(self.share, TAPS), **given)
+            train_decoders(network, training, photographs, held, path, start=start, bits=8, say=self.say)
+        return path
+
+    def codec(self, name: str) -> Codec:
+        """The pair of *name*."""
+        return Codec.open(self.encoder(name), self.decoders(name))
+
+
+def judged(codecs: dict[str, Codec], chosen: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
+    """Rows by encoder: the distances of each pair's picture."""
+    judge, rows = Judge(), {name: [] for name in codecs}  # type: dict[str, list[dict[str, Any]]]
+    for pair in chosen:
+        for name, codec in codecs.items():
+            picture = paint(codec, pair.photo, [pair.painting], [1.0])
+            rows[name].append({"photograph": pair.photograph, "style": pair.style, **judge.judged(picture, pair)})
+        print(pair.photograph, pair.style, {name: round(rows[name][-1]["style_distance"], 3) for name in codecs})
+    return rows
+
+
+def optimized(networks: dict[str, LossNetwork], chosen: Sequence[Pair], work: Path) -> dict[str, Any]:
+    """Means of the distances of pictures by optimization on each of *networks*."""
+    judge, how, found = Judge(), Optimization(iterations=60, evaluations=60), {}
+    for name, network in networks.items():
+        entry, rows = Entry(name, network.sha256, network), []
+        for pair in chosen:
+            made = painted(entry, pair, how, work / "optimized")
+            rows.append({**made, **judge.judged(load_image(made.pop("picture")), pair)})
+        found[name] = mean_of(rows)
+        print("by optimization", name, round(found[name]["style_distance"], 4), flush=True)
+    return found
+
+
+def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of the distances of *rows*, which have no seconds."""
+    found = mean_of([{**row, "seconds": 0.0} for row in rows])
+    found.pop("seconds")
+    return found
+
+
+def sheet(codecs: dict[str, Codec], data: Path) -> np.ndarray:
+    """Photographs that may be shown, each after a painting by every pair: ``(H, W, 3)`` uint8."""
+    lines = []
+    for pair in shown_pairs(data, SIDE):
+        line = [Tile(pair.photograph, pair.photo), Tile(pair.style, fit(pair.painting, SIDE, SIDE))]
+        made = {name: paint(codec, pair.photo, [pair.painting], [1.0]) for name, codec in codecs.items()}
+        lines.append([*line, *(Tile(ENCODERS[name], picture) for name, picture in made.items())])
+    return laid_out(lines, tile_width=SIDE, in_line=2 + len(codecs))
+
+
+def about(trainings: Trainings, name: str) -> dict[str, Any]:
+    """What the trainings of *name* came to: how well its decoders rebuild, and the end of its own log."""
+    decoders = Decoders.model_validate_json(trainings.decoders(name).with_suffix(".json").read_text())
+    steps = {tap: sum(phase.steps for phase in phases) for tap, phases in decoders.training.phases.items()}
+    found: dict[str, Any] = {"psnr": decoders.psnr, "decoder_steps": steps}
+    if name in LOSSES:
+        record = json.loads((trainings.work / f"{name}.json").read_text())
+        found |= {"errors": record["student"]["errors"], "rebuilt": record["log"][-1].get("rebuilt", {})}
+    return found
+
+
+def main() -> None:
+    """Train what is missing, measure, and write the record, the page and the sheet."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.collaboration_study", description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, default=FOLDER, metavar="FOLDER", help=f"(default: {FOLDER})")
+    parser.add_argument("--work", type=Path, default=WORK, metavar="FOLDER", help=f"of trainings (default: {WORK})")
+    parser.add_argument("--share", type=float, default=0.2, help="of the steps of decoders (default: 0.2)")
+    parser.add_argument("--steps", type=int, default=750, help="of each distillation (default: 750)")
+    parser.add_argument("--pairs", type=int, default=20, help="photographs (default: 20)")
+    parser.add_argument("--train-only", metavar="NAME", choices=tuple(ENCODERS), help="one pair, and stop then")
+    options = parser.parse_args()
+    given = os.environ.get("EXPORT_PIPELINE_DATA")
+    if not given:
+        parser.exit(2, "EXPORT_PIPELINE_DATA names no folder with content/, photographs/ and styles/. Set it.\n")
+    data = Path(given)
+    options.work.mkdir(parents=True, exist_ok=True)
+    trainings = Trainings(options.work, data, options.share, options.steps, lambda line: print(line, flush=True))
+    try:
+        if options.train_only:
+            trainings.decoders(options.train_only)
+            return
+        codecs = {name: trainings.codec(name) for name in ENCODERS}
+        chosen = pairs(data, options.pairs, SIDE)
+        rows = judged(codecs, chosen)
+        networks = {name: named_loss_network(trainings.encoder(name)) for name in GATYS}
+        record = {
+            "machine": machine().model_dump(),
+            "pairs": len(chosen),
+            "side": SIDE,
+            "steps": options.steps,
+            "encoders": {name: {**about(trainings, name), "means": means(rows[name])} for name in ENCODERS},
+            "optimized": optimized(networks, chosen, options.work),
+            "rows": rows,
+        }
+        picture = sheet(codecs, data)
+    except PipelineError as error:
+        sys.exit(str(error))
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_text(options.output / "study.json", json.dumps(record, indent=1) + "\n")
+    with written_aside(options.output / "sheet.jpg") as aside:
+        Image.fromarray(picture).save(aside, "JPEG", quality=85)
+    write_text(options.output / "README.md", page(record))
+
+
+if __name__ == "__main__":
+    main()
