@@ -52,7 +52,14 @@ def page(record: dict[str, Any], said: str = "") -> str:
         f"{found['style_distance']:.4f} on {ENCODERS[name]}" for name, found in record["optimized"].items()
     )
     steps = ", ".join(f"{tap} {count:,}" for tap, count in encoders["vgg19"]["decoder_steps"].items())
+    large = record["large"]
+    seconds = ", ".join(
+        f"{found['seconds']:.0f} s and at most {found['peak_bytes'] / 1e6:,.0f} MB with {ENCODERS[name]}"
+        for name, found in large.items()
+    )
     return PAGE.format(
+        large=large["vgg19"]["side"],
+        seconds=f"{seconds}: {large['vgg19']['seconds'] / large['distilled']['seconds']:.1f} times as fast",
         pairs=record["pairs"],
         side=record["side"],
         steps=record["steps"],
@@ -102,6 +109,11 @@ changing what they paint, and learned for these numbers of steps: {decoder_steps
 along, and learned for as many.
 
 {rebuilt}
+
+## Time
+
+A picture of {large} pixels a side, from relu4_1, in a fresh process on one core and one thread: {seconds}. Squares
+bound the memory, so no size is the largest.
 
 ## Optimization
 

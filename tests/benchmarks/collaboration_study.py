@@ -40,6 +40,7 @@ from export_pipeline.universal.wct.paint import paint
 from export_pipeline.universal.wct.record import Decoders
 from tests.benchmarks.collaboration_page import ENCODERS, page
 from tests.benchmarks.distilled_study import SLIMMED, Entry, Judge, Pair, mean_of, painted, pairs, shown_pairs
+from tests.benchmarks.wct_study import large_in_a_fresh_process
 
 FOLDER, WORK = Path("artifacts/universal/collaboration"), Path("runs/collaboration")
 SLIMMED_FILE = Path("artifacts/loss_network") / SLIMMED
@@ -65,6 +66,8 @@ collaborator_weight = {collaborator}
 """
 LOSSES = {"embedding": (1.0, 0.0), "collaborator": (0.0, 1.0), "both": (1.0, 1.0)}
 GATYS = ("distilled", "both")
+TIMED = ("vgg19", "distilled")
+LARGE = 3000  # side of the picture that is timed, pixels
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ class Trainings:
             train_decoders(network, training, photographs, held, path, start=start, bits=8, say=self.say)
         return path
 
-    def codec(self, name: str) -> Codec:
-        """The pair of *name*."""
-        return Codec.open(self.encoder(name), self.decoders(name))
+    def pair(self, name: str) -> tuple[str, Path]:
+        """The encoder and the decoders of *name*."""
+        return self.encoder(name), self.decoders(name)
 
 
 def judged(codecs: dict[str, Codec], chosen: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
@@ -179,7 +182,7 @@ def main() -> None:
         if options.train_only:
             trainings.decoders(options.train_only)
             return
-        codecs = {name: trainings.codec(name) for name in ENCODERS}
+        codecs = {name: Codec.open(*trainings.pair(name)) for name in ENCODERS}
         chosen = pairs(data, options.pairs, SIDE)
         rows = judged(codecs, chosen)
         networks = {name: named_loss_network(trainings.encoder(name)) for name in GATYS}
@@ -190,6 +193,7 @@ def main() -> None:
             "steps": options.steps,
             "encoders": {name: {**about(trainings, name), "means": means(rows[name])} for name in ENCODERS},
             "optimized": optimized(networks, chosen, options.work),
+            "large": {name: large_in_a_fresh_process(LARGE, *trainings.pair(name)) for name in TIMED},
             "rows": rows,
         }
         picture = sheet(codecs, data)

@@ -46,8 +46,8 @@ Five encoders, each up to its layer, and their five decoders, as Wang et al. (CV
 {cost}
 
 As they lie here, one encoder of 8 bits with its embeddings and five decoders of 6 bits, together {bytes} bytes: one
-of {share} of the original's in float32. Decoders of VGG-19 were not trained here: whether this pair paints as well as
-the original one, as the paper's Table 2 asks, is not measured.
+of {share} of the original's in float32. Whether this pair paints as well as the original one, as the paper's Table 2
+asks, is [a study of its own](../collaboration/README.md).
 
 A picture of {side}x{side} pixels took {seconds} s on one core and one thread, and at most {peak} MB; {before} MB of
 that are TensorFlow and a small picture before. Squares and the picture at once agree to 50 dB or better, which

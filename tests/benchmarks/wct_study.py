@@ -101,10 +101,10 @@ def counts() -> dict[str, dict[str, float]]:
     return found
 
 
-def run_large(side: int) -> dict[str, float]:
+def run_large(side: int, encoder: str, decoders: Path | None) -> dict[str, float]:
     """Seconds and peak memory of a picture of *side* pixels square, in this process; first a small one, not counted."""
     photo, style = photographs()["coffee"], photographs()["china"]
-    codec = Codec.open("distilled")
+    codec = Codec.open(encoder, decoders)
     paint(codec, fit(photo, 64, 64), [style], [1.0])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     large = fit(photo, side, side)
@@ -115,10 +115,11 @@ def run_large(side: int) -> dict[str, float]:
     return {"side": side, "seconds": round(seconds, 1), "peak_bytes": 1024 * peak, "bytes_before": 1024 * before}
 
 
-def large_in_a_fresh_process(side: int) -> dict[str, float]:
+def large_in_a_fresh_process(side: int, encoder: str = "distilled", decoders: Path | None = None) -> dict[str, float]:
     """:func:`run_large` with one thread, on the first core that this process may use."""
     core = min(os.sched_getaffinity(0))
     command = ["taskset", "-c", str(core), sys.executable, "-m", "tests.benchmarks.wct_study", "--large", str(side)]
+    command += ["--encoder", encoder, *(["--decoders", str(decoders)] if decoders else [])]
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env={**os.environ, **threads}, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -143,9 +144,11 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("artifacts/universal/wct"), metavar="FOLDER")
     parser.add_argument("--photographs", type=int, default=4, metavar="N")
     parser.add_argument("--large", type=int, metavar="SIDE", help="only time one picture, and print what it took")
+    parser.add_argument("--encoder", default="distilled", metavar="NAME", help="of that picture (default: distilled)")
+    parser.add_argument("--decoders", type=Path, metavar="FILE", help="of that encoder")
     options = parser.parse_args()
     if options.large:
-        print(json.dumps(run_large(options.large)))
+        print(json.dumps(run_large(options.large, options.encoder, options.decoders)))
         return
     given = os.environ.get("EXPORT_PIPELINE_DATA")
     if not given:
