@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from export_pipeline.perception.codec import Codec
     from export_pipeline.universal.wct.paint import How
 
-OWN = (*OF_PAINTERS, "encoder", "decoders", "vgg_weights", "deepest")
+OWN = (*OF_PAINTERS, "encoder", "decoders", "vgg_weights", "deepest", "diagonal")
 KEPT_FROM = 8_000_000  # pixels: pictures of which stages are kept, so that an interrupted run goes on
 
 
@@ -38,6 +38,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--deepest",
         choices=tuple(f"relu{block}_1" for block in range(1, 6)),
         help="the layer that is begun with; a shallower one changes less of what is seen (default: relu4_1)",
+    )
+    own(
+        "--diagonal",
+        action="store_true",
+        default=None,
+        help="change each channel alone, as AdaIN does, and not how channels vary together: calmer, with less texture",
     )
 
 
@@ -74,6 +80,7 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
     how = How(
         1.0 if options.strength is None else options.strength,
         options.deepest or (DEEPEST if DEEPEST in codec.taps else codec.taps[-1]),
+        bool(options.diagonal),
     )
     if how.deepest not in codec.taps:
         raise UsageError(f"there is no decoder of {how.deepest}; allowed: {', '.join(codec.taps)}")
@@ -89,6 +96,7 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
         "encoder": encoder,
         "stages": list(how.taps(codec)),
         "strength": how.strength,
+        "diagonal": how.diagonal,
         "output": str(options.output),
         "height": picture.shape[0],
         "width": picture.shape[1],

@@ -28,22 +28,26 @@ COLUMNS = {
 }
 
 
-def page(record: dict[str, Any], said: str = "") -> str:
-    """The page of the record."""
-    encoders = record["encoders"]
-    original = encoders["vgg19"]["means"]["plain"]
+def tables(encoders: dict[str, Any], method: str) -> dict[str, str]:
+    """The tables of the pictures that *method* made: ``plain``, ``ratios`` and ``judged``."""
+    means = {name: encoders[name]["means"][method] for name in ENCODERS}
     head = [f"| {' | '.join(['encoder and decoders', *STAGES])} |", "| --- |" + " ---: |" * len(STAGES)]
     plain, ratios = list(head), list(head)
     for name, title in ENCODERS.items():
-        found = encoders[name]["means"]["plain"]
+        found, original = (means[one]["plain"] for one in (name, "vgg19"))
         plain.append(f"| {title} | " + " | ".join(f"{found[stage]:.4g}" for stage in STAGES) + " |")
         if name != "vgg19":
             ratios.append(f"| {title} | " + " | ".join(f"{found[s] / original[s]:.2f}" for s in STAGES) + " |")
     ratios += [f"| {name} | " + " | ".join(f"{one:.2f}" for one in found) + " |" for name, found in PUBLISHED.items()]
     judged = [f"| encoder and decoders | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
     for name, title in ENCODERS.items():
-        found = encoders[name]["means"]
-        judged.append(f"| {title} | " + " | ".join(f"{found[column]:.3f}" for column in COLUMNS) + " |")
+        judged.append(f"| {title} | " + " | ".join(f"{means[name][column]:.3f}" for column in COLUMNS) + " |")
+    return {name: "\n".join(rows) for name, rows in (("plain", plain), ("ratios", ratios), ("judged", judged))}
+
+
+def page(record: dict[str, Any], said: str = "") -> str:
+    """The page of the record."""
+    encoders = record["encoders"]
     taps = list(encoders["vgg19"]["psnr"])
     rebuilt = [f"| {' | '.join(['decoders of', *taps])} |", "| --- |" + " ---: |" * len(taps)]
     for name, title in ENCODERS.items():
@@ -64,9 +68,8 @@ def page(record: dict[str, Any], said: str = "") -> str:
         side=record["side"],
         steps=record["steps"],
         decoder_steps=steps,
-        plain="\n".join(plain),
-        ratios="\n".join(ratios),
-        judged="\n".join(judged),
+        **tables(encoders, "wct"),
+        **{f"adain_{name}": table for name, table in tables(encoders, "adain").items()},
         rebuilt="\n".join(rebuilt),
         optimized=optimized,
         said=said or SAID,
@@ -97,6 +100,15 @@ Over the original's, beside the paper's:
 And as the reports of this project measure; smaller is better:
 
 {judged}
+
+With each channel's mean and variance alone (`--diagonal`, the map of AdaIN, with the same decoders, which no stylized
+picture trained):
+
+{adain_plain}
+
+{adain_ratios}
+
+{adain_judged}
 
 ![photograph, painting, and the pictures of each pair](sheet.jpg)
 

@@ -36,7 +36,7 @@ from export_pipeline.recipe.distill import DistillRecipe
 from export_pipeline.report.machine import machine
 from export_pipeline.report.picture import Tile, laid_out
 from export_pipeline.universal.wct.decoders import material, plan, train_decoders, training_of
-from export_pipeline.universal.wct.paint import paint
+from export_pipeline.universal.wct.paint import How, paint
 from export_pipeline.universal.wct.record import Decoders
 from tests.benchmarks.collaboration_page import ENCODERS, page
 from tests.benchmarks.distilled_study import SLIMMED, Entry, Judge, Pair, mean_of, painted, pairs, shown_pairs
@@ -66,6 +66,7 @@ collaborator_weight = {collaborator}
 """
 LOSSES = {"embedding": (1.0, 0.0), "collaborator": (0.0, 1.0), "both": (1.0, 1.0)}
 GATYS = ("distilled", "both")
+METHODS = {"wct": How(), "adain": How(diagonal=True)}
 TIMED = ("vgg19", "distilled")
 LARGE = 3000  # side of the picture that is timed, pixels
 
@@ -110,12 +111,12 @@ class Trainings:
         return self.encoder(name), self.decoders(name)
 
 
-def judged(codecs: dict[str, Codec], chosen: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
+def judged(codecs: dict[str, Codec], chosen: Sequence[Pair], how: How) -> dict[str, list[dict[str, Any]]]:
     """Rows by encoder: the distances of each pair's picture."""
     judge, rows = Judge(), {name: [] for name in codecs}  # type: dict[str, list[dict[str, Any]]]
     for pair in chosen:
         for name, codec in codecs.items():
-            picture = paint(codec, pair.photo, [pair.painting], [1.0])
+            picture = paint(codec, pair.photo, [pair.painting], [1.0], how)
             rows[name].append({"photograph": pair.photograph, "style": pair.style, **judge.judged(picture, pair)})
         print(pair.photograph, pair.style, {name: round(rows[name][-1]["style_distance"], 3) for name in codecs})
     return rows
@@ -184,14 +185,18 @@ def main() -> None:
             return
         codecs = {name: Codec.open(*trainings.pair(name)) for name in ENCODERS}
         chosen = pairs(data, options.pairs, SIDE)
-        rows = judged(codecs, chosen)
+        rows = {method: judged(codecs, chosen, how) for method, how in METHODS.items()}
         networks = {name: named_loss_network(trainings.encoder(name)) for name in GATYS}
+        measured = {
+            name: {**about(trainings, name), "means": {method: means(found[name]) for method, found in rows.items()}}
+            for name in ENCODERS
+        }
         record = {
             "machine": machine().model_dump(),
             "pairs": len(chosen),
             "side": SIDE,
             "steps": options.steps,
-            "encoders": {name: {**about(trainings, name), "means": means(rows[name])} for name in ENCODERS},
+            "encoders": measured,
             "optimized": optimized(networks, chosen, options.work),
             "large": {name: large_in_a_fresh_process(LARGE, *trainings.pair(name)) for name in TIMED},
             "rows": rows,

@@ -41,7 +41,8 @@ def test_a_stage_in_squares_is_the_stage_at_once(codec: Codec, tap: str) -> None
     image = np.pad(PHOTO, ((0, 10), (0, 14), (0, 0)), mode="edge").astype(np.float32)
     style = [statistics_of(codec, tap, np.ascontiguousarray(image[:96, :64][::-1]))]
     whole, squares = (
-        Stage(codec, tap, list(boxes(*image.shape[:2], side))).painted(image, style, [1.0], 1.0) for side in (1000, 32)
+        Stage(codec, tap, list(boxes(*image.shape[:2], side))).painted(image, style, [1.0], How())
+        for side in (1000, 32)
     )
     assert whole.std() > 1
     np.testing.assert_allclose(squares, whole, atol=0.05)
@@ -52,10 +53,12 @@ def test_statistics_of_squares_apart_would_show(codec: Codec) -> None:
     image = np.pad(PHOTO, ((0, 10), (0, 14), (0, 0)), mode="edge").astype(np.float32)
     style = [statistics_of(codec, "relu2_1", image[:96, :64])]
     parts = list(boxes(*image.shape[:2], 32))
-    whole = Stage(codec, "relu2_1", parts).painted(image, style, [1.0], 1.0)
+    whole = Stage(codec, "relu2_1", parts).painted(image, style, [1.0], How())
     apart = np.empty_like(whole)
     for part in parts:
-        apart[part.slices] = Stage(codec, "relu2_1", [part.inside(part)]).painted(image[part.slices], style, [1.0], 1.0)
+        apart[part.slices] = Stage(codec, "relu2_1", [part.inside(part)]).painted(
+            image[part.slices], style, [1.0], How()
+        )
     assert np.abs(apart - whole).mean() > 1
 
 

@@ -79,3 +79,12 @@ def test_single_precision_stays_single() -> None:
     found = transfer(of(CONTENT), [of(STYLE)], [1.0])(CONTENT.astype(np.float32))
     assert found.dtype == np.float32
     assert_alike(of(found), of(STYLE), 1e-4)
+
+
+def test_channels_alone_get_mean_and_variance_and_keep_how_they_vary_together() -> None:
+    found = of(transfer(of(CONTENT), [of(STYLE)], [1.0], diagonal=True)(CONTENT))
+    np.testing.assert_allclose(found.mean, of(STYLE).mean)
+    np.testing.assert_allclose(np.diag(found.covariance), np.diag(of(STYLE).covariance))
+    spread = np.sqrt(np.diag(found.covariance))
+    before = np.corrcoef(CONTENT.reshape(-1, CHANNELS).T)
+    np.testing.assert_allclose(found.covariance / np.outer(spread, spread), before)

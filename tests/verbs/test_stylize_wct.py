@@ -75,6 +75,7 @@ def test_every_option_changes_the_picture(folder: Path) -> None:
         "mixed": ["--style", "other.png", "--style-weights", "1,3"],
         "kept": ["--preserve-colour"],
         "shallow": ["--deepest", "relu1_1"],
+        "diagonal": ["--diagonal"],
     }
     for name, more in options.items():
         assert main([*PAINT, *more, "-o", f"{name}.png"]) == 0

@@ -39,11 +39,13 @@ class How:
     Attributes:
         strength: share of the style in the features of each stage, 0 to 1.
         deepest: the tap that is begun with.
+        diagonal: whether each channel is changed alone, as AdaIN does, and not how they vary together.
         tile: side of the squares, pixels, a multiple of 16; ``None`` takes as large ones as have 16 million values.
     """
 
     strength: float = 1.0
     deepest: str = DEEPEST
+    diagonal: bool = False
     tile: int | None = None
 
     def taps(self, codec: Codec) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ def paint(
             progress(first + done, 2 * len(parts) * len(taps), tap)
 
         wanted = [statistics_of(codec, tap, style) for style in styles]
-        picture = Stage(codec, tap, parts, told).painted(picture, wanted, shares, how.strength)
+        picture = Stage(codec, tap, parts, told).painted(picture, wanted, shares, how)
         if kept and number + 1 < len(taps):
             kept.save(number + 1, picture)
     return to_uint8(picture[:height, :width])
@@ -113,7 +115,7 @@ class Stage:
     told: Callable[[int], None] = lambda done: None
 
     def painted(
-        self, picture: np.ndarray, styles: Sequence[Statistics], shares: Sequence[float], strength: float
+        self, picture: np.ndarray, styles: Sequence[Statistics], shares: Sequence[float], how: How
     ) -> np.ndarray:
         """*picture*, ``(H, W, 3)`` float32 0..255, with the statistics of *styles* at this tap: the same, clipped."""
         keeps = self.codec.channels(self.tap) <= MOST_KEPT * stride(self.tap) ** 2
@@ -127,7 +129,7 @@ class Stage:
             if kept is not None:
                 kept[part.over(stride(self.tap)).slices] = features
             self.told(done)
-        change = transfer(sums.statistics(), styles, shares, strength)
+        change = transfer(sums.statistics(), styles, shares, how.strength, how.diagonal)
         made = np.empty_like(picture)
         for done, part in enumerate(self.parts, 1 + len(self.parts)):
             made[part.slices] = self._rebuilt(picture, kept, part, change)

@@ -72,14 +72,22 @@ class Affine:
 
 
 def transfer(
-    content: Statistics, styles: Sequence[Statistics], shares: Sequence[float], strength: float = 1.0
+    content: Statistics,
+    styles: Sequence[Statistics],
+    shares: Sequence[float],
+    strength: float = 1.0,
+    diagonal: bool = False,
 ) -> Affine:
     """The map that gives features with the statistics of *content* those of *styles*.
 
     Args:
         shares: of each style, which sum to 1: what each style makes is mixed by them.
         strength: 0 leaves features as they are, 1 has the style in full; between, both are mixed.
+        diagonal: mean and variance of each channel alone ("AdaIN", Huang and Belongie, 2017); how channels vary
+            together stays as it is.
     """
+    if diagonal:
+        content, *styles = (Statistics(one.mean, np.diag(np.diag(one.covariance))) for one in (content, *styles))
     whitened = _power(content, -0.5)
     matrix, shift = np.zeros_like(whitened), np.zeros_like(content.mean)
     for share, style in zip(shares, styles, strict=True):
