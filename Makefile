@@ -117,7 +117,7 @@ universalstudy: $(STAMP)  ## measure the network of any style beside the publish
 	$(BIN)/python -m tests.benchmarks.universal_study $(UNIVERSAL_ARGS)
 
 decoders: $(STAMP)  ## train the mirrored decoders of the distilled loss network, into runs/decoders; goes on where it was
-	$(BIN)/python -m export_pipeline.universal decoders --content "$$EXPORT_PIPELINE_DATA/photographs" --content "$$EXPORT_PIPELINE_DATA/content" -o runs/decoders/distilled_decoders.weights
+	$(BIN)/python -m export_pipeline.universal decoders --content "$$EXPORT_PIPELINE_DATA/photographs" --content "$$EXPORT_PIPELINE_DATA/content" --bits-deepest 3 -o runs/decoders/distilled_decoders.weights
 
 wctstudy: $(STAMP)  ## judge whitening and colouring beside the network of any style, into artifacts/universal/wct (WCT_ARGS="--photographs 20")
 	$(BIN)/python -m tests.benchmarks.wct_study $(WCT_ARGS)

@@ -67,6 +67,7 @@ def quantize(
     sparsity: float = 0.0,
     say: Callable[[str], None] = lambda _: None,
     select: Callable[[Arrays], Arrays] = lambda arrays: arrays,
+    bits_of: Callable[[str], int | None] = lambda name: None,
 ) -> Quantized:
     """Cluster the kernels and matrices of *source* by k-means, a table for each, and write them as a container.
 
@@ -81,6 +82,7 @@ def quantize(
         sparsity: share of each tensor with two axes or more, its smallest values, that is set to zero before.
         say: gets a line for each tensor that is clustered.
         select: gives the tensors to store, and their names there, for those of the source; all of them by default.
+        bits_of: of a single tensor by its name, 1 to 8; ``None`` leaves it at *bits*.
 
     Raises:
         UsageError: an argument is out of range, or the output's suffix is another.
@@ -89,13 +91,13 @@ def quantize(
     """
     source = Path(source)
     output = _output(source, bits, output)
-    if not 1 <= bits <= MOST_BITS:
-        raise UsageError(f"{bits} bits are not possible; allowed: 1 to {MOST_BITS}")
+    _allowed(bits)
     if not 0 <= sparsity < 1:
         raise UsageError(f"a sparsity of {sparsity:g} is not possible; it must be 0 or more and less than 1")
     arrays = select(read_arrays(source))
     _require_finite(arrays, half, source)
-    coding.write(output, dict(_quantized(arrays, bits, half, sparsity, say)))
+    each = {name: bits if (own := bits_of(name)) is None else _allowed(own) for name in arrays}
+    coding.write(output, dict(_quantized(arrays, each, half, sparsity, say)))
     return Quantized(
         source=source,
         output=output,
@@ -119,6 +121,12 @@ def _output(source: Path, bits: int, output: Path | str | None) -> Path:
     return Path(output)
 
 
+def _allowed(bits: int) -> int:
+    if not 1 <= bits <= MOST_BITS:
+        raise UsageError(f"{bits} bits are not possible; allowed: 1 to {MOST_BITS}")
+    return bits
+
+
 def _require_finite(arrays: Arrays, half: bool, source: Path) -> None:
     for name, array in arrays.items():
         if array.dtype.kind != "f":
@@ -131,7 +139,7 @@ def _require_finite(arrays: Arrays, half: bool, source: Path) -> None:
 
 
 def _quantized(
-    arrays: Arrays, bits: int, half: bool, sparsity: float, say: Callable[[str], None]
+    arrays: Arrays, bits: Mapping[str, int], half: bool, sparsity: float, say: Callable[[str], None]
 ) -> Iterator[tuple[str, CodedTensor | np.ndarray]]:
     for name, array in arrays.items():
         if array.dtype.kind != "f":
@@ -139,8 +147,8 @@ def _quantized(
         elif array.ndim < 2 or not array.size:
             yield name, _rounded(array, half)
         else:
-            say(f"{name}: {array.size} values to {bits} bits")
-            yield name, _clustered(_pruned(np.array(array, np.float32, order="C"), sparsity), bits, half)
+            say(f"{name}: {array.size} values to {bits[name]} bits")
+            yield name, _clustered(_pruned(np.array(array, np.float32, order="C"), sparsity), bits[name], half)
 
 
 def _clustered(array: np.ndarray, bits: int, half: bool) -> CodedTensor | np.ndarray:

@@ -76,6 +76,7 @@ def write_decoders(options: argparse.Namespace) -> None:
             options.output,
             start=start,
             bits=options.bits,
+            bits_of={taps[-1]: options.bits_deepest} if options.bits_deepest else {},
             fresh=options.fresh,
             say=console.say,
         )
@@ -118,6 +119,9 @@ def parser() -> argparse.ArgumentParser:
     own("--seed", type=int, metavar="N", help="of crops and first weights (default: 0)")
     own("--learning-rate", type=_positive, metavar="R", help="peak of each decoder's cosine (default: 0.002)")
     own("--bits", type=int, choices=range(1, 9), default=6, metavar="N", help="of a weight in the file (default: 6)")
+    own(
+        "--bits-deepest", type=int, choices=range(1, 9), metavar="N", help="of the last decoder (default: as of others)"
+    )
     own("--fresh", action="store_true", help="forget what an interrupted run left behind")
     own("-o", "--output", type=Path, required=True, metavar="FILE", help="a .weights file; its record lies beside it")
     decoders.set_defaults(run=write_decoders)

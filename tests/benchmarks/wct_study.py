@@ -13,6 +13,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +23,11 @@ from export_pipeline import models  # noqa: F401 isort: skip - loads TensorFlow 
 import numpy as np
 from PIL import Image
 
+from export_pipeline import coding
 from export_pipeline.base.files import size, write_text, written_aside
 from export_pipeline.base.images import fit, list_images, load_image, load_photograph
 from export_pipeline.bundle import Bundle
+from export_pipeline.coding.quantize import quantize
 from export_pipeline.models.vgg import STAGES, kernel_shapes, needed_layers
 from export_pipeline.perception.codec import RELEASED, Codec
 from export_pipeline.perception.judge import StyleJudge
@@ -97,8 +100,17 @@ def counts() -> dict[str, dict[str, float]]:
                 parameters += 2 * weights + kernels[layer][2] + kernels[layer][3]
                 operations += 2 * weights * side * side
         found[name] = {"parameters": parameters, "multiply_accumulates": operations, "float_bytes": 4 * parameters}
-    found["distilled"]["bytes"] = size(DISTILLED) + size(RELEASED["distilled"])
+    found["distilled"]["bytes"] = encoder_bytes() + size(RELEASED["distilled"])
     return found
+
+
+def encoder_bytes() -> int:
+    """Bytes of the distilled encoder in 8 bits without its embeddings, which whitening and colouring has no use for."""
+    arrays = {name: array for name, array in coding.read(DISTILLED).items() if not name.endswith("_embedding")}
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "encoder.npz"
+        np.savez(source, **arrays)  # type: ignore[arg-type]
+        return quantize(source, 8).after.bytes
 
 
 def run_large(side: int, encoder: str, decoders: Path | None) -> dict[str, float]:

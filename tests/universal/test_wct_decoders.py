@@ -76,6 +76,18 @@ def test_training_rebuilds_better(folder: Path) -> None:
     assert abs(after.psnr["relu1_1"] - after.float_psnr["relu1_1"]) < 1
 
 
+def test_a_decoder_may_have_bits_of_its_own(folder: Path) -> None:
+    plain, fewer = (
+        run(folder, f"{name}.weights", bits_of=bits) for name, bits in (("plain", {}), ("fewer", {"relu2_1": 2}))
+    )
+    assert fewer.bits_of == {"relu2_1": 2}
+    assert fewer.psnr["relu1_1"] == plain.psnr["relu1_1"]
+    assert fewer.psnr["relu2_1"] != plain.psnr["relu2_1"]
+    assert fewer.bytes < plain.bytes
+    with pytest.raises(UsageError, match="9 bits are not possible"):
+        run(folder, "more.weights", bits_of={"relu2_1": 9})
+
+
 def test_what_is_left_of_another_training_is_refused(folder: Path) -> None:
     run(folder, "one.weights")
     other = training(folder, seed=1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def train_decoders(
     *,
     start: Codec | None = None,
     bits: int = 6,
+    bits_of: Mapping[str, int] = MappingProxyType({}),
     fresh: bool = False,
     say: Say = lambda _: None,
 ) -> Decoders:
@@ -70,6 +72,7 @@ def train_decoders(
     Args:
         start: the decoders of another encoder, at most as wide, that these begin as.
         bits: of a clustered weight in the file.
+        bits_of: the same for the decoder of one tap, where that is to have fewer or more.
         fresh: forget what an interrupted run left.
 
     Raises:
@@ -95,7 +98,7 @@ def train_decoders(
         source = work / "decoders.npz"
         with written_aside(source) as aside:
             np.savez(aside, **arrays, **{ENCODER: encoder_mark(network)})  # type: ignore[arg-type]
-        quantize(source, bits, output)
+        quantize(source, bits, output, bits_of=lambda name: bits_of.get(name.split("/")[0]))
         plain = Codec.of(network, {**arrays, ENCODER: encoder_mark(network)}, source)
         stored = Codec.of(network, coding.read(output), output)
         made = Decoders(
@@ -104,6 +107,7 @@ def train_decoders(
             sha256=sha256(output),
             bytes=output.stat().st_size,
             bits=bits,
+            bits_of={tap: bits_of[tap] for tap in plain.taps if tap in bits_of},
             parameters={tap: plain.decoders[tap].count_params() for tap in plain.taps},
             held_photographs=len(held),
             float_psnr={tap: rebuilt_db(plain, tap, held) for tap in plain.taps},
@@ -130,9 +134,10 @@ def training_of(
 
 def decoders_text(found: Decoders) -> str:
     """*found* as a table."""
-    lines = [f"{'tap':<10}{'parameters':>12}{'dB, float':>12}{f'dB, {found.bits} bits':>12}"]
+    lines = [f"{'tap':<10}{'parameters':>12}{'bits':>6}{'dB, float':>12}{'dB, stored':>12}"]
     lines += [
-        f"{tap:<10}{found.parameters[tap]:>12,}{found.float_psnr[tap]:>12.2f}{found.psnr[tap]:>12.2f}"
+        f"{tap:<10}{found.parameters[tap]:>12,}{found.bits_of.get(tap, found.bits):>6}"
+        f"{found.float_psnr[tap]:>12.2f}{found.psnr[tap]:>12.2f}"
         for tap in found.parameters
     ]
     return "\n".join([*lines, "", f"{found.file}: {found.bytes:,} bytes"])

@@ -51,7 +51,8 @@ class Decoders(_Record):
     file: str
     sha256: str
     bytes: int
-    bits: int
+    bits: int = Field(description="of a clustered weight")
+    bits_of: dict[str, int] = Field({}, description="the same of the decoder of one tap, where it has others")
     parameters: dict[str, int] = Field(description="of the decoder of each tap")
     held_photographs: int
     float_psnr: dict[str, float] = Field(description="dB of held-out photographs rebuilt at 256x256, before clustering")
