@@ -16,6 +16,7 @@ from export_pipeline.base.console import Console
 from export_pipeline.base.files import write_text
 from export_pipeline.base.images import save_image
 from export_pipeline.errors import PipelineError
+from export_pipeline.formats.keras.archive import save_archive
 from export_pipeline.models.vgg import STAGES
 from export_pipeline.tasks import builtin
 from export_pipeline.tasks.arbitrary_style import ENCODED_SIDE, style_encoder
@@ -50,7 +51,7 @@ def write_encoder(options: argparse.Namespace) -> None:
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     for name, image in {**builtin.photographs(), "painting": builtin.style_image()}.items():
         save_image(folder / "samples" / f"{name}.png", squared(image, ENCODED_SIDE))
-    style_encoder().save(folder / "style_encoder.keras")
+    save_archive(style_encoder(), folder / "style_encoder.keras")
     write_text(folder / "encoder.toml", RECIPE)
 
 
