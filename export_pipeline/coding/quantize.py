@@ -41,7 +41,7 @@ class Quantized(BaseModel):
 
     source: Path
     output: Path
-    bits: int
+    bits: int = Field(description="of an index, where a tensor was given none of its own")
     before: Size
     after: Size
     tensors: tuple[QuantizedTensor, ...]

@@ -13,6 +13,7 @@ from export_pipeline.base.files import (
     check_writable,
     empty,
     locked,
+    refuse_input,
     remove_parts,
     remove_parts_of,
     sha256,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from export_pipeline.distill.distillation import Distillation
     from export_pipeline.distill.run import Amounts
     from export_pipeline.distill.student import Student
-    from export_pipeline.perception.codec import Codec
     from export_pipeline.perception.vgg_weights import Weights
 
 __all__ = ["Distilled", "distill", "distilled_text"]
@@ -53,7 +53,7 @@ def distill(
         fresh: forget what an interrupted run left.
 
     Raises:
-        UsageError: *output* has another suffix, or another run is at work there.
+        UsageError: *output* has another suffix, is read, or another run is at work there.
         ImageError, WeightsError: photographs, paintings, the teacher, its decoders or the start cannot be read.
         CheckpointError: a style network cannot be read, or what an interrupted run left is of another recipe.
         TrainingError: an error is not finite.
@@ -62,6 +62,9 @@ def distill(
         raise UsageError(f"{output} does not end in {coding.SUFFIX}, which is what is written. Choose another name.")
     if output.is_dir():
         raise UsageError(f"{output} is a folder. Choose another name.")
+    read = (recipe.start if recipe.start != "distilled" else None, recipe.decoders, recipe.vgg_weights)
+    for written in (output, slimmed_path(output)):
+        refuse_input(written, *(recipe.path(one) for one in read if one))
     check_writable(output)
     work = output.parent / f".{output.name}.work"
     with locked(work, "distillation"):
@@ -72,6 +75,11 @@ def distill(
         made = _distilled(recipe, output, work, teacher, amounts, say)
         write_text(output.with_suffix(".json"), made.model_dump_json(indent=1) + "\n")
     return made
+
+
+def slimmed_path(output: Path) -> Path:
+    """Where the baseline of *output* lies."""
+    return output.with_name(f"{output.stem}-slimmed{coding.SUFFIX}")
 
 
 def _distilled(
@@ -86,19 +94,20 @@ def _distilled(
     from export_pipeline.distill.material import Material, held_crops
     from export_pipeline.distill.run import Amounts, Run
     from export_pipeline.distill.state import State
+    from export_pipeline.perception.codec import Codec
+    from export_pipeline.perception.loss_network import LossNetwork
 
     amounts = amounts or Amounts()
     material = Material.of(recipe)  # first, because what is wrong with it is found without a download
-    start = _start(recipe)
+    start, start_sha256 = _start(recipe)
+    rebuilding = coding.read(recipe.path(recipe.decoders)) if recipe.decoders else None
     weights = _teacher(recipe) if teacher is None else teacher
-    decoders = _decoders(recipe, weights)
-    used = [material.sha256, start[1] if start else None, decoders.sha256 if decoders else None]
-    state = State(work, recipe, " ".join(part for part in used if part))
-    run = Run(recipe, state, material, weights, amounts, say, start[0] if start else None, decoders)
-    distillation = run.trained()
+    decoders = Codec.of(LossNetwork(weights), rebuilding, recipe.path(recipe.decoders or "")) if rebuilding else None
+    state = State(work, recipe, material.sha256, start_sha256 or "", decoders.sha256 if decoders else "")
+    distillation = Run(recipe, state, material, weights, amounts, say, start, decoders).trained()
     say("storing")
     held = held_crops(material, amounts.held_crops)
-    paths = (output, output.with_name(f"{output.stem}-slimmed{coding.SUFFIX}"))
+    paths = (output, slimmed_path(output))
     stored = [
         _stored(recipe.bits, distillation, student, held, path, work)
         for student, path in zip(distillation.students, paths, strict=False)
@@ -107,6 +116,8 @@ def _distilled(
     return Distilled(
         recipe=recipe,
         style_networks={written: network.sha256 for written, network in networks},
+        start_sha256=start_sha256,
+        decoders_sha256=decoders.sha256 if decoders else None,
         held_crops=len(held),
         student=stored[0],
         baseline=stored[1] if stored[1:] else None,
@@ -120,29 +131,18 @@ def _teacher(recipe: DistillRecipe) -> Weights:
     return vgg19_weights(recipe.path(recipe.vgg_weights) if recipe.vgg_weights else None)
 
 
-def _start(recipe: DistillRecipe) -> tuple[Mapping[str, np.ndarray], str] | None:
-    """The arrays of the network that *recipe* goes on from, and their SHA-256."""
+def _start(recipe: DistillRecipe) -> tuple[Mapping[str, np.ndarray] | None, str | None]:
+    """The arrays of the network that *recipe* goes on from, and their SHA-256, if there is one."""
     from export_pipeline.perception.loss_network import DISTILLED, from_arrays
 
     if recipe.start is None:
-        return None
+        return None, None
     path = DISTILLED if recipe.start == "distilled" else recipe.path(recipe.start)
     arrays = coding.read(path)
     network = from_arrays(arrays, path)
     if not network.embeddings:
         raise WeightsError(f"{path} has no embeddings; name a network that was distilled with them")
     return arrays, network.sha256
-
-
-def _decoders(recipe: DistillRecipe, teacher: Weights) -> Codec | None:
-    """The decoders of the *teacher* that *recipe* names."""
-    from export_pipeline.perception.codec import Codec
-    from export_pipeline.perception.loss_network import LossNetwork
-
-    if recipe.decoders is None:
-        return None
-    path = recipe.path(recipe.decoders)
-    return Codec.of(LossNetwork(teacher), coding.read(path), path)
 
 
 def _stored(

@@ -35,11 +35,14 @@ class Distilled(BaseModel):
     style_networks: dict[str, str] = Field(
         {}, description="SHA-256 of the checkpoint of each style network, by its path in the recipe"
     )
+    start_sha256: str | None = Field(None, description="of the network that it went on from")
+    decoders_sha256: str | None = Field(None, description="of the decoders that it was held against")
     held_crops: int
     student: StoredStudent
     baseline: StoredStudent | None
     log: tuple[dict[str, Any], ...] = Field(
-        description="the errors by step, mean since the row before, of the student and of the baseline"
+        description="the errors by step, mean since the row before, of the student and of the baseline; and, where "
+        "decoders were asked, those of what they rebuilt, by tap"
     )
 
 

@@ -15,7 +15,7 @@ from export_pipeline.distill.distillation import Distillation
 from export_pipeline.distill.material import HELD_CROPS, Material, varied_crop
 from export_pipeline.distill.slim import calibrated, slimmed
 from export_pipeline.distill.state import State
-from export_pipeline.distill.student import Share, Student
+from export_pipeline.distill.student import LossWeights, Student
 from export_pipeline.errors import TrainingError
 from export_pipeline.perception.codec import Codec
 from export_pipeline.perception.vgg_weights import Weights
@@ -89,8 +89,9 @@ class Run:
         kinds = (True, False) if recipe.baseline else (True,)
         rate = Schedules(cosines(recipe))
         collaborator = Collaborator(self.decoders) if self.decoders else None
-        students = [Student(teacher, recipe.width, kind, rate, collaborator is not None) for kind in kinds]
-        found = Distillation(teacher, students, collaborator)
+        repeated = recipe.edges == "repeated"
+        students = [Student(teacher, recipe.width, kind, rate, repeated) for kind in kinds]
+        found = Distillation(teacher, students, collaborator, repeated)
         first = self.state.restore(found.state)
         if first == 0 and self.start is not None:
             found.students[0].go_on_from(self.start)
@@ -98,7 +99,7 @@ class Run:
             self.say("what the student begins with")
             phase = recipe.phases[0]
             crops = self._crops(0, amounts.first_crops, phase)
-            weights = calibrated(slimmed(teacher, recipe.width), teacher, crops)
+            weights = calibrated(slimmed(teacher, recipe.width), teacher, crops, repeated)
             for student in found.students:
                 student.begin(weights)
             found.students[0].fit_embeddings(self._taught(found, 0, amounts.first_crops, phase))
@@ -133,8 +134,8 @@ class Run:
         begun = time.perf_counter()
         told = Count(self.say, "step", self.recipe.steps, first)
         rebuilt: dict[str, list[float]] = {}
-        for step, (batch, share) in enumerate(self._batches(first), first + 1):
-            found, tap, error = distillation.step(batch, share, step - 1)
+        for step, (batch, weights) in enumerate(self._batches(first), first + 1):
+            found, tap, error = distillation.step(batch, weights, step - 1)
             errors = found.numpy()
             if not (np.isfinite(errors).all() and np.isfinite(error)):
                 raise TrainingError(f"the error is not finite at step {step}; try a smaller learning_rate")
@@ -154,7 +155,7 @@ class Run:
             if saves:
                 self.state.save(step, distillation.state, log)
 
-    def _batches(self, first: int) -> Iterator[tuple[Any, Share]]:
+    def _batches(self, first: int) -> Iterator[tuple[Any, LossWeights]]:
         """Batches of the steps after *first*, phase by phase, and how much each loss counts there."""
         begins, images = 0, 0
         for phase in self.recipe.phases:
@@ -170,7 +171,7 @@ class Run:
 
             data = tf.data.Dataset.range(start, stop).map(load_tensor, num_parallel_calls=2, deterministic=True)
             for batch in data.batch(phase.batch_size).prefetch(2):
-                yield batch, Share(phase.embedding_weight, phase.gram_weight, phase.collaborator_weight)
+                yield batch, LossWeights(phase.embedding_weight, phase.gram_weight, phase.collaborator_weight)
             begins, images = begins + phase.steps, stop
 
 

@@ -42,17 +42,19 @@ def slimmed(teacher: Weights, width: float) -> Slimmed:
     return Slimmed(weights, kept)
 
 
-def calibrated(start: Slimmed, teacher: Weights, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def calibrated(
+    start: Slimmed, teacher: Weights, images: np.ndarray, repeated: bool = False
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """*start* with each filter scaled and shifted to respond to *images* with its teacher's mean and deviation.
 
     Filters that have lost three quarters of their inputs respond otherwise than before, and many would never fire.
     """
     layers = needed_layers(STAGES)
-    wanted = responses(teacher, layers, images)
+    wanted = responses(teacher, layers, images, repeated)
     weights = dict(start.weights)
     for layer in layers:
         mean, variance = (moment[start.kept[layer]] for moment in wanted[layer])
-        own_mean, own_variance = responses(weights, (layer,), images)[layer]
+        own_mean, own_variance = responses(weights, (layer,), images, repeated)[layer]
         gain = np.sqrt(variance / np.maximum(own_variance, LEAST_VARIANCE))
         kernel, bias = weights[layer]
         weights[layer] = (
@@ -62,11 +64,13 @@ def calibrated(start: Slimmed, teacher: Weights, images: np.ndarray) -> dict[str
     return weights
 
 
-def responses(weights: Weights, layers: Sequence[str], images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def responses(
+    weights: Weights, layers: Sequence[str], images: np.ndarray, repeated: bool = False
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Mean and variance of each filter of *layers* before its ReLU, over *images*: ``(C,)`` each, double precision."""
     sums: dict[str, Any] = dict.fromkeys(layers, (0.0, 0.0))
     for image in images:
-        for layer, response in zip(layers, activations(image[None], weights, layers), strict=True):
+        for layer, response in zip(layers, activations(image[None], weights, layers, repeated), strict=True):
             mean, variance = (part.numpy().astype(np.float64) for part in tf.nn.moments(response, [0, 1, 2]))
             means, squares = sums[layer]
             sums[layer] = means + mean, squares + variance + np.square(mean)

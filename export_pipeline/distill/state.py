@@ -33,11 +33,14 @@ class State:
         folder: where it lies.
         recipe: of the distillation.
         images: SHA-256 of what it is trained on.
+        start, decoders: SHA-256 of the network that it goes on from, and of the decoders; empty where there are none.
     """
 
     folder: Path
     recipe: DistillRecipe
     images: str
+    start: str = ""
+    decoders: str = ""
 
     @property
     def path(self) -> Path:
@@ -53,7 +56,7 @@ class State:
         """Write the *variables* of *step* and the *log* up to it."""
         write_text(self.folder / LOG, "".join(json.dumps(row) + "\n" for row in log))
         arrays: dict[str, Any] = {f"{index:04d}": variable.numpy() for index, variable in enumerate(variables)}
-        about: dict[str, Any] = {"version": VERSION, "step": step, "images": self.images}
+        about: dict[str, Any] = {"version": VERSION, "step": step, **self._sources}
         with written_aside(self.path) as aside:
             np.savez(aside, recipe=self.recipe.model_dump_json(exclude=set(UNDECIDED)), **about, **arrays)
 
@@ -61,25 +64,32 @@ class State:
         """Assign the newest state to *variables*; the steps that it has, 0 where there is none.
 
         Raises:
-            CheckpointError: it is damaged, or of another recipe, other images or another version.
+            CheckpointError: it is damaged, or of another recipe, other images, another start, other decoders or another
+                version.
         """
         if not self.path.is_file():
             return 0
-        arrays, recipe, images, step = self._read(len(variables))
+        arrays, recipe, sources, step = self._read(len(variables))
         there, here = recipe.model_dump(), self.recipe.model_dump()
         if changed := [key for key, value in here.items() if key not in UNDECIDED and there[key] != value]:
             raise CheckpointError(
                 f"{self.path} is of another recipe, which differs in {', '.join(changed)}.\n"
                 "Use that recipe, another output, or --fresh."
             )
-        if images != self.images:
-            raise CheckpointError(f"{self.path} was trained on other images. Use those, another output, or --fresh.")
+        if changed := [name for name, value in self._sources.items() if sources[name] != value]:
+            raise CheckpointError(
+                f"{self.path} was trained with other {' and '.join(changed)}. Use those, another output, or --fresh."
+            )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         return step
 
-    def _read(self, count: int) -> tuple[list[np.ndarray], DistillRecipe, str, int]:
-        """The *count* arrays of the file, its recipe, the hash of its images, and its steps."""
+    @property
+    def _sources(self) -> dict[str, str]:
+        return {"images": self.images, "start": self.start, "decoders": self.decoders}
+
+    def _read(self, count: int) -> tuple[list[np.ndarray], DistillRecipe, dict[str, str], int]:
+        """The *count* arrays of the file, its recipe, the hashes of what it was made from, and its steps."""
         other_version = f"{self.path} is of another version of export-pipeline. Start over with --fresh."
         try:
             with np.load(self.path, allow_pickle=False) as data:
@@ -88,7 +98,8 @@ class State:
                 arrays = [data[f"{index:04d}"] for index in range(count)]
                 # What a recipe of before could not say has its default.
                 recipe = DistillRecipe.model_validate_json(str(data["recipe"]))
-                return arrays, recipe, str(data["images"]), int(data["step"])
+                sources = {name: str(data[name]) if name in data else "" for name in self._sources}
+                return arrays, recipe, sources, int(data["step"])
         except ValidationError as error:
             raise CheckpointError(other_version) from error
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:

@@ -6,7 +6,7 @@ embed its features F' linearly in the teacher's, ``||F - Q F'||^2``. On request 
 
 There are differences. The filters are first scaled and shifted to respond as they did in the teacher. All kernels are
 learned at one size. The logarithms of the stages' relative errors are added up, on request with those of their Gram
-matrices. Q is fitted by least squares before the training and, without Gram matrices, once more after it.
+matrices. Q is fitted by least squares before the training and, where nothing but features was compared, after it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from export_pipeline.errors import TrainingError
+from export_pipeline.errors import TrainingError, WeightsError
 
 from export_pipeline.models.vgg import STAGES, activations  # isort: skip - loads TensorFlow quietly
 import tensorflow as tf
@@ -38,7 +38,7 @@ Rebuilt = Callable[[list[Any]], Any]
 
 
 @dataclass(frozen=True)
-class Share:
+class LossWeights:
     """How much each loss counts: of embedded features, of Gram matrices, and of what the teacher's decoders rebuild."""
 
     embedding: float = 1.0
@@ -46,7 +46,7 @@ class Share:
     collaborator: float = 0.0
 
 
-ONLY_EMBEDDED = Share()
+ONLY_EMBEDDED = LossWeights()
 
 
 class Student:
@@ -56,8 +56,9 @@ class Student:
     """
 
     def __init__(self, teacher: Weights, width: float, embedded: bool, schedule: Any, repeated: bool = False) -> None:
-        """*width* is the share of the filters kept; *schedule* the learning rate by step; *repeated* as of a teacher.
+        """*width* is the share of the filters kept; *schedule* the learning rate by step.
 
+        *repeated* is whether kernels see the outermost pixels repeated beyond the edges, in place of zeros.
         One that is not *embedded* has each feature held against that of the filter it came from ("FP-slimmed").
         """
         start = slimmed(teacher, width)
@@ -140,12 +141,18 @@ class Student:
         """Start from a network that was distilled before, of :meth:`arrays`.
 
         Raises:
-            TrainingError: its filters are not as many.
+            WeightsError: its filters are not as many, or it was distilled from a teacher of other widths.
         """
-        shapes = {layer: arrays[f"{layer}_kernel"].shape for layer in self.weights}
-        other = [layer for layer, shape in shapes.items() if shape != tuple(self.weights[layer][0].shape)]
-        if other:
-            raise TrainingError(f"the network to start from has another number of filters in {other[0]}; change width")
+        wanted = {f"{layer}_kernel": kernel.shape for layer, (kernel, _) in self.weights.items()}
+        wanted |= {f"{stage}_embedding": embedding.shape for stage, embedding in self.embeddings.items()}
+        for name, shape in wanted.items():
+            if arrays[name].shape != tuple(shape):
+                raise WeightsError(
+                    f"the network to start from has {arrays[name].shape} in {name}; it must be {tuple(shape)}. Give "
+                    "the width that it was distilled with, and the same teacher."
+                )
+            if not arrays[name].any():
+                raise WeightsError(f"the network to start from has nothing but zeros in {name}")
         self.begin({layer: (arrays[f"{layer}_kernel"], arrays[f"{layer}_bias"]) for layer in self.weights})
         for stage in self.embeddings:
             balance = self._balance[convolution(stage)]
@@ -154,12 +161,12 @@ class Student:
         self.optimizer = self._new_optimizer()  # whose averages are of the embeddings, too
 
     def step(
-        self, images: Any, wanted: list[Any], share: Share = ONLY_EMBEDDED, rebuilt: Rebuilt | None = None
+        self, images: Any, wanted: list[Any], weights: LossWeights = ONLY_EMBEDDED, rebuilt: Rebuilt | None = None
     ) -> tuple[Any, Any]:
         """One step of the optimizer; the errors before it, as of :meth:`errors`, and that of what was *rebuilt*, or 0.
 
         Args:
-            share: of each loss.
+            weights: of each loss.
             rebuilt: the error of the image that the teacher's decoder makes of its features as they were embedded, one
                 for each of ``STAGES``.
         """
@@ -167,14 +174,14 @@ class Student:
             pairs = self._embedded(images, wanted)
             errors = _relative_squares(pairs)
             # Of logarithms: a stage whose error is small by nature counts as much as one whose error is large.
-            total = share.embedding * _sum_of_logarithms(errors)
-            if share.gram:
+            total = weights.embedding * _sum_of_logarithms(errors)
+            if weights.gram:
                 grams = [(gram(own), gram(target)) for own, target in pairs[:STYLE_STAGES]]
-                total += share.gram * _sum_of_logarithms(_relative_squares(grams))
+                total += weights.gram * _sum_of_logarithms(_relative_squares(grams))
             error = tf.constant(0.0)
-            if share.collaborator and rebuilt:
+            if weights.collaborator and rebuilt:
                 error = rebuilt([own for own, _ in pairs])
-                total += share.collaborator * _sum_of_logarithms(error)
+                total += weights.collaborator * _sum_of_logarithms(error)
         # A decoder looks at one stage: those beyond it have no part in what it rebuilds.
         gradients = tape.gradient(total, self.trainable, unconnected_gradients="zero")
         self.optimizer.apply_gradients(zip(gradients, self.trainable, strict=True))

@@ -14,7 +14,7 @@ from export_pipeline import coding
 from export_pipeline.errors import UsageError, WeightsError
 from export_pipeline.models.mirrored import mirrored_decoder
 from export_pipeline.models.vgg import STAGES, activations, needed_layers
-from export_pipeline.perception.loss_network import LossNetwork, named_loss_network
+from export_pipeline.perception.loss_network import LossNetwork, check_named, named_loss_network
 
 import tensorflow as tf  # isort: skip - the modules above load it quietly
 
@@ -26,7 +26,7 @@ Run = Callable[[Any], Any]
 
 @dataclass(frozen=True, eq=False)
 class Codec:
-    """Encoder and decoders; all images and features are ``(1, H, W, C)`` float32, images RGB 0..255.
+    """Encoder and decoders; all images and features are ``(N, H, W, C)`` float32, images RGB 0..255.
 
     Attributes:
         network: the encoder.
@@ -48,17 +48,20 @@ class Codec:
             weights: of VGG-19, as ``perception.vgg_weights.vgg19_weights`` takes them.
 
         Raises:
-            UsageError: none come along, and no file is named.
+            UsageError: there is no such encoder, or none come along and no file is named.
             WeightsError: a file is missing, damaged, or of another encoder.
         """
-        path = decoders or RELEASED.get(encoder)
+        check_named(encoder, weights)
+        network = None if encoder == "vgg19" else named_loss_network(encoder)
+        path = decoders or (_released(network) if network else None)
         if path is None:
             raise UsageError(
                 f"no decoders of {encoder} come along. Train them: python -m export_pipeline.universal decoders "
-                f"--encoder {encoder} --content FOLDER -o FILE.weights\nand name FILE.weights with --decoders."
+                f"--encoder {encoder} --deepest relu4_1 --content FOLDER -o FILE.weights\nand name FILE.weights with "
+                "--decoders."
             )
         arrays = coding.read(path)  # first, because what is wrong with it is found without a download
-        return cls.of(named_loss_network(encoder, weights), arrays, path)
+        return cls.of(network or named_loss_network(encoder, weights), arrays, path)
 
     @classmethod
     def of(cls, network: LossNetwork, arrays: Mapping[str, np.ndarray], source: object) -> Codec:
@@ -113,6 +116,14 @@ class Codec:
             # Traced now: TensorFlow warns of functions that it traces again and again, which ten of these look like.
             self._runs[what] = tf.function(call, input_signature=(shape,), autograph=False).get_concrete_function()
         return self._runs[what]
+
+
+def _released(network: LossNetwork) -> Path | None:
+    """The decoders of *network* that come along, if there are any."""
+    marked = (
+        path for path in RELEASED.values() if coding.read(path)[ENCODER].tobytes() == bytes.fromhex(network.sha256)
+    )
+    return next(marked, None)
 
 
 def constants(network: LossNetwork, tap: str) -> dict[str, tuple[Any, Any]]:

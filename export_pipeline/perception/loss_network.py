@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from export_pipeline import coding
-from export_pipeline.errors import WeightsError
+from export_pipeline.errors import UsageError, WeightsError
 from export_pipeline.perception.vgg_weights import Weights, vgg19_weights, vgg_weights
 from export_pipeline.recipe import PerceptualRecipe
 
+NAMES = ("distilled", "vgg19")
 DISTILLED = Path(__file__).parent / "distilled.weights"
 
 
@@ -98,11 +99,25 @@ def named_loss_network(name: str, weights: Path | str | None = None) -> LossNetw
     """``vgg19``, with its *weights* as :func:`vgg19_weights` takes them, ``distilled``, or one distilled in a file.
 
     Raises:
-        WeightsError: a file is missing, damaged, or holds something else.
+        UsageError: there is none of that name.
+        WeightsError: a file is damaged, or holds something else.
     """
+    check_named(name, weights)
     if name == "vgg19":
         return LossNetwork(vgg19_weights(weights))
     return distilled() if name == "distilled" else distilled(Path(name))
+
+
+def check_named(name: str, weights: Path | str | None = None) -> None:
+    """Raise what :func:`named_loss_network` would of *name* alone.
+
+    Raises:
+        UsageError: there is no such network, or *weights* are of another one.
+    """
+    if name not in NAMES and not Path(name).is_file():
+        raise UsageError(f"there is no network {name!r}; allowed: {', '.join(NAMES)}, or a .weights file of distill")
+    if weights is not None and name != "vgg19":
+        raise UsageError("weights of VGG-19 are for vgg19 alone. Leave --vgg-weights out.")
 
 
 @cache

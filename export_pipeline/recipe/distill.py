@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from typing_extensions import Self
@@ -14,6 +15,7 @@ from export_pipeline.recipe.wording import sentence
 
 # Short side of the resized image that a crop is cut from, pixels: what styles are trained and used at.
 SHORT_SIDE = (256, 512)
+DECODED = 16  # pixels a side that the deepest decoder makes of one position
 
 
 class Phase(Table):
@@ -35,7 +37,8 @@ class Phase(Table):
     collaborator_weight: float = Field(
         0.0,
         ge=0,
-        description="weight of the error of what VGG-19's decoders rebuild of the embedded features; needs decoders",
+        description="weight of the error of what VGG-19's decoders rebuild of the embedded features; needs decoders, "
+        "edges = 'repeated' and a crop that is a multiple of 16",
     )
     painted: float = Field(
         0.0, ge=0, le=1, description="share of the crops that one of the style networks has stylized before"
@@ -50,7 +53,7 @@ class Phase(Table):
 
     @property
     def fits_embeddings(self) -> bool:
-        """Whether least squares may follow: it makes what it cannot foresee smaller, and all that is made of it."""
+        """Whether least squares may follow. It shrinks what it cannot predict, and with it all that is made of it."""
         return not (self.gram_weight or self.collaborator_weight)
 
     @model_validator(mode="after")
@@ -71,6 +74,11 @@ class DistillRecipe(Table):
         None,
         description="distilled network to go on from, a .weights file, or 'distilled' for the one that comes along; "
         "the filters of VGG-19 of largest L1 norm when left out",
+    )
+    edges: Literal["zeros", "repeated"] = Field(
+        "zeros",
+        description="what kernels see beyond the edges: zeros, as VGG-19 and the losses have it, or the outermost "
+        "pixels repeated, as whitening and its decoders have it",
     )
     decoders: str | None = Field(
         None,
@@ -109,13 +117,21 @@ class DistillRecipe(Table):
 
     @model_validator(mode="after")
     def _has_decoders(self) -> Self:
-        asked = any(phase.collaborator_weight for phase in self.phases)
-        if asked and self.decoders is None:
+        asking = [phase for phase in self.phases if phase.collaborator_weight]
+        if asking and self.decoders is None:
             raise ValueError("a phase has a collaborator_weight, but decoders is not given; name a .weights file there")
-        if self.decoders is not None and not asked:
+        if self.decoders is not None and not asking:
             raise ValueError("decoders is given, but no phase has a collaborator_weight; add one, as 1.0")
-        if self.start is not None and self.baseline:
-            raise ValueError("baseline begins with the filters of VGG-19, and so cannot go with start; leave one out")
+        if asking and self.edges != "repeated":
+            raise ValueError('a phase has a collaborator_weight, whose decoders need edges = "repeated"')
+        if odd := [phase.crop for phase in asking if phase.crop % DECODED]:
+            raise ValueError(f"crop is {odd[0]} with a collaborator_weight; it must be a multiple of {DECODED}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_needless_baseline(self) -> Self:
+        if self.baseline and (self.start is not None or self.decoders is not None):
+            raise ValueError("baseline has filters of VGG-19 and no embedding: no start and no decoders go with it")
         return self
 
     _folder: Path = PrivateAttr(default=Path())

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from export_pipeline.base.console import Console
-from export_pipeline.base.files import write_text
+from export_pipeline.base.files import refuse_input, write_text
 from export_pipeline.base.images import save_image
 from export_pipeline.errors import PipelineError
 from export_pipeline.formats.keras.archive import save_archive
@@ -22,6 +23,7 @@ from export_pipeline.tasks import builtin
 from export_pipeline.tasks.arbitrary_style import ENCODED_SIDE, style_encoder
 from export_pipeline.tasks.paintings import squared
 
+STARTED_RATE = 7e-4
 RECIPE = """\
 # The style encoder of `universal`: a painting in, the statistics out that tell its style. An app runs it once for
 # each painting.
@@ -61,13 +63,17 @@ def write_decoders(options: argparse.Namespace) -> None:
     from export_pipeline.perception.loss_network import named_loss_network
     from export_pipeline.universal.wct.decoders import decoders_text, material, plan, train_decoders, training_of
 
+    of_file = [Path(one) for one in (options.encoder, options.vgg_weights) if one]
+    refuse_input(options.output, *of_file, *options.content)
     photographs, held = material(options.content, options.hold_out)
     network = named_loss_network(options.encoder, options.vgg_weights)
     taps = STAGES[: STAGES.index(options.deepest) + 1]
     begins = options.start or ("nothing" if options.encoder == "distilled" else "distilled")
     start = Codec.open("distilled") if begins == "distilled" else None
-    given = {**_given(options), **({"start_sha256": start.sha256} if start else {})}
-    training = training_of(options.encoder, network, photographs, plan(options.share, taps), **given)
+    # Decoders that begin as others would forget those at the rate of ones that begin with nothing.
+    given = {**({"learning_rate": STARTED_RATE} if start else {}), **_given(options)}
+    name = Path(options.encoder).name
+    training = training_of(name, network, photographs, plan(options.share, taps), **given)
     with Console() as console:
         made = train_decoders(
             network,
@@ -118,7 +124,12 @@ def parser() -> argparse.ArgumentParser:
     own("--hold-out", type=int, default=20, metavar="N", help="last photographs of the last folder (default: 20)")
     own("--share", type=_positive, default=1.0, metavar="S", help="of the steps of the plan (default: 1)")
     own("--seed", type=int, metavar="N", help="of crops and first weights (default: 0)")
-    own("--learning-rate", type=_positive, metavar="R", help="peak of each decoder's cosine (default: 0.002)")
+    own(
+        "--learning-rate",
+        type=_positive,
+        metavar="R",
+        help="peak of each cosine (default: 0.002; 0.0007 after a --start)",
+    )
     own("--bits", type=int, choices=range(1, 9), default=6, metavar="N", help="of a weight in the file (default: 6)")
     own(
         "--bits-deepest", type=int, choices=range(1, 9), metavar="N", help="of the last decoder (default: as of others)"
@@ -129,9 +140,9 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
-def main() -> None:
-    """Do what the command line asks for; an error is one or two lines, and exit code 2."""
-    options = parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line, or *arguments*, ask for; an error is one or two lines, and exit code 2."""
+    options = parser().parse_args(arguments)
     try:
         options.run(options)
     except PipelineError as error:

@@ -33,7 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="whose features are changed: distilled, vgg19 or a .weights file of distill (default: distilled); "
         "--vgg-weights is for vgg19",
     )
-    own("--decoders", type=Path, metavar="FILE", help="of that encoder, .weights (default: those that come along)")
+    own("--decoders", type=Path, metavar="FILE", help="of that encoder (default for distilled: what comes along)")
     own(
         "--deepest",
         choices=tuple(f"relu{block}_1" for block in range(1, 6)),
@@ -60,7 +60,7 @@ def run(photograph: Path, options: argparse.Namespace, weights: list[float] | No
     check(options, weights)
     encoder = options.encoder or "distilled"
     if options.vgg_weights is not None and encoder != "vgg19":
-        raise UsageError("--vgg-weights is for --encoder vgg19; the distilled one comes along. Leave it out.")
+        raise UsageError("--vgg-weights is for --encoder vgg19. Leave it out.")
     masks = options.mask or []
     network = None if encoder in ("distilled", "vgg19") else Path(encoder)
     refuse_input(options.output, photograph, *options.style, *masks, options.decoders, network)

@@ -15,9 +15,13 @@ ENCODERS = {
     "both": "embedding and collaborator",
     "slimmed": "FP-slimmed",
 }
+# Table 2 of the paper, whitening: the rows of the distilled encoder and of FP-slimmed over that of the original.
 PUBLISHED = {
-    "distilled, published": (1.10, 0.98, 1.14, 0.96, 0.84),
-    "FP-slimmed, published": (1.72, 1.44, 1.76, 1.28, 1.01),
+    "wct": {
+        "distilled, published": (1.10, 0.98, 1.14, 0.96, 0.84),
+        "FP-slimmed, published": (1.72, 1.44, 1.76, 1.28, 1.01),
+    },
+    "adain": {},
 }
 COLUMNS = {
     "content_distance": "content",
@@ -38,14 +42,16 @@ def tables(encoders: dict[str, Any], method: str) -> dict[str, str]:
         plain.append(f"| {title} | " + " | ".join(f"{found[stage]:.4g}" for stage in STAGES) + " |")
         if name != "vgg19":
             ratios.append(f"| {title} | " + " | ".join(f"{found[s] / original[s]:.2f}" for s in STAGES) + " |")
-    ratios += [f"| {name} | " + " | ".join(f"{one:.2f}" for one in found) + " |" for name, found in PUBLISHED.items()]
+    ratios += [
+        f"| {name} | " + " | ".join(f"{one:.2f}" for one in found) + " |" for name, found in PUBLISHED[method].items()
+    ]
     judged = [f"| encoder and decoders | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
     for name, title in ENCODERS.items():
         judged.append(f"| {title} | " + " | ".join(f"{means[name][column]:.3f}" for column in COLUMNS) + " |")
     return {name: "\n".join(rows) for name, rows in (("plain", plain), ("ratios", ratios), ("judged", judged))}
 
 
-def page(record: dict[str, Any], said: str = "") -> str:
+def page(record: dict[str, Any]) -> str:
     """The page of the record."""
     encoders = record["encoders"]
     taps = list(encoders["vgg19"]["psnr"])
@@ -72,7 +78,7 @@ def page(record: dict[str, Any], said: str = "") -> str:
         **{f"adain_{name}": table for name, table in tables(encoders, "adain").items()},
         rebuilt="\n".join(rebuilt),
         optimized=optimized,
-        said=said or SAID,
+        said=SAID,
     )
 
 
@@ -83,13 +89,14 @@ PAGE = """\
 What the decoders of VGG-19 are worth to a narrow encoder (Wang et al., CVPR 2020). The distilled network that comes
 along, a sixteenth of VGG-19's parameters, went on for {steps} steps of 4 crops with each loss: that of its features
 embedded in VGG-19's, that of what VGG-19's decoders rebuild of them (the collaborator), and both. FP-slimmed has as
-many filters and was trained without an embedding. Each encoder has decoders of its own. `make collaborationstudy`
-makes this page.
+many filters and was trained without an embedding. Each encoder has decoders of its own, trained for as many steps as
+the others'. `make collaborationstudy` makes this page.
 
 ## Table 2
 
 `‖G(y) − G(s)‖₂`, here with `G = FᵀF / (H W C)`, of {pairs} pairs of {side}x{side} pixels, painted by whitening and
-colouring from relu4_1 and judged by VGG-19. Photographs are held out.
+colouring from relu4_1 and judged by VGG-19. Photographs are held out; the three paintings are among the images that the
+narrow encoders were distilled on.
 
 {plain}
 
@@ -116,9 +123,9 @@ picture trained):
 
 ## Decoders
 
-dB of held-out photographs rebuilt at 256x256. Those of VGG-19 began as the decoders that come along, widened without
-changing what they paint, and learned for these numbers of steps: {decoder_steps}. The others began as those that come
-along, and learned for as many.
+dB of held-out photographs rebuilt at 256x256, stored in 8 bits. Those of VGG-19 began as the decoders that come along,
+widened without changing what they paint, and learned at a rate of 0.0007 for these numbers of steps: {decoder_steps}.
+The others began as those that come along, and learned for as many at a rate of 0.001.
 
 {rebuilt}
 
@@ -129,6 +136,6 @@ bound the memory, so no size is the largest.
 
 ## Optimization
 
-Style distance of pictures by optimization (Gatys et al., 2016), 60 evaluations, the same pairs: {optimized}; on VGG-19
-itself [0.1979](../../loss_network/README.md).
+Style distance of pictures by optimization (Gatys et al., 2016), 60 evaluations, the same pairs: {optimized}. On VGG-19
+itself it is that of [the study of the loss network](../../loss_network/README.md).
 """

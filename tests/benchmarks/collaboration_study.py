@@ -26,8 +26,8 @@ from PIL import Image
 
 from export_pipeline.base.files import write_text, written_aside
 from export_pipeline.base.images import fit, load_image
-from export_pipeline.distill import distill
-from export_pipeline.errors import PipelineError
+from export_pipeline.distill import Distilled, distill
+from export_pipeline.errors import PipelineError, UsageError
 from export_pipeline.gatys.optimize import Optimization
 from export_pipeline.models.vgg import STAGES
 from export_pipeline.perception.codec import Codec
@@ -54,6 +54,7 @@ width = 0.25
 content = "{data}/photographs"
 paintings = "{data}/styles"
 hold_out = 20
+edges = "repeated"
 learning_rate = 0.0005
 checkpoint_every = 50
 {decoders}
@@ -86,7 +87,10 @@ class Trainings:
         if name not in LOSSES:
             return str(SLIMMED_FILE) if name == "slimmed" else name
         path = self.work / f"{name}.weights"
-        if not path.with_suffix(".json").is_file():
+        if path.with_suffix(".json").is_file():
+            made = Distilled.model_validate_json(path.with_suffix(".json").read_text())
+            self._check(path, made.recipe.steps, self.steps)
+        else:
             embedding, collaborator = LOSSES[name]
             decoders = f'decoders = "{self.decoders("vgg19").absolute()}"' if collaborator else ""
             numbers = {"steps": self.steps, "embedding": embedding, "collaborator": collaborator}
@@ -97,14 +101,22 @@ class Trainings:
 
     def decoders(self, name: str) -> Path:
         """The file of the decoders of the encoder *name*, trained if they are not there."""
-        path = self.work / f"{name}_decoders.weights"
-        if not path.with_suffix(".json").is_file():
+        path, phases = self.work / f"{name}_decoders.weights", plan(self.share, TAPS)
+        if path.with_suffix(".json").is_file():
+            made = Decoders.model_validate_json(path.with_suffix(".json").read_text())
+            self._check(path, made.training.phases, phases)
+        else:
             network, start = named_loss_network(self.encoder(name)), Codec.open("distilled")
             photographs, held = material([self.data / "photographs", self.data / "content"], 20)
             given = {"start_sha256": start.sha256, "learning_rate": RATES.get(name, 1e-3)}
-            training = training_of(name, network, photographs, plan(self.share, TAPS), **given)
+            training = training_of(name, network, photographs, phases, **given)
             train_decoders(network, training, photographs, held, path, start=start, bits=8, say=self.say)
         return path
+
+    @staticmethod
+    def _check(path: Path, there: object, wanted: object) -> None:
+        if there != wanted:
+            raise UsageError(f"{path} was trained for other numbers of steps. Give those, or delete it.")
 
     def pair(self, name: str) -> tuple[str, Path]:
         """The encoder and the decoders of *name*."""
@@ -170,7 +182,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK, metavar="FOLDER", help=f"of trainings (default: {WORK})")
     parser.add_argument("--share", type=float, default=0.2, help="of the steps of decoders (default: 0.2)")
     parser.add_argument("--steps", type=int, default=750, help="of each distillation (default: 750)")
-    parser.add_argument("--pairs", type=int, default=20, help="photographs (default: 20)")
+    parser.add_argument("--pairs", type=int, choices=range(1, 21), default=20, metavar="N", help="(default: 20)")
     parser.add_argument("--train-only", metavar="NAME", choices=tuple(ENCODERS), help="one pair, and stop then")
     options = parser.parse_args()
     given = os.environ.get("EXPORT_PIPELINE_DATA")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export_pipeline.distill.slim import calibrated, convolution, slimmed
-from export_pipeline.distill.student import STYLE_STAGES, Share, Student
+from export_pipeline.distill.student import STYLE_STAGES, LossWeights, Student
 from export_pipeline.errors import TrainingError
 from export_pipeline.models.vgg import STAGES, activations, needed_layers
 from export_pipeline.perception.linear_map import least_squares
@@ -99,7 +99,7 @@ def test_steps_that_compare_gram_matrices_bring_them_nearer(teacher: Weights, im
         student = begun(teacher, True, images, 1e-4)
         student.fit_embeddings([(images, wanted)])
         for _ in range(40):
-            student.step(images, wanted, Share(gram=weight))
+            student.step(images, wanted, LossWeights(gram=weight))
         pairs = list(zip(features(student, images), wanted, strict=True))[:STYLE_STAGES]
         grams = [(gram(own).numpy(), gram(target).numpy()) for own, target in pairs]
         found[weight] = [float(np.square(own - target).sum() / np.square(target).sum()) for own, target in grams]

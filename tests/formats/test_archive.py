@@ -19,7 +19,8 @@ def test_one_network_is_the_same_bytes_whenever_it_is_written(tmp_path: Path) ->
         folder.mkdir()
         save_archive(model, folder / "network.keras")
         found.append((folder / "network.keras").read_bytes())
-        time.sleep(1.1)  # the time of writing has seconds
+        if len(found) == 1:
+            time.sleep(1.1)  # the time of writing has seconds
     assert found[0] == found[1]
     images = np.ones((2, 4), np.float32)
     again = keras.models.load_model(tmp_path / "one" / "network.keras", compile=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from export_pipeline import coding
 from export_pipeline.errors import CheckpointError, UsageError, WeightsError
 from export_pipeline.models.vgg import STAGES
 from export_pipeline.perception.codec import ENCODER, Codec
+from export_pipeline.perception.loss_network import DISTILLED
+from export_pipeline.universal.__main__ import main
 from export_pipeline.universal.wct.decoders import decoders_text, material, plan, train_decoders, training_of
 from export_pipeline.universal.wct.record import PLAN, Decoders, Phase, Training
 from tests.universal.wct_material import arrays_of, narrow_network
@@ -139,3 +142,29 @@ def test_a_damaged_file_is_told_so(change: dict[str, np.ndarray | None], part: s
 def test_vgg_has_none_that_come_along() -> None:
     with pytest.raises(UsageError, match=r"no decoders of vgg19 come along\. Train them: python -m"):
         Codec.open("vgg19")
+
+
+def test_the_command_line_trains_what_it_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the distilled network named by its file, begun as the decoders that come along; few steps."""
+    shutil.copy(DISTILLED, folder / "network.weights")
+    known = ["--encoder", str(folder / "network.weights"), "--content", str(folder / "content"), "--hold-out", "2"]
+    few = ["--share", "0.0001", "--deepest", "relu2_1"]
+    out = folder / "made.weights"
+    main(["decoders", *known, *few, "--bits-deepest", "3", "-o", str(out)])
+    made = Decoders.model_validate_json(out.with_suffix(".json").read_text())
+    assert (made.training.encoder, made.training.learning_rate) == ("network.weights", 7e-4)
+    assert made.training.start_sha256 == Codec.open("distilled").sha256
+    assert (tuple(made.parameters), made.bits_of) == (STAGES[:2], {"relu2_1": 3})
+    assert made.float_psnr["relu1_1"] > 20
+    main(["decoders", *known, *few, "--start", "nothing", "-o", str(folder / "plain.weights")])
+    plain = Decoders.model_validate_json((folder / "plain.json").read_text())
+    assert (plain.training.start_sha256, plain.training.learning_rate) == (None, 2e-3)
+    assert plain.float_psnr["relu1_1"] < made.float_psnr["relu1_1"]
+    capsys.readouterr()
+    for arguments, part in (
+        (["--encoder", "distiled"], "there is no network 'distiled'"),
+        (["--encoder", str(out), "-o", str(out)], "is read; it is not overwritten"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(["decoders", *known, *few, "-o", str(folder / "other.weights"), *arguments])
+        assert part in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from PIL import Image
 
 from export_pipeline import coding
 from export_pipeline.cli import main
-from export_pipeline.perception.loss_network import distilled
+from export_pipeline.perception.codec import Codec
+from export_pipeline.perception.loss_network import DISTILLED, distilled
 from export_pipeline.verbs import stylize_wct
 from tests.small_training import picture
 from tests.universal.wct_material import arrays_of
@@ -82,6 +84,15 @@ def test_every_option_changes_the_picture(folder: Path) -> None:
     assert len({image(f"{name}.png").tobytes() for name in options}) == len(options)
 
 
+def test_a_network_that_distill_made_is_taken_by_its_file(folder: Path) -> None:
+    shutil.copy(DISTILLED, "network.weights")
+    for name, more in (("named", []), ("file", ["--encoder", "network.weights"])):
+        assert main([*PAINT, *more, "-o", f"{name}.png"]) == 0
+    np.testing.assert_array_equal(image("file.png"), image("named.png"))
+    # It is found again by what is in it, and so are its decoders.
+    assert Codec.open("network.weights").taps == Codec.open("distilled").taps
+
+
 def test_each_style_is_painted_where_its_mask_is_white(folder: Path) -> None:
     for style in ("style", "other"):
         assert main([*PAINT[:4], "--style", f"{style}.png", *PAINT[6:], "-o", f"{style}_alone.png"]) == 0
@@ -107,6 +118,8 @@ def test_a_large_picture_keeps_its_stages_until_it_is_done(folder: Path, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
+        ([*PAINT[1:], "--encoder", "distiled"], "there is no network 'distiled'; allowed: distilled, vgg19, or"),
+        ([*PAINT[1:], "--encoder", "style.png"], "style.png cannot be read"),
         (["photo.png", "--method", "wct"], "--method wct paints after paintings; name one or more with --style"),
         ([*PAINT[1:], "--strength", "1.5"], "--strength is 1.5; it must be 0 to 1"),
         ([*PAINT[1:], "--mask", "left.png", "--mask", "right.png"], "2 masks for 1 styles"),

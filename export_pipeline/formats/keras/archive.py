@@ -28,4 +28,6 @@ def save_archive(model: Any, path: Path) -> None:
         parts[_METADATA] = json.dumps(metadata).encode()
         with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:
             for name, content in parts.items():
-                archive.writestr(zipfile.ZipInfo(name, _DATE), content)
+                entry = zipfile.ZipInfo(name, _DATE)
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, content)

@@ -21,7 +21,7 @@ from export_pipeline.base.files import (
     write_text,
     written_aside,
 )
-from export_pipeline.coding.quantize import quantize
+from export_pipeline.coding.quantize import MOST_BITS, quantize
 from export_pipeline.errors import UsageError
 from export_pipeline.perception.codec import ENCODER, Codec, encoder_mark
 from export_pipeline.perception.loss_network import LossNetwork
@@ -82,8 +82,14 @@ def train_decoders(
     """
     if output.suffix != coding.SUFFIX or output.is_dir():
         raise UsageError(f"{output} is not written; give a file whose name ends in {coding.SUFFIX}.")
+    for one in (bits, *bits_of.values()):
+        if not 1 <= one <= MOST_BITS:
+            raise UsageError(f"{one} bits are not possible; allowed: 1 to {MOST_BITS}")
+    if other := [tap for tap in bits_of if tap not in training.phases]:
+        raise UsageError(f"there is no decoder of {other[0]} that could have bits of its own")
     if start:
         check_fits(network, start, training.phases)
+        training = training.model_copy(update={"start_sha256": start.sha256})
     check_writable(output)
     work = output.parent / f".{output.name}.work"
     with locked(work, "training of decoders"):

@@ -51,6 +51,10 @@ class State:
         """Keep *arrays* as those of *tap*."""
         self._write(self._path(f"{tap}.npz"), arrays)
 
+    def begun(self, tap: str) -> bool:
+        """Whether there is a state of *tap* to restore."""
+        return self._path(f"{tap}-state.npz").is_file()
+
     def restore(self, tap: str, variables: Sequence[Any]) -> int:
         """Assign the newest state of *tap* to *variables*; the steps that it has, 0 where there is none.
 
@@ -58,7 +62,7 @@ class State:
             CheckpointError: it is damaged.
         """
         path = self._path(f"{tap}-state.npz")
-        if not path.is_file():
+        if not self.begun(tap):
             return 0
         arrays = self._read(path)
         try:

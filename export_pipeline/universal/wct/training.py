@@ -78,7 +78,7 @@ class Run:
         keras.utils.set_random_seed(self.training.seed)
         scale = self._scale(tap)
         decoder = mirrored_decoder(channels_of(self.network), tap, scale)
-        if self.start:
+        if self.start and not self.state.begun(tap):
             side = self.training.phases[tap][0].crop
             batches = (np.stack([self._crop(number, side)]) for number in range(START_CROPS))
             begin_as(decoder, scale, self.start, tap, feature_map(self.network, self.start, tap, batches))

@@ -1,9 +1,9 @@
 """A decoder that begins as another encoder's: what a narrow pair has learned is where a wide one starts.
 
-The features F of an encoder tell those F' of another, about ``F' = F P``. So P and then the other decoder is a decoder
-of F. Its filters become the first of a wider one. The filters that are added read whatever is there and are read by
-none of the first, so that the wide decoder at first paints the same (Chen et al., "Net2Net", 2016, had the idea), and
-training makes use of them from the first step on.
+A linear map P takes the features F of an encoder nearly to those F' of another: ``F' = F P``. P and then the other
+decoder together decode F. Its filters become the first ones of a wider decoder. The filters that are added read
+everything, and no first one reads them. So the wide decoder at first paints the same, as in "Net2Net" (Chen et al.,
+2016), and its gradients reach the new filters from the first step on.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ def check_fits(network: LossNetwork, start: Codec, taps: Collection[str]) -> Non
     """
     missing = [tap for tap in taps if tap not in start.decoders]
     if missing:
-        raise UsageError(f"the decoders to start from lack {', '.join(missing)}. Name others, or fewer taps.")
+        told = ", ".join(missing)
+        raise UsageError(f"the decoders to start from lack {told}. Give --start nothing, or a shallower --deepest.")
     own, other = channels_of(network), channels_of(start.network)
     wider = [layer for layer in needed_layers(tuple(taps)) if other[layer][1] > own[layer][1]]
     if wider:
-        raise UsageError(f"the decoders to start from have more filters in {', '.join(wider)}. Name narrower ones.")
+        raise UsageError(f"the decoders to start from have more filters in {', '.join(wider)}. Give --start nothing.")
 
 
 def feature_map(network: LossNetwork, start: Codec, tap: str, batches: Iterable[np.ndarray]) -> np.ndarray:
@@ -48,15 +49,15 @@ def feature_map(network: LossNetwork, start: Codec, tap: str, batches: Iterable[
     return least_squares(own, cross)
 
 
-def begin_as(decoder: Any, scale: float, start: Codec, tap: str, features: np.ndarray) -> None:
-    """Let *decoder* of *tap*, of features divided by *scale*, paint what that of *start* paints of ``F features``."""
+def begin_as(decoder: Any, scale: float, start: Codec, tap: str, projection: np.ndarray) -> None:
+    """Let *decoder* of *tap*, of features divided by *scale*, paint what that of *start* paints of ``F projection``."""
     narrow = start.decoders[tap]
     other_scale = 1 / narrow.get_layer("scaled").scale
     for layer in needed_layers((tap,)):
         kernel, bias = (np.array(part) for part in decoder.get_layer(layer).get_weights())
         first, first_bias = narrow.get_layer(layer).get_weights()
         if layer == _last(tap):
-            first = np.einsum("hwio,ci->hwco", first, features * (scale / other_scale))
+            first = np.einsum("hwio,ci->hwco", first, projection * (scale / other_scale))
         inputs, filters = first.shape[2:]
         kernel[:, :, inputs:, :filters] = 0
         kernel[:, :, :inputs, :filters], bias[:filters] = first, first_bias
