@@ -41,7 +41,7 @@ class Program:
         self.storage, self.compute = storage, np.dtype(compute)
         self._context = Context()._mlir_context
         self._resources = 0
-        self._kernels: dict[tuple[tuple[int, ...], bytes], Any] = {}
+        self._kernels: dict[tuple[tuple[int, ...], bytes, int], Any] = {}
         with self._context, Location.unknown():
             self._module = Module.create()
         self.functions = Functions(self._module, counts)
@@ -132,11 +132,15 @@ class Program:
         """
         return self.ops.constant(np.asarray(values, dtype or (np.int32 if signed else np.uint32)))
 
-    def kernel(self, values: np.ndarray) -> Any:
-        """What a layer multiplies by, held as the target says: ``(out, in, height, width)``, or ``(in, out)``."""
-        key = (values.shape, values.tobytes())
+    def kernel(self, values: np.ndarray, outputs: int | None = None) -> Any:
+        """What a layer multiplies by, held as the target says: ``(out, in, height, width)``, or ``(in, out)``.
+
+        *outputs* is the axis of the output channels, where it is another.
+        """
+        axis = outputs if outputs is not None else 0 if values.ndim == 4 else values.ndim - 1
+        key = (values.shape, values.tobytes(), axis)
         if key not in self._kernels:
-            self._kernels[key] = self.storage.stored(self, values)
+            self._kernels[key] = self.storage.stored(self, values, axis)
         return self._kernels[key]
 
     # Layout and shape

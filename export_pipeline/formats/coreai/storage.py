@@ -25,10 +25,10 @@ class Storage:
     def __init__(self, target: Target) -> None:
         self._target = target
 
-    def stored(self, program: Program, values: np.ndarray) -> Any:
-        """A value of *values* in the type of the arithmetic; of 8 bits, the nearest of them."""
+    def stored(self, program: Program, values: np.ndarray, outputs: int) -> Any:
+        """A value of *values* in the type of the arithmetic; of 8 bits, the nearest, in steps along axis *outputs*."""
         if self._target.weights == "int8":
-            return _eight_bits(program, values)
+            return _eight_bits(program, values, outputs)
         with np.errstate(over="ignore"):  # which the constant refuses
             halves = np.ascontiguousarray(values.astype(np.float16)) + np.float16(0)
         form = form_of(halves, self._target) if self._target.exact else DENSE
@@ -36,10 +36,9 @@ class Storage:
         return made if program.compute == np.float16 else program.ops.cast(made, program.compute.type)
 
 
-def _eight_bits(program: Program, values: np.ndarray) -> Any:
-    """Steps of a size for each output channel: the first axis of a convolution's kernel, the last of a matrix."""
-    kept = 0 if values.ndim == 4 else -1
-    axes = tuple(axis for axis in range(values.ndim) if axis != kept % values.ndim)
+def _eight_bits(program: Program, values: np.ndarray, outputs: int) -> Any:
+    """Steps of a size for each output channel, which lie along the axis *outputs*."""
+    axes = tuple(axis for axis in range(values.ndim) if axis != outputs)
     peak = np.abs(values).max(axis=axes, keepdims=True)
     # In the type of the arithmetic, which the runtime asks for; rounded before it divides, for the nearest steps.
     least = float(np.finfo(program.compute).smallest_subnormal)

@@ -94,3 +94,27 @@ def test_a_weight_beyond_half_precision_is_refused(suffix: str, tmp_path: Path) 
     recipe = Recipe.parse({"name": "large", "export": {"targets": ("aimodel-fp16",)}})
     with pytest.raises(ExportError, match="a weight of 70000 is beyond float16"):
         export(model, recipe, signature(model, ["y"]), tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".aimodel"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_each_output_channel_has_its_own_steps_of_eight_bits(transposed: bool, suffix: str, tmp_path: Path) -> None:
+    """Kernels of one channel are a thousand times as large as those of another; both keep their digits."""
+    import tf_keras as keras
+
+    given = keras.Input((6, 6, 4), name="x")
+    kind = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
+    model = keras.Model(given, kind(4, 3, strides=2, padding="same", name="made")(given))
+    random = np.random.default_rng(5)
+    kernel = random.normal(0, 1, (3, 3, 4, 4))
+    # (H, W, out, in) of a transposed one, (H, W, in, out) of the other.
+    sizes = np.array([1.0, 0.1, 0.01, 0.001])
+    kernel *= sizes[:, None] if transposed else sizes
+    model.get_layer("made").set_weights([kernel, np.zeros(4)])
+    recipe = Recipe.parse({"name": "steps", "export": {"targets": ("aimodel-int8",)}})
+    (record,) = export(model, recipe, signature(model, ["y"]), tmp_path)
+    sample = random.normal(0, 1, (1, 6, 6, 4)).astype(np.float32)
+    found = open_model(tmp_path / record.file, threads=1).run({"x": sample})["y"]
+    expected = model(sample, training=False).numpy()
+    error = np.abs(found - expected).max((0, 1, 2)) / np.abs(expected).max((0, 1, 2))
+    assert error.max() < 0.02

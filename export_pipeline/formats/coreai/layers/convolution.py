@@ -113,7 +113,7 @@ def _transposed(program: Program, call: Call, x: Tensor) -> Tensor:
     kernel = _two_sided(call.weight("kernel")).transpose(3, 2, 0, 1)  # (in, out, H, W)
     strides, dilations = (pair(call.config[key], rank) for key in ("strides", "dilation_rate"))
     sizes = (1, call.shape[1]) if rank == 1 else call.shape[1:3]
-    value = images.deconv(program, program.first(image), program.kernel(kernel), strides, dilations)
+    value = images.deconv(program, program.first(image), program.kernel(kernel, outputs=1), strides, dilations)
     made = type(x)(value, True)
     shares = zip(sizes, kernel.shape[2:], strides, dilations, strict=True)
     starts = [around(size, window, stride, call.config["padding"], step)[0] for size, window, stride, step in shares]
