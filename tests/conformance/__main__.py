@@ -33,9 +33,11 @@ SUITES = {
     "tensorflow": "converters/mil/frontend/tensorflow/test",
     "tensorflow2": "converters/mil/frontend/tensorflow2/test",
     "models": "test",
+    "optimize": "test/optimize",
 }
-# Of coremltools/test: tests of compression and of PyTorch training; they compare few models, and take hours.
-_LEFT_OUT = {"models": ("optimize",)}
+_LEFT_OUT = {"models": ("optimize",)}  # a suite of its own
+# What pytest is given when nothing is chosen: it takes the options of a conftest.py from folders that it is given only.
+_PARTS = {"optimize": ("api", "coreml", "torch", "test_utils.py")}
 
 
 def suite(name: str = OPERATIONS) -> Path:
@@ -56,7 +58,7 @@ def run(
     base = suite(name)
     inside = [(base / part.split("::")[0]).exists() for part in arguments]
     named = [str(base / part) if there else part for part, there in zip(arguments, inside, strict=True)]
-    named += [] if any(inside) else [str(base)]
+    named += [] if any(inside) else [str(base / part) for part in _PARTS.get(name, ("",))]
     with tempfile.TemporaryDirectory() as folder:
         record = kept.resolve() if kept else Path(folder) / "cases.jsonl"
         record.parent.mkdir(parents=True, exist_ok=True)

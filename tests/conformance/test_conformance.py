@@ -126,16 +126,18 @@ def test_slow_cases_come_last_in_a_sample(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("arguments", "paths"),
+    ("name", "arguments", "paths"),
     [
-        ([], [""]),
-        (["-k", "smoke"], [""]),
-        (["iOS15", "-k", "smoke"], ["iOS15"]),
-        (["iOS14/test_conv.py::TestConv"], ["iOS14/test_conv.py::TestConv"]),
+        ("mil", [], [""]),
+        ("mil", ["-k", "smoke"], [""]),
+        ("mil", ["iOS15", "-k", "smoke"], ["iOS15"]),
+        ("mil", ["iOS14/test_conv.py::TestConv"], ["iOS14/test_conv.py::TestConv"]),
+        ("optimize", [], ["api", "coreml", "torch", "test_utils.py"]),
+        ("optimize", ["coreml"], ["coreml"]),
     ],
 )
 def test_what_is_run_lies_in_the_suite(
-    arguments: list[str], paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, arguments: list[str], paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands: list[list[str]] = []
 
@@ -145,8 +147,8 @@ def test_what_is_run_lies_in_the_suite(
         return subprocess.CompletedProcess([], 0)
 
     monkeypatch.setattr(subprocess, "run", told)
-    run(arguments, kept=tmp_path / "cases")
-    base = conformance.suite()
+    run(arguments, name, kept=tmp_path / "cases")
+    base = conformance.suite(name)
     assert [part for part in commands[0] if part.startswith(str(base))] == [str(base / path) for path in paths]
 
 
