@@ -15,7 +15,7 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +38,7 @@ SECONDS = "CONFORMANCE_SECONDS"
 # Set where the tests are not those of operations: they ask for the system in further places.
 EVERYWHERE = "CONFORMANCE_EVERYWHERE"
 # Compares nothing where the system is Linux, and asks Python for it.
-_ASKS_PYTHON = "coremltools.test.optimize.torch.conversion.conversion_utils"
+ASKS_PYTHON = "coremltools.test.optimize.torch.conversion.conversion_utils"
 _USED = pytest.StashKey[list[tuple[str, str]]]()
 _PREDICTED = pytest.StashKey[bool]()
 _END = pytest.StashKey[float]()
@@ -78,10 +78,15 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 def pytest_collection_finish() -> None:
     """``ct.convert`` collects garbage each time, for 40 % of the time of a run: let it see only what is new."""
-    if _ASKS_PYTHON in sys.modules:
-        sys.modules[_ASKS_PYTHON].sys = SimpleNamespace(platform="darwin")  # type: ignore[attr-defined]
+    say_macos(sys.modules)
     gc.freeze()
     gc.callbacks.append(_freeze)
+
+
+def say_macos(modules: Mapping[str, Any]) -> None:
+    """Let what of *modules* asks Python for the system hear macOS."""
+    if ASKS_PYTHON in modules:
+        modules[ASKS_PYTHON].sys = SimpleNamespace(platform="darwin")
 
 
 def _freeze(phase: str, info: dict[str, int]) -> None:
@@ -118,8 +123,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
     model_class.predict = noted
     try:
-        with quiet():
-            yield
+        yield
     finally:
         model_class.predict = predict
 

@@ -152,6 +152,13 @@ def test_what_is_run_lies_in_the_suite(
     assert [part for part in commands[0] if part.startswith(str(base))] == [str(base / path) for path in paths]
 
 
+def test_what_asks_python_for_the_system_hears_macos() -> None:
+    asking, other = SimpleNamespace(sys=sys), SimpleNamespace(sys=sys)
+    plugin.say_macos({plugin.ASKS_PYTHON: asking, "other": other})
+    assert asking.sys.platform == "darwin"
+    assert other.sys is sys
+
+
 def test_what_takes_the_place_of_the_houses_has_their_shape_and_is_always_the_same() -> None:
     houses = stand_ins.houses()
     assert houses["data"].shape == (506, 13)
@@ -160,6 +167,7 @@ def test_what_takes_the_place_of_the_houses_has_their_shape_and_is_always_the_sa
     assert len(set(houses["data"][:, 8])) == 9
     assert ((houses["target"] >= 5) & (houses["target"] <= 50)).all()
     assert houses["target"].std() > 3
+    assert [type(name) for name in houses["feature_names"]] == [str] * 13
     assert np.array_equal(houses["data"], stand_ins.houses()["data"])
 
 
