@@ -123,7 +123,7 @@ class CoreMLModel:
         except UnsupportedOperationError:
             raise
         except EmulatorError as error:
-            if sum(bool(port.sizes or port.bounds) for port in self.inputs) < 2:
+            if sum(map(_varying, self.inputs)) < 2:
                 raise
             return error
 
@@ -264,6 +264,11 @@ class CoreMLModel:
     def _lower(self, shapes: Iterable[tuple[int, ...]], graph: Graph | None = None) -> Graph:
         named = {feature.name: shape for feature, shape in zip(self.inputs, shapes, strict=True)}
         return lower_model(self._source, named, graph or Graph(self._options))
+
+
+def _varying(port: Port) -> int:
+    """How many sizes of *port* vary, each by itself."""
+    return sum(low != high for low, high in port.bounds) or int(bool(port.sizes))
 
 
 def _counts(value: Any) -> bool:
