@@ -32,6 +32,10 @@ CAUSES = {
     ),
     "neural_network/test_numpy_nn_layers.py::NewLayersSimpleTest::test_topk_cpu": _EQUALS,
     "neural_network/test_numpy_nn_layers.py::NewLayersSimpleTest::test_topk_gpu": _EQUALS,
+    "test_torch_ops.py::TestLSTMWithPackedSequence::test_lstm": (
+        "Core ML Tools takes lengths for numbers of sequences, so the first state, zeros, has a row for each step, not for "
+        "each sequence; what Core ML does with rows that are too many is not documented"
+    ),
 }
 
 # Of the further suites, by what a test says when it fails: the first that fits.
@@ -46,7 +50,7 @@ _FAILURES = (
     (r"object has no attribute 'saved_model_dir'", "the test takes what another test of its class has made"),
     (r"Conversion for TF op '\w+' not implemented", "Core ML Tools does not convert what this TensorFlow makes"),
     (
-        r"Regex pattern did not match. Expected regex: 'Size ",
+        r"Regex pattern did not match. Expected regex: '(Size|MultiArray Shape) ",
         "asks for the words in which Core ML refuses an input; the emulator refuses it in others",
     ),
 )
