@@ -37,8 +37,8 @@ CAUSES = {
         "for each sequence; what Core ML does with rows that are too many is not documented"
     ),
     "test_torch_ops.py::TestLinspace::test_linspace_dynamic": (
-        "of one step: a neural network has no scalars, so `x[0]` has the shape [1] and, with one axis more, [1, 1]; the "
-        "test asks for [1]"
+        "of one step: a neural network has no scalars, so `x[0]` has the shape [1] and, with one axis more, [1, 1]; "
+        "the test asks for [1]"
     ),
 }
 
