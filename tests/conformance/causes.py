@@ -53,7 +53,6 @@ _FAILURES = (
     (r"^UserError: Constraints violated", "PyTorch does not export the network with open sizes"),
     (r"API mis-matched", "lists what coremltools has at its top, which depends on what is installed beside it"),
     (r"SSA Custom op \w+ already registered", "registers it once for the cases of a class, which a sample runs apart"),
-    (r"object has no attribute 'saved_model_dir'", "the test takes what another test of its class has made"),
     (r"Conversion for TF op '\w+' not implemented", "Core ML Tools does not convert what this TensorFlow makes"),
     (
         r"Regex pattern did not match. Expected regex: '(Size|MultiArray Shape) ",

@@ -65,6 +65,13 @@ def pytest_configure() -> None:
     platform.machine = lambda: "arm64"
 
 
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Classes that are set up by ``setup``, as nose had it, go on being so: pytest has left that."""
+    for name in ("setup", "teardown"):
+        if isinstance(obj, type) and name in vars(obj) and not hasattr(obj, f"{name}_method"):
+            setattr(obj, f"{name}_method", vars(obj)[name])
+
+
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Count the cases, leave out those that an earlier run has recorded, and mix them if only some can be run."""
     Path(f"{os.environ[RECORD]}.total").write_text(str(len(items)), encoding="utf-8")

@@ -159,6 +159,26 @@ def test_what_asks_python_for_the_system_hears_macos() -> None:
     assert other.sys is sys
 
 
+def test_a_class_is_set_up_as_nose_had_it() -> None:
+    class Old:
+        def setup(self) -> None:
+            self.made = 1
+
+    class New(Old):
+        def setup_method(self) -> None:
+            self.made = 2
+
+        def setup(self) -> None:
+            self.made = 3
+
+    made: list[Any] = [Old(), New()]
+    for one in made:
+        plugin.pytest_pycollect_makeitem(type(one))
+        one.setup_method()
+    assert [one.made for one in made] == [1, 2]
+    assert not hasattr(Old, "teardown_method")
+
+
 def test_what_takes_the_place_of_the_houses_has_their_shape_and_is_always_the_same() -> None:
     houses = stand_ins.houses()
     assert houses["data"].shape == (506, 13)
