@@ -2,9 +2,9 @@
 
 ``python -m tests.conformance`` runs all of operations and writes ``results.json`` and ``SUPPORT.md``;
 ``python -m tests.conformance iOS17/test_conv.py -k name`` runs some and only prints the table. ``--suite torch`` runs
-those of a front end or of the models, ``--seconds 600`` a fair sample of as many as there is time for; what such a run
-finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases. ``--record FILE`` keeps a
-line for each case there, and leaves out those that it has already: a run that was interrupted goes on.
+those of a front end, of the models or of compression, ``--seconds 600`` a fair sample of as many as there is time for;
+what such a run finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases. ``--record
+FILE`` keeps a line for each case there, and leaves out those that it has already: a run that was interrupted goes on.
 """
 
 from __future__ import annotations
