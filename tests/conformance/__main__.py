@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 _FINISHED = (0, 1)
 _NOTHING_LEFT = 5
 OPERATIONS = "mil"
+COMPRESSION = "optimize"
 # Where Apple's tests lie in the wheel.
 SUITES = {
     OPERATIONS: "converters/mil/mil/ops/tests",
@@ -33,11 +34,11 @@ SUITES = {
     "tensorflow": "converters/mil/frontend/tensorflow/test",
     "tensorflow2": "converters/mil/frontend/tensorflow2/test",
     "models": "test",
-    "optimize": "test/optimize",
+    COMPRESSION: "test/optimize",
 }
-_LEFT_OUT = {"models": ("optimize",)}  # a suite of its own
+_LEFT_OUT = {"models": (COMPRESSION,)}  # a suite of its own
 # What pytest is given when nothing is chosen: it takes the options of a conftest.py from folders that it is given only.
-_PARTS = {"optimize": ("api", "coreml", "torch", "test_utils.py")}
+_PARTS = {COMPRESSION: ("api", "coreml", "torch", "test_utils.py")}
 
 
 def suite(name: str = OPERATIONS) -> Path:
@@ -70,6 +71,8 @@ def run(
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         if name != OPERATIONS:  # the tests are written for Keras 2
             environment |= {"CONFORMANCE_EVERYWHERE": "1", "TF_USE_LEGACY_KERAS": "1"}
+        # Compression of several kinds at once begins with iOS 18; the tests leave out all but iOS 16 unless asked.
+        environment |= {"RUN_BACKWARD_COMPATIBILITY": "1"} if name == COMPRESSION else {}
         if seconds is not None:
             environment["CONFORMANCE_SECONDS"] = str(seconds)
         options = ["-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={base}"]
