@@ -147,8 +147,8 @@ $(VENV)/torch: $(STAMP) tests/conformance/torch.txt
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($@/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_below.pth"
 	@touch $@
 
-frontends: $(VENV)/torch  ## run a sample of Apple's tests of PyTorch, TensorFlow and the models, SAMPLE_SECONDS=600 of each; writes SUPPORT.md
-	for suite in torch models; do $(VENV)/torch/bin/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
+frontends: $(VENV)/torch  ## run a sample of Apple's tests of PyTorch, TensorFlow, the models and compression, SAMPLE_SECONDS=600 of each; writes SUPPORT.md
+	for suite in torch models optimize; do $(VENV)/torch/bin/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
 	for suite in tensorflow tensorflow2; do $(BIN)/python -m tests.conformance --suite $$suite --seconds $(SAMPLE_SECONDS) || exit 1; done
 
 # atheris has wheels for Linux and Python 3.11 to 3.13 only, so that it is in no extra; elsewhere the target says SKIPPED.

@@ -78,8 +78,8 @@ class BundleError(PipelineError):
     """A bundle's manifest is missing or malformed."""
 
 
-class EmulatorError(PipelineError):
-    """A Core ML model cannot be read or run by the emulator."""
+class EmulatorError(PipelineError, RuntimeError):
+    """A Core ML model cannot be read or run by the emulator. A RuntimeError too, which scripts for Core ML expect."""
 
 
 class UnsupportedOperationError(EmulatorError):

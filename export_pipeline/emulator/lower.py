@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import EmulatorError
 from .block import Block, Env, Routine
 from .calls import Call, Constants, Weights, declared_dtype
+from .features import features
 from .features import states as declared_states
 from .graph import Graph, Tensor, carrier
 from .guard import guarded
@@ -99,10 +100,11 @@ def _lower_program(source: Source, shapes: Mapping[str, tuple[int, ...]], graph:
     env: Env = {}
     states = {}
     _check_interface(function, shapes, {feature.name for feature in declared_states(source)}, source.label)
+    images = {port.name for port in features(source)[0] if port.kind == "image"}  # handed over as float32
     for name, var in function.inputs.items():
         dtype, shape = declared_dtype(var), _static(var)
-        given = graph.input(name, dtype, shape)
-        env[var] = graph.cast(given, carrier(dtype))
+        given = graph.input(name, np.float32 if name in images else dtype, shape)
+        env[var] = graph.as_declared(given, dtype, exact=given.dtype == dtype)
         if _is_state(var):
             states[name] = var
     gives = [*function.outputs, *states.values()]

@@ -22,7 +22,7 @@ def install() -> bool:
     Does nothing on macOS, where Core ML runs them, and nothing the second time. Returns whether the emulator is in
     use. ``predict`` then takes what Apple's takes, a dictionary or a list of them for a batch, gives colour images in
     mode RGBA as Apple's does, and raises RuntimeError where a prediction fails. A model that cannot be read or lowered
-    is an EmulatorError.
+    is an EmulatorError, which is one.
 
     As on a Mac, a model runs as it was when it was opened: make a new MLModel to run an edited protobuf. It counts as
     loaded, so that the tools of coremltools that look into a model as it runs (``MLModelInspector``,

@@ -117,13 +117,13 @@ class CoreMLModel:
             self._plans[shapes] = Plan(self._graph)
 
     def _at_defaults(self, shapes: tuple[tuple[int, ...], ...]) -> Graph | EmulatorError:
-        """The model for its default sizes, or why there is none: sizes that vary need not fit each other there."""
+        """The model for its default sizes, or why there is none where they need not fit."""
         try:
             return self._lower(shapes)
         except UnsupportedOperationError:
             raise
         except EmulatorError as error:
-            if sum(bool(port.sizes or port.bounds) for port in self.inputs) < 2:
+            if not _may_misfit(self.inputs):
                 raise
             return error
 
@@ -264,6 +264,15 @@ class CoreMLModel:
     def _lower(self, shapes: Iterable[tuple[int, ...]], graph: Graph | None = None) -> Graph:
         named = {feature.name: shape for feature, shape in zip(self.inputs, shapes, strict=True)}
         return lower_model(self._source, named, graph or Graph(self._options))
+
+
+def _may_misfit(inputs: Iterable[Port]) -> bool:
+    """Whether the default sizes need not fit the model.
+
+    Core ML Tools declares the least where nobody has named a default, and sizes that vary need not fit each other.
+    """
+    ranges = [(size, low) for p in inputs for size, (low, high) in zip(p.shape, p.bounds, strict=False) if low != high]
+    return any(size == low for size, low in ranges) or len(ranges) + sum(bool(port.sizes) for port in inputs) > 1
 
 
 def _counts(value: Any) -> bool:

@@ -2,9 +2,9 @@
 
 ``python -m tests.conformance`` runs all of operations and writes ``results.json`` and ``SUPPORT.md``;
 ``python -m tests.conformance iOS17/test_conv.py -k name`` runs some and only prints the table. ``--suite torch`` runs
-those of a front end or of the models, ``--seconds 600`` a fair sample of as many as there is time for; what such a run
-finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases. ``--record FILE`` keeps a
-line for each case there, and leaves out those that it has already: a run that was interrupted goes on.
+those of a front end, of the models or of compression, ``--seconds 600`` a fair sample of as many as there is time for;
+what such a run finds goes into ``suites.json`` and ``SUPPORT.md``, unless further arguments choose cases. ``--record
+FILE`` keeps a line for each case there, and leaves out those that it has already: a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 _FINISHED = (0, 1)
 _NOTHING_LEFT = 5
 OPERATIONS = "mil"
+COMPRESSION = "optimize"
 # Where Apple's tests lie in the wheel.
 SUITES = {
     OPERATIONS: "converters/mil/mil/ops/tests",
@@ -33,9 +34,11 @@ SUITES = {
     "tensorflow": "converters/mil/frontend/tensorflow/test",
     "tensorflow2": "converters/mil/frontend/tensorflow2/test",
     "models": "test",
+    COMPRESSION: "test/optimize",
 }
-# Of coremltools/test: tests of compression and of PyTorch training; they compare few models, and take hours.
-_LEFT_OUT = {"models": ("optimize",)}
+_LEFT_OUT = {"models": (COMPRESSION,)}  # a suite of its own
+# What pytest is given when nothing is chosen: it takes the options of a conftest.py from folders that it is given only.
+_PARTS = {COMPRESSION: ("api", "coreml", "torch", "test_utils.py")}
 
 
 def suite(name: str = OPERATIONS) -> Path:
@@ -56,7 +59,7 @@ def run(
     base = suite(name)
     inside = [(base / part.split("::")[0]).exists() for part in arguments]
     named = [str(base / part) if there else part for part, there in zip(arguments, inside, strict=True)]
-    named += [] if any(inside) else [str(base)]
+    named += [] if any(inside) else [str(base / part) for part in _PARTS.get(name, ("",))]
     with tempfile.TemporaryDirectory() as folder:
         record = kept.resolve() if kept else Path(folder) / "cases.jsonl"
         record.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +71,8 @@ def run(
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         if name != OPERATIONS:  # the tests are written for Keras 2
             environment |= {"CONFORMANCE_EVERYWHERE": "1", "TF_USE_LEGACY_KERAS": "1"}
+        # Compression of several kinds at once begins with iOS 18; the tests leave out all but iOS 16 unless asked.
+        environment |= {"RUN_BACKWARD_COMPATIBILITY": "1"} if name == COMPRESSION else {}
         if seconds is not None:
             environment["CONFORMANCE_SECONDS"] = str(seconds)
         options = ["-p", "tests.conformance.plugin", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={base}"]

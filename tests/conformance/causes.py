@@ -9,6 +9,10 @@ import re
 
 NOT_EXPLAINED = "not explained"
 
+_EQUALS = (
+    "its random integers may be equal, and `np.argsort`, which it compares positions with, leaves open which of equals "
+    "comes first"
+)
 # By test. The random ones fail in some runs and pass in others.
 CAUSES = {
     "iOS14/test_random.py::TestRandomCategorical::test_builder_to_backend_stress": (
@@ -26,6 +30,16 @@ CAUSES = {
         "the box is upside down and outside of [0, 1], which the documentation asks for; the expected values "
         "are those of the whole image, by a rule that is not documented"
     ),
+    "neural_network/test_numpy_nn_layers.py::NewLayersSimpleTest::test_topk_cpu": _EQUALS,
+    "neural_network/test_numpy_nn_layers.py::NewLayersSimpleTest::test_topk_gpu": _EQUALS,
+    "test_torch_ops.py::TestLSTMWithPackedSequence::test_lstm": (
+        "Core ML Tools takes lengths for numbers of sequences, so the first state, zeros, has a row for each step, not "
+        "for each sequence; what Core ML does with rows that are too many is not documented"
+    ),
+    "test_torch_ops.py::TestLinspace::test_linspace_dynamic": (
+        "of one step: a neural network has no scalars, so `x[0]` has the shape [1] and, with one axis more, [1, 1]; "
+        "the test asks for [1]"
+    ),
 }
 
 # Of the further suites, by what a test says when it fails: the first that fits.
@@ -36,11 +50,12 @@ _FAILURES = (
         "asks Core ML itself for what is no prediction: compiling, devices, plans of computation, assets in memory",
     ),
     (r"URL fetch failure", "fetches a model"),
+    (r"^UserError: Constraints violated", "PyTorch does not export the network with open sizes"),
     (r"API mis-matched", "lists what coremltools has at its top, which depends on what is installed beside it"),
-    (r"object has no attribute 'saved_model_dir'", "the test takes what another test of its class has made"),
+    (r"SSA Custom op \w+ already registered", "registers it once for the cases of a class, which a sample runs apart"),
     (r"Conversion for TF op '\w+' not implemented", "Core ML Tools does not convert what this TensorFlow makes"),
     (
-        r"Regex pattern did not match. Expected regex: 'Size ",
+        r"Regex pattern did not match. Expected regex: '(Size|MultiArray Shape) ",
         "asks for the words in which Core ML refuses an input; the emulator refuses it in others",
     ),
 )

@@ -15,8 +15,9 @@ import random
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ RECORD = "CONFORMANCE_RECORD"
 SECONDS = "CONFORMANCE_SECONDS"
 # Set where the tests are not those of operations: they ask for the system in further places.
 EVERYWHERE = "CONFORMANCE_EVERYWHERE"
+# Compares nothing where the system is Linux, and asks Python for it.
+ASKS_PYTHON = "coremltools.test.optimize.torch.conversion.conversion_utils"
 _USED = pytest.StashKey[list[tuple[str, str]]]()
 _PREDICTED = pytest.StashKey[bool]()
 _END = pytest.StashKey[float]()
@@ -62,6 +65,13 @@ def pytest_configure() -> None:
     platform.machine = lambda: "arm64"
 
 
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Classes that are set up by ``setup``, as nose had it, go on being so: pytest has left that."""
+    for name in ("setup", "teardown"):
+        if isinstance(obj, type) and name in vars(obj) and not hasattr(obj, f"{name}_method"):
+            setattr(obj, f"{name}_method", vars(obj)[name])
+
+
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Count the cases, leave out those that an earlier run has recorded, and mix them if only some can be run."""
     Path(f"{os.environ[RECORD]}.total").write_text(str(len(items)), encoding="utf-8")
@@ -75,8 +85,15 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 def pytest_collection_finish() -> None:
     """``ct.convert`` collects garbage each time, for 40 % of the time of a run: let it see only what is new."""
+    say_macos(sys.modules)
     gc.freeze()
     gc.callbacks.append(_freeze)
+
+
+def say_macos(modules: Mapping[str, Any]) -> None:
+    """Let what of *modules* asks Python for the system hear macOS."""
+    if ASKS_PYTHON in modules:
+        modules[ASKS_PYTHON].sys = SimpleNamespace(platform="darwin")
 
 
 def _freeze(phase: str, info: dict[str, int]) -> None:
@@ -99,18 +116,21 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     seed = zlib.crc32(item.nodeid.encode())
     random.seed(seed)
     np.random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(seed)
     model_class = coremltools().models.MLModel
     predict = model_class.predict
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         item.stash[_PREDICTED] = True
-        item.stash[_USED] = sorted(set(kinds(args[0].get_spec())))
+        item.stash[_USED] = sorted(set(kinds(args[0]._spec)))  # get_spec would copy it, weights and all
         return predict(*args, **kwargs)
 
     model_class.predict = noted
     try:
-        with quiet():
-            yield
+        yield
     finally:
         model_class.predict = predict
 

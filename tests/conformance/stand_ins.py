@@ -17,7 +17,8 @@ def houses() -> dict[str, Any]:
     """In the place of the Boston house prices: random values in their shape, with the same columns of categories.
 
     ``data`` is float64 [506, 13] in 0..100, of which ``CHAS`` is 0 or 1 and ``RAD`` one of nine integers; ``target``
-    float64 [506] in 5..50, a nonlinear function of four columns and noise.
+    float64 [506] in 5..50, a nonlinear function of four columns and noise;
+    ``feature_names`` a list, for XGBoost takes no array.
     """
     draw = np.random.default_rng(0)
     data = draw.uniform(0.0, 100.0, (_ROWS, len(_NAMES))).round(3)
@@ -25,7 +26,7 @@ def houses() -> dict[str, Any]:
     data[:, _NAMES.index("RAD")] = draw.choice([1, 2, 3, 4, 5, 6, 7, 8, 24], _ROWS)
     first, rooms, age, last = (data[:, _NAMES.index(name)] / 100.0 for name in ("CRIM", "RM", "AGE", "LSTAT"))
     target = 20.0 + 15.0 * rooms - 10.0 * last**2 + 5.0 * first * age + draw.normal(0.0, 1.0, _ROWS)
-    return {"data": data, "target": target.clip(5.0, 50.0).round(1), "feature_names": np.array(_NAMES)}
+    return {"data": data, "target": target.clip(5.0, 50.0).round(1), "feature_names": list(_NAMES)}
 
 
 def stand_in() -> None:

@@ -126,16 +126,18 @@ def test_slow_cases_come_last_in_a_sample(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("arguments", "paths"),
+    ("name", "arguments", "paths"),
     [
-        ([], [""]),
-        (["-k", "smoke"], [""]),
-        (["iOS15", "-k", "smoke"], ["iOS15"]),
-        (["iOS14/test_conv.py::TestConv"], ["iOS14/test_conv.py::TestConv"]),
+        ("mil", [], [""]),
+        ("mil", ["-k", "smoke"], [""]),
+        ("mil", ["iOS15", "-k", "smoke"], ["iOS15"]),
+        ("mil", ["iOS14/test_conv.py::TestConv"], ["iOS14/test_conv.py::TestConv"]),
+        ("optimize", [], ["api", "coreml", "torch", "test_utils.py"]),
+        ("optimize", ["coreml"], ["coreml"]),
     ],
 )
 def test_what_is_run_lies_in_the_suite(
-    arguments: list[str], paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, arguments: list[str], paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands: list[list[str]] = []
 
@@ -145,9 +147,36 @@ def test_what_is_run_lies_in_the_suite(
         return subprocess.CompletedProcess([], 0)
 
     monkeypatch.setattr(subprocess, "run", told)
-    run(arguments, kept=tmp_path / "cases")
-    base = conformance.suite()
+    run(arguments, name, kept=tmp_path / "cases")
+    base = conformance.suite(name)
     assert [part for part in commands[0] if part.startswith(str(base))] == [str(base / path) for path in paths]
+
+
+def test_what_asks_python_for_the_system_hears_macos() -> None:
+    asking, other = SimpleNamespace(sys=sys), SimpleNamespace(sys=sys)
+    plugin.say_macos({plugin.ASKS_PYTHON: asking, "other": other})
+    assert asking.sys.platform == "darwin"
+    assert other.sys is sys
+
+
+def test_a_class_is_set_up_as_nose_had_it() -> None:
+    class Old:
+        def setup(self) -> None:
+            self.made = 1
+
+    class New(Old):
+        def setup_method(self) -> None:
+            self.made = 2
+
+        def setup(self) -> None:
+            self.made = 3
+
+    made: list[Any] = [Old(), New()]
+    for one in made:
+        plugin.pytest_pycollect_makeitem(type(one))
+        one.setup_method()
+    assert [one.made for one in made] == [1, 2]
+    assert not hasattr(Old, "teardown_method")
 
 
 def test_what_takes_the_place_of_the_houses_has_their_shape_and_is_always_the_same() -> None:
@@ -158,6 +187,7 @@ def test_what_takes_the_place_of_the_houses_has_their_shape_and_is_always_the_sa
     assert len(set(houses["data"][:, 8])) == 9
     assert ((houses["target"] >= 5) & (houses["target"] <= 50)).all()
     assert houses["target"].std() > 3
+    assert [type(name) for name in houses["feature_names"]] == [str] * 13
     assert np.array_equal(houses["data"], stand_ins.houses()["data"])
 
 

@@ -59,6 +59,7 @@ def _quantized(x: np.ndarray) -> np.ndarray:
 _AT = np.arange(10).reshape(2, 5)
 _BOXES = np.array([[[1, 1, 2, 2], [1.1, 1, 2, 2], [5, 5, 2, 2], [9, 9, 1, 1]]], np.float32)
 _SCORES = np.array([[[0.5], [0.4], [0.9], [0.05]]], np.float32)
+_BOXES_LAST, _SCORES_LAST = _BOXES.swapaxes(1, 2), _SCORES.swapaxes(1, 2)
 
 MORE = [
     Case("gru", lambda x: mb.gru(x=x, initial_h=_START, weight_ih=_GRU[0], weight_hh=_GRU[1], bias=_GRU[2],
@@ -96,6 +97,10 @@ MORE = [
          lambda b, s: mb.non_maximum_suppression(boxes=b, scores=s, iou_threshold=_f(0.5), score_threshold=_f(0.1),
                                                  max_boxes=3)[0],
          lambda b, s: np.concatenate([b[:, [2, 0]], np.zeros((1, 1, 4))], 1), (_BOXES, _SCORES), half=False),
+    Case("non_maximum_suppression, boxes last",
+         lambda b, s: mb.non_maximum_suppression(boxes=b, scores=s, iou_threshold=_f(0.5), max_boxes=4),
+         lambda b, s: (np.concatenate([b[..., [2, 0, 3]], np.zeros((1, 4, 1))], 2), _f([[[0.9, 0.5, 0.05, 0]]]),
+                       np.array([[2, 0, 3, -1]])), (_BOXES_LAST, _SCORES_LAST), "iOS17", half=False),
     Case("random_bernoulli", lambda x: mb.add(x=x, y=mb.random_bernoulli(shape=[2, 5], prob=_f(1))),
          lambda x: x + 1, (ROWS,)),
     Case("random_normal", lambda x: mb.add(x=x, y=mb.random_normal(shape=[2, 5], mean=_f(3), stddev=_f(0))),

@@ -59,3 +59,5 @@ def test_a_model_that_cannot_be_lowered_is_not_loaded(model: Any) -> None:
     with quiet():
         other = ct.models.MLModel(spec, weights_dir=model.weights_dir)
     assert other.__proxy__ is None
+    with pytest.raises(RuntimeError, match="no_operation_of_apple"):
+        other.predict({"x": X})

@@ -209,6 +209,39 @@ def test_sizes_that_vary_together_need_not_fit_each_other_at_their_defaults() ->
             ask()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "runs"),
+    [
+        ((2, ct.RangeDim(1, 3)), True),
+        ((ct.RangeDim(1, 6, default=3), ct.RangeDim(1, 3, default=2)), True),
+        ((2, ct.RangeDim(1, 3, default=2)), False),
+    ],
+    ids=["no default", "two that vary", "a default"],
+)
+def test_an_open_size_need_not_fit_the_program_at_a_default_that_nobody_named(
+    sizes: tuple[Any, ...], runs: bool
+) -> None:
+    """A product with a matrix of three rows, for an input whose second size is another by default."""
+    symbols = [size if isinstance(size, int) else ct.converters.mil.mil.get_new_symbol() for size in sizes]
+    program = mb.program(input_specs=[mb.TensorSpec(symbols)], opset_version=ct.target.iOS16)(
+        lambda x: mb.matmul(x=x, y=np.float32([[1, 2], [3, 4], [5, 6]]), name="y")
+    )
+    with quiet():
+        converted = ct.convert(
+            program, convert_to="mlprogram", minimum_deployment_target=ct.target.iOS16,
+            inputs=[ct.TensorType("x", shape=sizes)], compute_precision=ct.precision.FLOAT32,
+        )  # fmt: skip
+    opened = lambda: CoreMLModel.from_spec(converted.get_spec(), converted.weights_dir)  # noqa: E731
+    if not runs:
+        with pytest.raises(EmulatorError, match="are not broadcastable"):
+            opened()
+        return
+    model = opened()
+    np.testing.assert_allclose(model.run({"x": np.float32([[1, 1, 1], [0, 0, 2]])})["y"], [[9, 12], [10, 12]])
+    with pytest.raises(EmulatorError, match="are not broadcastable"):
+        model.run({"x": np.ones((2, 2), np.float32)})
+
+
 def test_metadata(save_program: Callable[..., Path], tmp_path: Path) -> None:
     path = tmp_path / "named.mlpackage"
     model = ct.models.MLModel(str(_image_model(save_program)), skip_model_load=True)

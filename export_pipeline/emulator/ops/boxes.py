@@ -15,15 +15,26 @@ from ..registry import lower
 
 @lower("non_maximum_suppression", exact=True, host=True)
 def non_maximum_suppression(call: Call) -> list[Tensor]:
-    """The best boxes that do not overlap better ones."""
-    limits = float(call.value("iou_threshold")), float(call.value("score_threshold"))
+    """The best boxes that do not overlap better ones.
+
+    From iOS 17 on any score will do, boxes are counted in the last dimension, and how many are given is not told.
+    """
+    scored = call.has("score_threshold")
+    limits = float(call.value("iou_threshold")), float(call.value("score_threshold")) if scored else -np.inf
     count, per_class = int(call.value("max_boxes")), bool(call.value("per_class_suppression"))
     boxes, scores = call.tensor("boxes"), call.tensor("scores")
-    n, _, classes = scores.sizes
-    shapes = [(n, count, 4), (n, count, classes), (n, count), (n,)]
+    n, classes = scores.sizes[0], scores.sizes[2 if scored else 1]
+
+    def run(boxes: np.ndarray, scores: np.ndarray) -> list[np.ndarray]:
+        if scored:
+            return suppress(boxes, scores, *limits, count, per_class)
+        found = suppress(boxes.swapaxes(1, 2), scores.swapaxes(1, 2), *limits, count, per_class)
+        return [found[0].swapaxes(1, 2), found[1].swapaxes(1, 2), found[2]]
+
+    chosen = [(n, count, 4), (n, count, classes)] if scored else [(n, 4, count), (n, classes, count)]
+    shapes = [*chosen, (n, count), *([(n,)] if scored else [])]
     types = [np.float32, np.float32, np.int32, np.int32]
-    run = lambda b, s: suppress(b, s, *limits, count, per_class)  # noqa: E731
-    return call.graph.host(run, [boxes, scores], list(zip(types, shapes, strict=True)))
+    return call.graph.host(run, [boxes, scores], list(zip(types, shapes, strict=False)))
 
 
 def _scaling(call: Call, x: Tensor) -> np.ndarray:
