@@ -6,6 +6,7 @@ writes a byte for each, and its runtime reads several out of one.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from export_pipeline.targets import Target
 if TYPE_CHECKING:
     from export_pipeline.formats.coreai.program import Program
 
+# Of two, by which a kernel grows at most: what comes in is divided by it, and must stay in the range of half precision.
+MOST_GROWTH = 10
 MOST = 127  # of 8-bit weights, symmetric: zero is one of the values
 
 
@@ -24,6 +27,19 @@ class Storage:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+
+    def growth(self, program: Program, values: np.ndarray, outputs: int) -> float:
+        """The power of two by which *values* are to be multiplied, and what they meet divided, before they are stored.
+
+        A step below the least normal number of the arithmetic has few digits left, and the peaks of its channel are cut
+        or missed: a U-Net that takes 0..255 was at 43 dB of the float network instead of 57.
+        """
+        if self._target.weights != "int8":
+            return 1.0
+        peaks = np.abs(values).max(axis=_other_axes(values, outputs))
+        least = peaks[peaks > 0].min(initial=np.inf) / MOST
+        power = math.ceil(math.log2(float(np.finfo(program.compute).tiny) / least)) if np.isfinite(least) else 0
+        return float(2.0 ** min(max(power, 0), MOST_GROWTH))
 
     def stored(self, program: Program, values: np.ndarray, outputs: int) -> Any:
         """A value of *values* in the type of the arithmetic; of 8 bits, the nearest, in steps along axis *outputs*."""
@@ -38,8 +54,7 @@ class Storage:
 
 def _eight_bits(program: Program, values: np.ndarray, outputs: int) -> Any:
     """Steps of a size for each output channel, which lie along the axis *outputs*."""
-    axes = tuple(axis for axis in range(values.ndim) if axis != outputs)
-    peak = np.abs(values).max(axis=axes, keepdims=True)
+    peak = np.abs(values).max(axis=_other_axes(values, outputs), keepdims=True)
     # In the type of the arithmetic, which the runtime asks for; rounded before it divides, for the nearest steps.
     least = float(np.finfo(program.compute).smallest_subnormal)
     scale = np.maximum(np.where(peak > 0, peak / MOST, 1), least).astype(program.compute)
@@ -47,6 +62,10 @@ def _eight_bits(program: Program, values: np.ndarray, outputs: int) -> Any:
     zeros = np.zeros(scale.shape)
     parts = (program.constant(scale), program.constant(zeros, np.int8), program.constant(zeros))
     return program.ops.blockwise_shift_scale(program.constant(steps), *parts)
+
+
+def _other_axes(values: np.ndarray, outputs: int) -> tuple[int, ...]:
+    return tuple(axis for axis in range(values.ndim) if axis != outputs)
 
 
 def _dense(program: Program, halves: np.ndarray, form: Form) -> Any:

@@ -118,3 +118,32 @@ def test_each_output_channel_has_its_own_steps_of_eight_bits(transposed: bool, s
     expected = model(sample, training=False).numpy()
     error = np.abs(found - expected).max((0, 1, 2)) / np.abs(expected).max((0, 1, 2))
     assert error.max() < 0.02
+
+
+@pytest.mark.parametrize("suffix", [".aimodel"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_steps_below_the_normal_range_of_half_precision_keep_their_digits(
+    transposed: bool, suffix: str, tmp_path: Path
+) -> None:
+    """As of a first kernel that divides an image of 0..255: the largest weight of each channel is kept to its step."""
+    import tf_keras as keras
+
+    given = keras.Input((16, 16, 3), name="x")
+    kind = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
+    model = keras.Model(given, kind(8, 3, padding="same", name="made")(given))
+    layer, random = model.get_layer("made"), np.random.default_rng(6)
+    layer.set_weights([random.normal(0, 1 / 2048, layer.kernel.shape), np.zeros(8)])
+    recipe = Recipe.parse({"name": "steps", "export": {"targets": ("aimodel-int8",)}})
+    (record,) = export(model, recipe, signature(model, ["y"]), tmp_path)
+    (kernel,) = format_of(record.file).kernels(tmp_path / record.file)
+    outputs = 1 if transposed else 0  # (in, out, H, W) and (out, in, H, W)
+    held = np.abs(np.moveaxis(np.asarray(kernel.values, np.float64), outputs, 0)).reshape(8, -1).max(1)
+    wanted = np.abs(np.moveaxis(layer.get_weights()[0], 2 if transposed else 3, 0)).reshape(8, -1).max(1)
+    power = np.rint(np.log2(held / wanted))
+    assert len(set(power)) == 1
+    assert power[0] > 0  # a power of two went from what comes in to the kernel
+    np.testing.assert_allclose(held / 2.0**power, wanted, rtol=6e-4)
+    sample = random.uniform(0, 255, (1, 16, 16, 3)).astype(np.float32)
+    found = open_model(tmp_path / record.file, threads=1).run({"x": sample})["y"]
+    expected = model(sample, training=False).numpy()
+    assert np.square(found - expected).sum() < 1e-4 * np.square(expected).sum()

@@ -71,8 +71,8 @@ def _convolved(program: Program, call: Call, x: Tensor, kernel: np.ndarray, grou
 def _conv(
     program: Program, x: Tensor, kernel: np.ndarray, strides: Sequence[int], dilations: Sequence[int], groups: int
 ) -> Tensor:
-    value = images.conv(program, program.first(x), program.kernel(kernel), strides, dilations, groups)
-    return type(x)(value, True)
+    seen, held = program.met(x, kernel)
+    return type(x)(images.conv(program, program.first(seen), held, strides, dilations, groups), True)
 
 
 def _finished(program: Program, call: Call, x: Tensor, rank: int) -> Tensor:
@@ -113,7 +113,8 @@ def _transposed(program: Program, call: Call, x: Tensor) -> Tensor:
     kernel = _two_sided(call.weight("kernel")).transpose(3, 2, 0, 1)  # (in, out, H, W)
     strides, dilations = (pair(call.config[key], rank) for key in ("strides", "dilation_rate"))
     sizes = (1, call.shape[1]) if rank == 1 else call.shape[1:3]
-    value = images.deconv(program, program.first(image), program.kernel(kernel, outputs=1), strides, dilations)
+    seen, held = program.met(image, kernel, outputs=1)
+    value = images.deconv(program, program.first(seen), held, strides, dilations)
     made = type(x)(value, True)
     shares = zip(sizes, kernel.shape[2:], strides, dilations, strict=True)
     starts = [around(size, window, stride, call.config["padding"], step)[0] for size, window, stride, step in shares]
