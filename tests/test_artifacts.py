@@ -18,7 +18,13 @@ PARAMETERS = {"small": 11_868, "tiny": 11_868, "johnson": 108_374, "subpixel": 1
 # A bundle that lies here only in part: without the files of more than 1 MiB, and the package that one of them is in.
 PARTLY = ROOT / "artifacts" / "unet_brain"
 LARGEST = 1024 * 1024
-LEFT_OUT = ("checkpoint.safetensors", "unet_brain-fp32.onnx", "unet_brain-fp16.tflite", "unet_brain-fp16.mlpackage")
+LEFT_OUT = (
+    "checkpoint.safetensors",
+    "unet_brain-fp32.onnx",
+    "unet_brain-fp16.tflite",
+    "unet_brain-fp16.mlpackage",
+    "unet_brain-fp16.aimodel",
+)
 RELEASES = (
     "starry_night_tiny",
     "starry_night_subpixel",
