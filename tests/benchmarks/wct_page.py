@@ -14,14 +14,15 @@ PAGE = """\
 wctstudy` makes this page. VGG-19, the original, judges.
 
 Means over {photographs} photographs of 480x640 pixels; smaller is better. The photograph as it is stands first; `wct`
-begins at relu4_1 with the style in full. `adain` is the network of any style.
+begins at relu4_1 with the style in full. `adain` is the network of any style with its earlier margin of 8 pixels; the
+rows from relu5_1 had that decoder in 6 bits.
 
 {table}
 
 ![style, then adain and wct for three photographs](sheet.jpg)
 
 What the eye sees: `wct` has the colours of the painting, short curved strokes like its own nearly everywhere, sharp
-edges and no frame; adain is softer, with a weave of parallel lines. The strokes of `wct` are small:
+edges and no frame; adain is softer, with a weave of parallel lines and a pale rim. The strokes of `wct` are small:
 the large swirls of *Starry Night* do not come, of the facets of *Udnie* only soft patches with white rims, and an
 even sky stays gray with a fine hatch. Faces can be recognised but are not flattering: eyes and mouths become dark
 lines. A strength of 0.6 leaves them calmer. From relu5_1 the photograph is hardly to be recognised. Of the 128
@@ -45,9 +46,10 @@ Five encoders, each up to its layer, and their five decoders, as Wang et al. (CV
 
 {cost}
 
-All five stages need one encoder, of 8 bits, and five decoders, of 6 bits and the last of 3, together {bytes} bytes: one
-of {share} of the original's in float32. (The published ones take 5.2 MB, also in float32.) Whether this pair paints as
-well as the original one, as the paper's Table 2 asks, is [a study of its own](../collaboration/README.md).
+All five stages need one encoder, of 8 bits without its embeddings, and five decoders, of 6 bits and the last of 3,
+together {bytes} bytes: one of {share} of the original's in float32. (The paper's take 5.2 MB, also in float32.)
+Whether this pair paints as well as the original one, as the paper's Table 2 asks, is
+[a study of its own](../collaboration/README.md).
 
 A picture of {side}x{side} pixels took {seconds} s on one core and one thread, and at most {peak} MB; {before} MB of
 that are TensorFlow and a small picture before. Squares and the picture at once agree to 50 dB or better, which
