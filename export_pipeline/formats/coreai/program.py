@@ -143,16 +143,6 @@ class Program:
             self._kernels[key] = self.storage.stored(self, values, axis)
         return self._kernels[key]
 
-    def met(self, x: Tensor, values: np.ndarray, outputs: int = 0) -> tuple[Tensor, Any]:
-        """*x* and the kernel *values* ``(out, in, height, width)`` that it is multiplied by.
-
-        A power of two has gone from one to the other where the kernel's steps would lose digits.
-        """
-        growth = self.storage.growth(self, values, outputs)
-        if growth == 1:
-            return x, self.kernel(values, outputs)
-        return self.scaled(x, 1 / growth), self.kernel(values * np.float32(growth), outputs)
-
     # Layout and shape
 
     def first(self, tensor: Tensor) -> Any:

@@ -16,6 +16,7 @@ from export_pipeline.targets import Target
 
 if TYPE_CHECKING:
     from export_pipeline.formats.coreai.program import Program
+    from export_pipeline.formats.coreai.tensor import Tensor
 
 # Of two, by which a kernel grows at most: what comes in is divided by it, and must stay in the range of half precision.
 MOST_GROWTH = 10
@@ -50,6 +51,17 @@ class Storage:
         form = form_of(halves, self._target) if self._target.exact else DENSE
         made = {"fp16": _dense, "palettized": _tabled, "sparse": _masked}[form.storage](program, halves, form)
         return made if program.compute == np.float16 else program.ops.cast(made, program.compute.type)
+
+
+def met(program: Program, x: Tensor, values: np.ndarray, outputs: int = 0) -> tuple[Tensor, Any]:
+    """*x* and the kernel *values*, ``(out, in, height, width)``, that it is multiplied by.
+
+    A power of two has gone from one to the other where the kernel's steps would lose digits.
+    """
+    growth = program.storage.growth(program, values, outputs)
+    if growth == 1:
+        return x, program.kernel(values, outputs)
+    return program.scaled(x, 1 / growth), program.kernel(values * np.float32(growth), outputs)
 
 
 def _eight_bits(program: Program, values: np.ndarray, outputs: int) -> Any:

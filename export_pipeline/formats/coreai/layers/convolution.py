@@ -13,6 +13,7 @@ import numpy as np
 from export_pipeline.formats.coreai import images
 from export_pipeline.formats.coreai.layers.activations import activated, known
 from export_pipeline.formats.coreai.registry import Call, layer
+from export_pipeline.formats.coreai.storage import met
 
 if TYPE_CHECKING:
     from export_pipeline.formats.coreai.program import Program
@@ -71,7 +72,7 @@ def _convolved(program: Program, call: Call, x: Tensor, kernel: np.ndarray, grou
 def _conv(
     program: Program, x: Tensor, kernel: np.ndarray, strides: Sequence[int], dilations: Sequence[int], groups: int
 ) -> Tensor:
-    seen, held = program.met(x, kernel)
+    seen, held = met(program, x, kernel)
     return type(x)(images.conv(program, program.first(seen), held, strides, dilations, groups), True)
 
 
@@ -113,7 +114,7 @@ def _transposed(program: Program, call: Call, x: Tensor) -> Tensor:
     kernel = _two_sided(call.weight("kernel")).transpose(3, 2, 0, 1)  # (in, out, H, W)
     strides, dilations = (pair(call.config[key], rank) for key in ("strides", "dilation_rate"))
     sizes = (1, call.shape[1]) if rank == 1 else call.shape[1:3]
-    seen, held = program.met(image, kernel, outputs=1)
+    seen, held = met(program, image, kernel, outputs=1)
     value = images.deconv(program, program.first(seen), held, strides, dilations)
     made = type(x)(value, True)
     shares = zip(sizes, kernel.shape[2:], strides, dilations, strict=True)
