@@ -51,8 +51,8 @@ RECIPE = """\
 start = "distilled"
 seed = 1
 width = 0.25
-content = "{data}/photographs"
-paintings = "{data}/styles"
+content = "$EXPORT_PIPELINE_DATA/photographs"
+paintings = "$EXPORT_PIPELINE_DATA/styles"
 hold_out = 20
 edges = "repeated"
 learning_rate = 0.0005
@@ -92,10 +92,10 @@ class Trainings:
             self._check(path, made.recipe.steps, self.steps)
         else:
             embedding, collaborator = LOSSES[name]
-            decoders = f'decoders = "{self.decoders("vgg19").absolute()}"' if collaborator else ""
+            decoders = f'decoders = "{self.decoders("vgg19").name}"' if collaborator else ""
             numbers = {"steps": self.steps, "embedding": embedding, "collaborator": collaborator}
             recipe = self.work / f"{name}.toml"
-            write_text(recipe, RECIPE.format(data=self.data, decoders=decoders, **numbers))
+            write_text(recipe, RECIPE.format(decoders=decoders, **numbers))
             distill(DistillRecipe.load(recipe), path, say=self.say)
         return str(path)
 
@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, metavar="FOLDER", help=f"(default: {FOLDER})")
     parser.add_argument("--work", type=Path, default=WORK, metavar="FOLDER", help=f"of trainings (default: {WORK})")
     parser.add_argument("--share", type=float, default=0.2, help="of the steps of decoders (default: 0.2)")
-    parser.add_argument("--steps", type=int, default=750, help="of each distillation (default: 750)")
+    parser.add_argument("--steps", type=int, default=300, help="of each distillation (default: 300)")
     parser.add_argument("--pairs", type=int, choices=range(1, 21), default=20, metavar="N", help="(default: 20)")
     parser.add_argument("--train-only", metavar="NAME", choices=tuple(ENCODERS), help="one pair, and stop then")
     options = parser.parse_args()
