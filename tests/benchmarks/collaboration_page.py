@@ -89,7 +89,7 @@ below the paper's at three layers of five. The collaborator alone is best at the
 all distilled pairs stay behind the original at most layers, by 15 % at most.
 
 What the eye sees: the distilled pairs look alike and near to the original's, which swirls a little more and has more of
-the painting's yellow and red; with a collaborator faces are a little clearer. FP-slimmed has lost the colours.
+the painting's yellow and red. FP-slimmed has lost the colours.
 
 1,200 crops are few: more may change how far apart the pairs are. The decoders of FP-slimmed had as many steps as the
 others, from a start that fits it worse, and would gain by more. The pair with both losses lies here, `both.weights` and
@@ -144,7 +144,7 @@ The others began as those that come along, and learned for as many at a rate of 
 ## Time
 
 A picture of {large} pixels a side, from relu4_1, in a fresh process on one core and one thread: {seconds}. Squares
-bound the memory, so no size is the largest.
+bound the memory, so no size is the largest. One was timed after the other, with other work on the machine.
 
 ## Optimization
 
