@@ -32,8 +32,8 @@ class Storage:
     def growth(self, program: Program, values: np.ndarray, outputs: int) -> float:
         """The power of two by which *values* are to be multiplied, and what they meet divided, before they are stored.
 
-        A step below the least normal number of the arithmetic has few digits left: a U-Net that takes 0..255 was at 43 dB
-        of the float network instead of 57.
+        A step below the least normal number of the arithmetic has few digits left: a U-Net that takes 0..255 was at 43
+        dB of the float network instead of 57.
         """
         if self._target.weights != "int8":
             return 1.0
