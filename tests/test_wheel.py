@@ -78,8 +78,7 @@ def test_the_wheel_holds_what_lies_beside_the_code(files: set[str]) -> None:
     for pattern in (
         "recipes/*.toml",
         "**/*.schema.json",
-        "perception/distilled.weights*",
-        "universal/wct/*.weights*",
+        "perception/*.weights*",
         "py.typed",
     ):
         found = list((ROOT / PACKAGE).glob(pattern))
