@@ -88,3 +88,14 @@ def test_channels_alone_get_mean_and_variance_and_keep_how_they_vary_together() 
     spread = np.sqrt(np.diag(found.covariance))
     before = np.corrcoef(CONTENT.reshape(-1, CHANNELS).T)
     np.testing.assert_allclose(found.covariance / np.outer(spread, spread), before)
+
+
+def test_a_weak_channel_alone_gets_the_style_s_deviation_and_a_flat_one_its_mean() -> None:
+    weak = CONTENT.copy()
+    weak[..., 2] /= 1e4
+    weak[..., 4] = 7
+    found = of(transfer(of(weak), [of(STYLE)], [1.0], diagonal=True)(weak))
+    wanted = np.diag(of(STYLE).covariance).copy()
+    wanted[4] = 0
+    np.testing.assert_allclose(np.diag(found.covariance), wanted, atol=1e-6)
+    np.testing.assert_allclose(found.mean, of(STYLE).mean)

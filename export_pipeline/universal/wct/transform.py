@@ -87,15 +87,23 @@ def transfer(
             together stays as it is.
     """
     if diagonal:
-        content, *styles = (Statistics(one.mean, np.diag(np.diag(one.covariance))) for one in (content, *styles))
-    whitened = _power(content, -0.5)
-    matrix, shift = np.zeros_like(whitened), np.zeros_like(content.mean)
-    for share, style in zip(shares, styles, strict=True):
-        one = whitened @ _power(style, 0.5)
+        maps = [_scaled(content, style) for style in styles]
+    else:
+        whitened = _power(content, -0.5)
+        maps = [whitened @ _power(style, 0.5) for style in styles]
+    matrix, shift = np.zeros_like(content.covariance), np.zeros_like(content.mean)
+    for share, style, one in zip(shares, styles, maps, strict=True):
         matrix += share * one
         shift += share * (style.mean - content.mean @ one)
     plain = (1 - strength) * np.eye(len(shift))
     return Affine(strength * matrix + plain, strength * shift)
+
+
+def _scaled(content: Statistics, style: Statistics) -> np.ndarray:
+    """Each channel from its deviation in *content* to that in *style*; one that is the same everywhere becomes 0."""
+    before, after = np.diag(content.covariance), np.diag(style.covariance)
+    varies = before > ROUNDING * np.square(content.mean)
+    return np.diag(np.sqrt(np.where(varies, after, 0) / np.where(varies, before, 1)))
 
 
 def _power(statistics: Statistics, exponent: float) -> np.ndarray:
