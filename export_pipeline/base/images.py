@@ -100,10 +100,10 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
     return converted or image.convert("RGB"), ""
 
 
-def save_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
+def save_image(path: Path | str, image: np.ndarray, quality: int = 95, comment: str = "") -> None:
     """Write ``(H, W, 3)`` RGB uint8 in the format that the file name's suffix says, whole or not at all.
 
-    Where the format has a *quality*, 1 to 100, it has that. A JPEG keeps the colours of every pixel.
+    Where the format has a *quality*, 1 to 100, it has that. A JPEG keeps the colours of every pixel, and a *comment*.
 
     Raises:
         OutputError: the suffix is not one of :data:`WRITE_SUFFIXES`, or the file cannot be written.
@@ -114,6 +114,8 @@ def save_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
     _check_name(path)
     lossy = path.suffix.lower() in (".jpg", ".jpeg", ".webp")
     options: dict[str, Any] = {"quality": quality, "subsampling": 0} if lossy else {}
+    if comment and path.suffix.lower() in (".jpg", ".jpeg"):
+        options["comment"] = comment.encode()
     with written_aside(path) as aside:
         Image.fromarray(image).save(aside, **options)
 

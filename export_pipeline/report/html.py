@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from export_pipeline.report.sheet import Place
 from export_pipeline.report.tables import TextTable
 
 # What the words mean that stand in every page.
@@ -33,7 +34,7 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 78r
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin-top: 1.8rem; }
 p, li, dd, summary { text-align: left; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0; font-size: 13px; }
-th, td { border: 1px solid #ccc; padding: .2rem .45rem; vertical-align: top; }
+th, td { border: 1px solid #ccc; padding: .2rem .3rem; vertical-align: top; }
 th { background: #f4f4f4; text-align: left; } td { text-align: left; } td.n { text-align: right; white-space: nowrap; }
 td.prose { min-width: 14rem; } .notes { font-size: 13px; margin: .2rem 0; padding-left: 1.4rem; } sup { color: #555; }
 tr.failed > td, .verdict.failed { background: #fdd; }
@@ -45,7 +46,10 @@ img { max-width: 100%; height: auto; } details { margin: .8rem 0; } summary { cu
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem .8rem; font-size: 13px; }
 dt { font-weight: 600; } dd { margin: 0; }
 figure { margin: 0; } figure img { width: 100%; } figcaption { font-size: .85rem; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .5rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .5rem; }
+.first { display: flex; gap: .5rem; margin: 1rem 0; } .first figure { flex: 0 1 200px; }
+svg.view { display: block; width: 100%; } .view + .view { margin-top: .25rem; } svg.sheet { position: absolute; }
+details .pictures { margin: .5rem 0; }
 @media (max-width: 45rem) {
   table, tbody, tr, td { display: block; } thead { display: none; } dl { grid-template-columns: 1fr; }
   tr { border: 1px solid #ccc; margin: .6rem 0; padding: .2rem .5rem; }
@@ -100,18 +104,49 @@ def table(found: TextTable) -> str:
 
 def folded(found: TextTable) -> str:
     """A table that is not seen until it is asked for."""
-    head = f"{html.escape(found.title)} ({len(found.rows)})"
-    return f"<details><summary>{head}</summary>{_table(found)}</details>"
+    return closed(f"{found.title} ({len(found.rows)})", [_table(found)])
+
+
+def closed(head: str, parts: Iterable[str]) -> str:
+    """What is not seen until it is asked for: *head* is text, *parts* are HTML."""
+    return f"<details><summary>{html.escape(head)}</summary>{''.join(parts)}</details>"
 
 
 def image(alt: str, data: bytes, kind: str) -> str:
     """A picture inside the page; *kind* is ``jpeg`` or ``png``."""
-    return f'<img alt="{html.escape(alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="{html.escape(alt)}" src="{_inside(data, kind)}">'
 
 
 def picture(alt: str, path: Path) -> str:
     """The picture at *path*, a JPEG or a PNG, inside the page."""
     return f"<p>{image(alt, path.read_bytes(), 'png' if path.suffix == '.png' else 'jpeg')}</p>"
+
+
+def sheet(path: Path, width: int, height: int) -> str:
+    """The JPEG at *path*, of *width* by *height* pixels, inside the page and not seen: figures show parts of it."""
+    source = _inside(path.read_bytes(), "jpeg")
+    pixels = f'<image id="sheet" width="{width}" height="{height}" href="{source}"/>'
+    return f'<svg class="sheet" width="0" height="0" aria-hidden="true"><defs>{pixels}</defs></svg>'
+
+
+def figure(places: Sequence[Place]) -> str:
+    """The images at *places* of the page's :func:`sheet`, one below the other, with their captions below them."""
+    captions = [html.escape(" ".join(place.caption.split())) for place in places]
+    views = "".join(
+        f'<svg class="view" role="img" aria-label="{caption}" '
+        f'viewBox="{place.left} {place.top} {place.width} {place.height}"><use href="#sheet"/></svg>'
+        for place, caption in zip(places, captions, strict=True)
+    )
+    return f"<figure>{views}<figcaption>{'<br>'.join(captions)}</figcaption></figure>"
+
+
+def figures(kind: str, parts: Iterable[str]) -> str:
+    """Figures side by side, as many as there is room for; *kind* is ``first`` or ``pictures``."""
+    return f'<div class="{kind}">{"".join(parts)}</div>'
+
+
+def _inside(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _table(found: TextTable) -> str:

@@ -16,9 +16,9 @@ from export_pipeline.report.program_text import program_text
 from export_pipeline.report.rows import added_table, all_tables, budgets_table, files_table, latency_table
 from export_pipeline.report.tables import TextTable, markdown_table, text_table
 from export_pipeline.report.verdict import verdict
+from export_pipeline.report.views import WHOLE, pictures
 from export_pipeline.report.words import counts, number, percent, stored_as
 
-_PICTURE = "input, float network, exported files and their differences"
 # Tables of a row for each layer or kernel, which are unfolded by who wants them.
 _LONG = ("Work by layer", "Compression", "Trained ranges", "Convolution kernels", "Structured pruning")
 
@@ -37,7 +37,7 @@ def markdown(report: Report, picture: str | None = None) -> str:
     found = verdict(report)
     parts = [f"# Report of {report.record.name}", f"**{found.headline}**"]
     parts += ["\n".join(f"- {line}" for line in found.lines)] if found.lines else []
-    parts += [f"![{_PICTURE}]({picture})"] if picture else []
+    parts += [f"![{WHOLE}]({picture})"] if picture else []
     parts += [f"## {table.title}\n\n{markdown_table(table)}" for table in all_tables(report) if table.rows]
     parts += ["## Legend\n\n" + "\n".join(f"- {word}: {text}." for word, text in legend(report))]
     parts += ["## Notes\n\n" + "\n".join(f"- {line}" for line in notes(report))]
@@ -48,9 +48,10 @@ def page(report: Report, picture: Path | None = None) -> str:
     """The page ``report.html``, with the picture inside: one file that needs no other."""
     title, found = f"Report of {report.record.name}", verdict(report)
     parts = [web.heading(title, 1), web.verdict(found.status, found.headline, found.lines)]
-    parts += [web.picture(_PICTURE, picture)] if picture is not None else []
+    first, more = ("", "") if picture is None else pictures(picture)
     tables = [table for table in all_tables(report) if table.rows]
-    parts += [web.folded(table) if table.title in _LONG else web.table(table) for table in tables]
+    drawn = [web.folded(table) if table.title in _LONG else web.table(table) for table in tables]
+    parts += [first, *drawn[:1], more, *drawn[1:]]
     parts += [web.legend([*web.STATUSES, *legend(report)]), web.heading("Notes"), web.listed(notes(report))]
     return web.document(title, parts)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from export_pipeline.base.files import written_aside
 from export_pipeline.base.images import load_image, save_image
-from export_pipeline.report.picture import Tile, laid_out, missing
+from export_pipeline.report.sheet import Tile, laid_out, missing
 from export_pipeline.sweep.grid import label, shown
 from export_pipeline.sweep.model import SweptPoint, Value
 from export_pipeline.sweep.point import FLOAT_PICTURE, PHOTO, PICTURE

@@ -34,7 +34,7 @@ from export_pipeline.perception.codec import Codec
 from export_pipeline.perception.loss_network import LossNetwork, named_loss_network
 from export_pipeline.recipe.distill import DistillRecipe
 from export_pipeline.report.machine import machine
-from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.report.sheet import Tile, laid_out
 from export_pipeline.universal.wct.decoders import material, plan, train_decoders, training_of
 from export_pipeline.universal.wct.paint import How, paint
 from export_pipeline.universal.wct.record import Decoders

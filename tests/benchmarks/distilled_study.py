@@ -41,7 +41,7 @@ from export_pipeline.perception.statistics import gram
 from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.recipe import StyleTransferRecipe
 from export_pipeline.report.machine import machine
-from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.report.sheet import Tile, laid_out
 from export_pipeline.tasks import builtin
 from tests.benchmarks import distilled_page
 from tests.benchmarks.distilled_page import TITLES

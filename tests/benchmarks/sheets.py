@@ -18,7 +18,7 @@ from export_pipeline.base.files import written_aside
 from export_pipeline.base.images import fit, load_image, to_uint8
 from export_pipeline.formats import open_model, resize_to
 from export_pipeline.recipe import StyleTransferRecipe
-from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.report.sheet import Tile, laid_out
 from export_pipeline.tasks.builtin import photographs
 
 RECIPES = Path(export_pipeline.__file__).parent / "recipes"

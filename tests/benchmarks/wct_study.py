@@ -34,7 +34,7 @@ from export_pipeline.perception.judge import StyleJudge
 from export_pipeline.perception.loss_network import DISTILLED, distilled
 from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.report.machine import machine
-from export_pipeline.report.picture import Tile, laid_out
+from export_pipeline.report.sheet import Tile, laid_out
 from export_pipeline.tasks.arbitrary_style import encode
 from export_pipeline.tasks.builtin import photographs
 from export_pipeline.universal.painter import Painter

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from export_pipeline.report.render import page as report_page
 from export_pipeline.sweep.page import page as sweep_page
 from export_pipeline.targets import TARGETS
 from tests.builds import COMMITTED, ROOT
+from tests.report.test_sheet import FILES, HEAD, blocks, saved
 from tests.report.test_verdict import with_rows
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -29,6 +31,7 @@ SCREENSHOT = ROOT / "artifacts" / "sheets" / "report.jpg"
 # Widths of a phone and of a desk.
 NARROW, WIDE = 420, 1280
 HEIGHT = 1400
+SIZE = 640, 480  # of the images of a report, height and width
 # Written into the copy of a page that is opened: what the browser made of it, as JSON for the title of the frame.
 _PROBE = """<script>
 const wide = e => e.scrollWidth > e.clientWidth + 1;
@@ -44,6 +47,9 @@ parent.postMessage(JSON.stringify({
   folded: [...document.querySelectorAll("details > summary")].map(e => e.innerText),
   sentences: [...document.querySelectorAll("td, li, p, dd")].map(e => e.textContent),
   images: [...document.images].map(e => e.naturalWidth),
+  views: [...document.querySelectorAll("svg.view")].filter(e => !e.closest("details"))
+    .map(e => e.getBoundingClientRect()).map(box => [box.width, box.height]),
+  cut: wide(document.querySelector(".scroll")),
 }), "*");
 </script>"""
 _FRAME = """<!doctype html><title>nothing came</title><body style="margin:0">
@@ -97,6 +103,13 @@ def report() -> str:
 
 
 @cache
+def pictured() -> str:
+    """A report with a picture that says where its images lie."""
+    with tempfile.TemporaryDirectory() as folder:
+        return report_page(read_report(COMMITTED), saved(Path(folder) / "picture.jpg", blocks(*SIZE)))
+
+
+@cache
 def failed_report() -> str:
     """One with a failed budget, and long reasons."""
     found = with_rows(())
@@ -116,7 +129,7 @@ def sweep() -> str:
     return sweep_page(made(SWEPT), Path(), ())
 
 
-PAGES = {"report": report, "failed report": failed_report, "diff": difference, "sweep": sweep}
+PAGES = {"report": report, "pictured": pictured, "failed report": failed_report, "diff": difference, "sweep": sweep}
 
 
 @pytest.mark.parametrize("width", [NARROW, WIDE])
@@ -136,12 +149,23 @@ def test_a_page_does_not_scroll_sideways(name: str, width: int, tmp_path: Path) 
     assert all(found["images"]), "a picture that is not drawn"
 
 
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_each_image_of_a_report_is_as_large_as_there_is_room_for(width: int, tmp_path: Path) -> None:
+    found = seen(pictured(), width, tmp_path)
+    views = found["views"]
+    assert not found["cut"], "the verdict of a file is the last column of the first table"
+    assert len(views) == HEAD + 2 * FILES  # those of the second photograph are folded
+    for wide, high in views:
+        assert 110 <= wide <= 200
+        assert high == pytest.approx(wide * SIZE[0] / SIZE[1], rel=0.01)
+
+
 def test_the_verdict_is_the_first_thing_and_kernels_are_folded(tmp_path: Path) -> None:
     found = seen(report(), NARROW, tmp_path)
     assert found["first"].startswith("PASSED")
     assert any(head.startswith("Convolution kernels") for head in found["folded"])
     assert any(head.startswith("Work by layer") for head in found["folded"])
-    assert len(found["images"]) == 1
+    assert found["images"] or found["views"]
 
 
 def test_the_screenshot_of_the_docs(request: pytest.FixtureRequest, tmp_path: Path) -> None:

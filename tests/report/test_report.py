@@ -33,8 +33,8 @@ from export_pipeline.report import (
 )
 from export_pipeline.report.machine import libraries
 from export_pipeline.report.memory import peak_memory
-from export_pipeline.report.picture import IN_LINE
 from export_pipeline.report.schema import SCHEMAS, rendered, written
+from export_pipeline.report.sheet import IN_LINE
 from export_pipeline.tasks.style_transfer import NO_JUDGE
 from export_pipeline.verify import verify
 from tests.small_models import HEIGHT, RECIPE, WIDTH, exported, task
