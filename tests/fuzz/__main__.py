@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,11 @@ def limits(runs: int, seconds: float) -> list[str]:
     return [f"-runs={runs}", *([f"-max_total_time={max(1, int(seconds))}"] if math.isfinite(seconds) else [])]
 
 
+def part(shares: Sequence[float]) -> float:
+    """What the first of *shares* is of all."""
+    return shares[0] / sum(shares)
+
+
 def _count(folder: Path) -> int:
     path = folder / "count"
     return int.from_bytes(path.read_bytes(), "little") if path.is_file() else 0
@@ -97,9 +103,9 @@ def main() -> int:
     runs, outcomes, start = options.runs, [], time.monotonic()
     for index, name in enumerate(options.readers):
         # What a reader leaves of its share goes to those after it.
-        share = len(options.readers) - index
-        seconds = (options.seconds - (time.monotonic() - start)) / share
-        made = fuzz(name, options.folder, max(1, runs // share), max(1.0, seconds))
+        own = part([READERS[left].share for left in options.readers[index:]])
+        seconds = (options.seconds - (time.monotonic() - start)) / (len(options.readers) - index)
+        made = fuzz(name, options.folder, max(1, round(runs * own)), max(1.0, seconds))
         runs -= made.runs
         outcomes.append(made)
         print(f"{name:<18}{made.runs:>10,} executions {made.seconds:>7.0f} s {made.findings:>4} findings", flush=True)

@@ -11,7 +11,7 @@ import pytest
 from export_pipeline.errors import PipelineError
 from export_pipeline.formats.coreai import library
 from tests.fuzz import child, readers
-from tests.fuzz.__main__ import limits
+from tests.fuzz.__main__ import limits, part
 from tests.fuzz.frames import framed, unframed
 from tests.fuzz.readers import READERS
 
@@ -66,3 +66,13 @@ def test_a_process_has_a_limit_of_time_only_where_one_is_given() -> None:
     assert limits(10, float("inf")) == ["-runs=10"]
     assert limits(10, 2.9) == ["-runs=10", "-max_total_time=2"]
     assert limits(10, 0.1) == ["-runs=10", "-max_total_time=1"]
+
+
+def test_all_executions_are_dealt_out_and_slow_readers_get_few() -> None:
+    names, left, dealt = list(READERS), 1_000_000, {}
+    for index, name in enumerate(names):
+        dealt[name] = round(left * part([READERS[later].share for later in names[index:]]))
+        left -= dealt[name]
+    assert left == 0
+    assert dealt["aimodel"] < 2_000
+    assert min(count for name, count in dealt.items() if name != "aimodel") > 60_000
