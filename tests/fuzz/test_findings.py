@@ -110,6 +110,29 @@ def test_a_tflite_file_with_an_operation_that_lacks_an_input_does_not_end_the_pr
             read(path)
 
 
+@pytest.mark.parametrize("name", ["tiny-fp16", "tiny-int8"])
+def test_a_tflite_file_with_an_operation_that_lacks_its_output_does_not_end_the_process(
+    name: str, whole: Path, tmp_path: Path
+) -> None:
+    def change(model: Any) -> None:
+        model.subgraphs[0].operators[0].outputs = [-1]
+
+    path = changed_tflite(whole / "tflite" / name, change, tmp_path)
+    for read in (contents_of, interface_of, open_model):
+        with pytest.raises(ModelError, match="is damaged or not"):
+            read(path)
+
+
+def test_a_tflite_file_without_a_graph_does_not_end_the_process(whole: Path, tmp_path: Path) -> None:
+    def change(model: Any) -> None:
+        model.subgraphs = None
+
+    path = changed_tflite(whole / "tflite" / "tiny-fp16", change, tmp_path)
+    for read in (contents_of, interface_of, open_model):
+        with pytest.raises(ModelError, match="is damaged or not"):
+            read(path)
+
+
 def changed_tflite(seed: Path, change: Callable[[Any], None], folder: Path) -> Path:
     """A copy of the TFLite file *seed* after *change* of its model."""
     import flatbuffers

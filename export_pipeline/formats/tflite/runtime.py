@@ -43,6 +43,7 @@ class LiteRTRuntime(Runtime):
             content = path.read_bytes()
             if content[4:8] != b"TFL3":
                 raise ModelError(f"{path} is not {_WHAT}: its identifier is {content[4:8]!r}, TFL3 is allowed")
+            _refuse_without_graph(content)
             operations = OpResolverType.AUTO if run else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             with muted(2):
                 self._interpreter: Any = Interpreter(
@@ -50,7 +51,7 @@ class LiteRTRuntime(Runtime):
                     num_threads=threads or os.cpu_count() or 1,
                     experimental_op_resolver_type=operations,
                 )
-                _refuse_missing_inputs(content)
+                _refuse_missing_tensors(content)
                 self._interpreter.allocate_tensors()
             self._describe(tflite_metadata(content), _signature_names(content))
 
@@ -90,8 +91,20 @@ class LiteRTRuntime(Runtime):
         return cast("Stressed", running(self, lambda: stress.stress(self.path, list(arrays.values()))))
 
 
-def _refuse_missing_inputs(content: bytes) -> None:
-    """Refuse an operation without its first input, which XNNPACK would look for.
+def _refuse_without_graph(content: bytes) -> None:
+    """Refuse a file without any graph, of which LiteRT would take the first.
+
+    Raises:
+        ValueError: it has none.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    if not schema.Model.GetRootAs(content, 0).SubgraphsLength():
+        raise ValueError("it has no graph")
+
+
+def _refuse_missing_tensors(content: bytes) -> None:
+    """Refuse an operation without its first input or without an output, which LiteRT and XNNPACK would look for.
 
     Raises:
         ValueError: there is one.
@@ -104,6 +117,8 @@ def _refuse_missing_inputs(content: bytes) -> None:
             operator = graph.Operators(index)
             if operator.InputsLength() and operator.Inputs(0) < 0:
                 raise ValueError(f"operation {index} lacks its first input")
+            if any(operator.Outputs(place) < 0 for place in range(operator.OutputsLength())):
+                raise ValueError(f"operation {index} lacks an output")
 
 
 def tflite_metadata(content: bytes) -> dict[str, str]:
