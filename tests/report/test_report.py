@@ -155,8 +155,8 @@ def test_the_page_needs_no_other_file_and_escapes_what_it_shows() -> None:
     folder, _ = reported()
     text = (folder / "report.html").read_text()
     assert "of &lt;this&gt; test" in text
-    assert 'src="data:image/jpeg;base64,' in text
-    assert not re.search(r'(src|href)="(?!data:)', text)
+    assert 'href="data:image/jpeg;base64,' in text
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert PICTURE_FILE in (folder / "report.md").read_text()
 
 
