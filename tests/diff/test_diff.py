@@ -132,7 +132,7 @@ def test_operations_recipe_and_metadata_are_told(tmp_path: Path, capsys: pytest.
 
     found = told(capsys, COMMITTED, changed(tmp_path, edit))
     assert {"part": "operations", "target": TARGET, "key": "unary", "old": None, "new": "3"} in found["words"]
-    assert {"part": "recipe", "target": "", "key": "train.style_weight", "old": "0.65", "new": "3.0"} in found["words"]
+    assert {"part": "recipe", "target": "", "key": "train.style_weight", "old": "0.5", "new": "3.0"} in found["words"]
 
 
 def test_metadata_are_read_from_files_whose_bytes_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
