@@ -16,6 +16,7 @@ from export_pipeline.cli import main
 from export_pipeline.verbs.common import Verb
 from tests.builds import COMMITTED
 
+RECIPES = Path(__file__).parents[2] / "export_pipeline" / "recipes"
 ONNX = COMMITTED / "starry_night_small-fp32.onnx"
 
 
@@ -77,7 +78,9 @@ def test_inspect_reads_the_checkpoint_of_a_bundle(capsys: pytest.CaptureFixture[
     assert main(["inspect", str(checkpoint), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["parameters"] == 11868
-    steps = recipe["train"]["steps"] + recipe["compress"]["quantize"]["steps"]
+    assert main(["inspect", str(RECIPES / recipe["train"]["warm_start"]), "--json"]) == 0
+    before = int(json.loads(capsys.readouterr().out)["metadata"]["step"])
+    steps = before + recipe["train"]["steps"] + recipe["compress"]["quantize"]["steps"]
     assert found["metadata"]["step"] == str(steps)
     assert found["metadata"]["recipe.train.style"].endswith("starry_night.jpg")
     assert main(["inspect", str(checkpoint)]) == 0
