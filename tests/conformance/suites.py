@@ -14,9 +14,10 @@ _COUNTS = ("collected", "compared", "passed", "failed", "skipped", "nothing to c
 _TEXT = """## Apple's further suites
 
 The tests of the front ends, of the models and of compression out of the same wheel, by `make frontends`. `there` are
-the cases of the suite, `run` those that were run: all, or a sample in the order of a hash of their names, as many as
-there was time for. Of `optimize` most cases predict nothing; of those of `coreml/test_post_training_quantization.py`,
-many do: they came first. Tests of scikit-learn and XGBoost would fetch house prices: random numbers take their place.
+the cases of the suite, `run` those that were run: all, or a sample in the order of a hash of their names. A case that
+fails may have compared nothing yet, so that `failed` is no part of `compared`. Of `optimize` most cases predict
+nothing; of those of `coreml/test_post_training_quantization.py`, many do: they came first. Tests of scikit-learn and
+XGBoost would fetch house prices: random numbers take their place.
 """
 
 

@@ -22,7 +22,8 @@ difference, as a share of what the output spans.
 - **{weights}**: no file, but the float network against itself with its weights rounded to half precision: how
   much of a rounding arrives at its output.
 - **{float32}**: the files of fp16 weights, with arithmetic in float32 on both sides: whether they mean the same.
-- **fp16**, **int8**, **palettized**, **sparse**: `mlpackage-` and `aimodel-` files as they are shipped.
+- **fp16**, **int8**, **palettized**, **sparse**: `mlpackage-` and `aimodel-` files as they are shipped. The last two
+  hold one compressed network in two ways of storing it, so that their numbers are the same.
 
 In float32 the two agree within 0.0005, with three exceptions. Of two the first column tells. The U-Net with batch
 norms: Core ML's conversion folds them into the kernels and rounds the products to half precision; the Core AI file is
