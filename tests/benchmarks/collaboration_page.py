@@ -85,8 +85,8 @@ def page(record: dict[str, Any]) -> str:
 SAID = """\
 What it says: the collaborator is worth having. It takes what whitening paints nearer to the style at every layer than
 the embedding alone, and its decoders rebuild photographs better by 0.3 to 0.8 dB. With both losses the ratios are at or
-below the paper's at three layers of five. The collaborator alone is best at the deeper layers. With each channel alone
-all distilled pairs stay behind the original at most layers, by 15 % at most.
+below the paper's at three layers of five. Of the distilled pairs the collaborator alone is best at the deeper layers.
+With each channel alone all distilled pairs stay behind the original at most layers, by 15 % at most.
 
 What the eye sees: the distilled pairs look alike and near to the original's, which swirls a little more and has more of
 the painting's yellow and red. FP-slimmed has lost the colours.
@@ -143,8 +143,9 @@ The others began as those that come along, and learned for as many at a rate of 
 
 ## Time
 
-A picture of {large} pixels a side, from relu4_1, in a fresh process on one core and one thread: {seconds}. Squares
-bound the memory, so no size is the largest. One was timed after the other, with other work on the machine.
+A picture of {large} pixels a side, from relu4_1, in a fresh process on one core and one thread: {seconds}. Pictures
+are made square by square, which bounds the memory at any size. One was timed after the other, with other work on the
+machine.
 
 ## Optimization
 
