@@ -178,8 +178,9 @@ def page(record: dict[str, Any]) -> str:
 PAGE = """\
 # Any style
 
-One network that paints after any painting, beside the published one: MicroAST (Wang et al., AAAI 2023), 471,987
-parameters. Paintings and photographs are held out: neither was trained on. `make universalstudy` makes this page.
+One network that paints after any painting, of 252,408 parameters, and the encoder of paintings, of 219,804; beside the
+published one, MicroAST (Wang et al., AAAI 2023), which has 471,987 in all. Paintings and photographs are held out:
+neither was trained on. `make universalstudy` makes this page.
 
 Means over {photographs} photographs of 480x640 pixels; smaller is better. The photograph as it is stands first.
 
@@ -189,7 +190,7 @@ Means over {photographs} photographs of 480x640 pixels; smaller is better. The p
 
 What the eye sees: ours has the colours of a painting that it has never seen, in broad places, and strokes along them;
 the published network draws finer and keeps faces and edges sharper. Ours is a mean of the weights of two
-networks, of 18,000 and 28,000 crops and twelve paintings.
+networks: one of 18,000 crops of photographs after twelve paintings, and the same after 10,000 more.
 
 ## Size and speed
 
