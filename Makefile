@@ -22,7 +22,7 @@ SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets apps test-ios universal universalstudy decoders wctstudy collaborationstudy
+.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets results apps test-ios universal universalstudy decoders wctstudy collaborationstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -130,6 +130,9 @@ lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, a
 
 demostudy: $(STAMP)  ## build the demo as it was and as it is, and compare
 	$(BIN)/python -m tests.benchmarks.demo_study
+
+results: $(STAMP)  ## draw the tables of artifacts/README.md from the reports and from artifacts/compared
+	$(BIN)/python -m tests.benchmarks.results
 
 sheets: $(STAMP)  ## draw photo, style, published model and ours side by side, into artifacts/sheets
 	$(BIN)/python -m tests.benchmarks.sheets
