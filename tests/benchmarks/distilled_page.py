@@ -155,8 +155,8 @@ def demo_table(found: Record) -> Iterator[str]:
     """The demo before and after, by the record of ``make demostudy``."""
     yield (
         "`make demo` turns the committed network to the project's own painting, prunes 40 % of its weights, exports "
-        "and checks all files. Both builds whole, judged by VGG-19 on two photographs; fetching VGG-19's weights, "
-        "which only the former needed, is not counted."
+        "and checks all files. Both builds whole, with as many crops as the demo had when they were measured, judged "
+        "by VGG-19 on two photographs; fetching VGG-19's weights, which only the former needed, is not counted."
     )
     yield ""
     metrics = metrics_of(found["demos"]["before"])
