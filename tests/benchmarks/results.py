@@ -112,9 +112,9 @@ def speeds(_: Sequence[str]) -> list[str]:
     published, *ours = sorted(record, key=lambda found: (title(found["file"]) != PUBLISHED, found["median_ms"]))
     lines = [row([PUBLISHED, f"{published['median_ms']:.0f}", "1"])]
     for found in ours:
-        times = published["median_ms"] / found["median_ms"]
-        digits = (1 if found["median_ms"] < 10 else 0, 0 if times > 10 else 1)
-        lines.append(row([title(found["file"]), f"{found['median_ms']:.{digits[0]}f}", f"{times:.{digits[1]}f}"]))
+        milliseconds, times = found["median_ms"], published["median_ms"] / found["median_ms"]
+        cells = [f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in (milliseconds, times)]
+        lines.append(row([title(found["file"]), *cells]))
     return lines
 
 
