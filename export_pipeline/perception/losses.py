@@ -107,6 +107,7 @@ class PerceptualLoss:
         self._least_deviation = least_deviation
         self._table, self._network = table, network
         self._style_loss = STYLE_LOSSES[table.style_loss]
+        self._layers = STYLE_LAYERS * table.style_scales
         self._features = network.features(STYLE_LAYERS)
         # The photo needs no layer above its own: a shallower network saves its forward pass.
         self._content_features = network.features((table.content_layer,))
@@ -130,7 +131,7 @@ class PerceptualLoss:
         table, edges = self._table, edge_loss(output)
         styles = self._styles if target is None else [(1.0, target)]
         output = without_border(output, table.loss_border)
-        features = self._features(output)
+        features = self._looks(output)
         of_content = features[STYLE_LAYERS.index(table.content_layer)]
         content = relative(self._network.embedded(of_content, table.content_layer) - wanted, wanted)
         statistics = self._statistics(features)
@@ -156,14 +157,22 @@ class PerceptualLoss:
         """What *style*, ``(H, W, 3)`` uint8 RGB, asks for, resized to ``style_size`` squared."""
         square = Image.fromarray(style).resize((self._table.style_size,) * 2, Image.Resampling.LANCZOS)
         image = np.asarray(square, np.float32)[None]
-        features = self._features(image)
+        features = self._looks(image)
         statistics = tuple(_constants(layer) for layer in self._statistics(features))
         return StyleTarget(
             statistics, _constants(self._projections(features)), Colors.of(image[0], self._least_deviation)
         )
 
+    def _looks(self, image: Any) -> list[Any]:
+        """Features of the style layers of *image*, then at half its size, and so on: ``style_scales`` sizes."""
+        looks: list[Any] = []
+        for scale in range(self._table.style_scales):
+            image = tf.nn.avg_pool2d(image, 2, 2, "VALID") if scale else image
+            looks += self._features(image)
+        return looks
+
     def _projections(self, features: Sequence[Any]) -> list[Any]:
-        layers = zip(STYLE_LAYERS, features, strict=True)
+        layers = zip(self._layers, features, strict=True)
         return [sorted_projections(self._network.embedded(layer, name)) for name, layer in layers]
 
     def _style_distance(self, statistics: list[tuple[Any, ...]], style: StyleTarget) -> Any:
@@ -172,7 +181,7 @@ class PerceptualLoss:
         return tf.add_n(distances) / len(distances)
 
     def _statistics(self, features: Sequence[Any]) -> list[tuple[Any, ...]]:
-        layers = zip(STYLE_LAYERS, features, strict=True)
+        layers = zip(self._layers, features, strict=True)
         return [self._style_loss.statistics(self._network, name, layer) for name, layer in layers]
 
 

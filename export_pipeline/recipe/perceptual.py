@@ -111,6 +111,14 @@ class PerceptualTrainTable(TrainTable):
         json_schema_extra={"items": {"type": "number", "minimum": 1, "maximum": 8}},
     )
     style_size: int = Field(512, ge=64, le=4096, description="side that the style image is resized to, pixels")
+    style_scales: int = Field(
+        1,
+        ge=1,
+        le=4,
+        description="sizes of the picture and of the style, each half of the one before, at which style and "
+        "Wasserstein losses compare: smaller ones ask for broad strokes where fine lines would do. The other losses "
+        "see the picture at its size",
+    )
     content_layer: Literal["relu3_1", "relu4_1"] = Field(
         "relu3_1", description="layer of VGG-19 at which the content loss compares features"
     )
@@ -184,6 +192,18 @@ class PerceptualTrainTable(TrainTable):
     def _aims_at_something(self) -> Self:
         if self.content_weight == self.style_weight == 0:
             raise ValueError("content_weight and style_weight are both 0, which leaves nothing to learn")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_seen_at_every_scale(self) -> Self:
+        inner = self.crop - 2 * self.loss_border
+        least = min(inner, self.style_size) >> (self.style_scales - 1)
+        if self.style_scales > 1 and inner >= LEAST_SIDE > least:
+            raise ValueError(
+                f"with style_scales {self.style_scales}, crop {self.crop}, loss_border {self.loss_border} and "
+                f"style_size {self.style_size}, losses compare images of {least} pixels a side; {LEAST_SIDE} are the "
+                "least: raise crop and style_size, or lower style_scales"
+            )
         return self
 
 

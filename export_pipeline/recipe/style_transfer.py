@@ -74,7 +74,7 @@ class StyleTrainTable(PerceptualTrainTable):
     kept: ClassVar[tuple[tuple[str, ...], ...]] = tuple(
         (key,)
         for key in (
-            *("style", "loss_network", "style_size", "style_loss", "content_layer", "frozen_norm"),
+            *("style", "loss_network", "style_size", "style_scales", "style_loss", "content_layer", "frozen_norm"),
             *("content_weight", "style_weight", "color_weight", "tv_weight", "edge_weight"),
             *("weave_weight", "wasserstein_weight", "wasserstein_power"),
             *("stability_weight", "stability_cut", "stability_shift", "stability_light", "loss_border"),

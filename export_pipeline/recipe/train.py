@@ -20,7 +20,13 @@ class TrainTable(Table):
         1000, ge=0, le=10_000_000, description="number of optimizer steps; 0 keeps the warm start as it is"
     )
     batch_size: int = Field(2, ge=1, le=256, description="images of a step; fastest with one for each core")
-    crop: int = Field(256, ge=32, le=2048, description="side of the square crops of the images, pixels")
+    crop: int = Field(
+        256,
+        ge=32,
+        le=2048,
+        description="side of the square crops of the images, pixels; a network with instance norm, whose statistics "
+        "are those of all that it sees, needs large ones, of 336 pixels or more",
+    )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="highest learning rate: it rises to it, then falls to 0")
     ema: float = Field(
         0.99, ge=0, lt=1, description="momentum of the moving average of the weights, which is kept; 0 keeps the last"

@@ -17,6 +17,7 @@ from export_pipeline.perception.losses import (
     STYLE_LAYERS,
     STYLE_LOSSES,
     PerceptualLoss,
+    StyleTarget,
     loss_names,
 )
 from export_pipeline.perception.statistics import sorted_projections
@@ -213,6 +214,49 @@ def test_along_the_edges_only_the_loss_of_edges_looks(vgg_arrays: Arrays) -> Non
     inner, whole = plain(photo[:, 6:-6, 6:-6], output[:, 6:-6, 6:-6]), plain(photo, output)
     for name in LOSSES[1:]:
         np.testing.assert_allclose(found[name], (whole if name == "edge" else inner)[name], rtol=1e-4)
+
+
+def test_scales_are_means_over_the_picture_and_its_halves(vgg_arrays: Arrays) -> None:
+    network, table = LossNetwork(vgg_arrays), StyleTrainTable(style_size=64, wasserstein_weight=1.0, style_scales=2)
+    one = table.model_copy(update={"style_scales": 1})
+    output, square = images(4), np.asarray(Image.fromarray(STYLE).resize((64, 64), Image.Resampling.LANCZOS))
+    both, whole = (PerceptualLoss(network, square, used)(images(3), output) for used in (table, one))
+    halved = output.reshape(2, 20, 2, 26, 2, 3).mean((2, 4))
+    features_of = [features(vgg_arrays, image) for image in (output, halved)]
+    style = [
+        features(vgg_arrays, image[None].astype(np.float32))
+        for image in (square, square.reshape(32, 2, 32, 2, 3).mean((1, 3)))
+    ]
+    for index in range(2):
+        distances = [
+            moments_distance(own[index], its[0])
+            for at in range(2)
+            for own, its in zip(features_of[at], style[at], strict=True)
+        ]
+        assert both["style"].numpy()[index] == pytest.approx(np.mean(distances), rel=1e-4)
+    np.testing.assert_allclose(both["content"], whole["content"], rtol=1e-6)
+    small = square.reshape(32, 2, 32, 2, 3).mean((1, 3)).round().astype(np.uint8)
+    half = PerceptualLoss(network, small, one.model_copy(update={"style_size": 32}))(halved, halved)
+    mean = (whole["wasserstein"] + half["wasserstein"]) / 2
+    np.testing.assert_allclose(both["wasserstein"], mean, rtol=0.02)  # the style at half the size was rounded to bytes
+
+
+def test_several_styles_at_several_scales_are_taken_one_an_item(vgg_arrays: Arrays) -> None:
+    loss = PerceptualLoss(LossNetwork(vgg_arrays), STYLE, StyleTrainTable(style_size=64, style_scales=2))
+    targets = [loss.target(STYLE), loss.target(STYLE[::-1, :40])]
+    output = tf.Variable(images(4))
+    with tf.GradientTape() as tape:
+        found = loss(images(3), tf.identity(output), StyleTarget.stacked(targets).taken(tf.constant([1, 0])))
+    assert np.isfinite(tape.gradient(found["total"], output).numpy()).all()
+    alone = [loss(images(3), images(4), target)["style"].numpy() for target in targets]
+    np.testing.assert_allclose(found["style"], [alone[1][0], alone[0][1]], rtol=1e-4)
+
+
+@pytest.mark.parametrize("given", [{"crop": 96, "loss_border": 8}, {"style_size": 80}])
+def test_images_that_are_too_small_for_the_scales_are_refused(given: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"style_scales 4, .* images of 10 pixels a side; 16 are the least"):
+        StyleTrainTable(style_scales=4, **given)
+    assert StyleTrainTable(style_scales=3, **given).style_scales == 3
 
 
 def test_the_wasserstein_loss_sees_tails_that_moments_do_not(vgg_arrays: Arrays) -> None:
