@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 
 from export_pipeline.base.files import files_of, sha256, size
 from export_pipeline.bundle import Bundle
@@ -98,3 +99,12 @@ def recipe_of(bundle: Path) -> Path:
 
 def test_the_published_size_is_told() -> None:
     assert f"{PUBLISHED_BYTES:,} bytes" in (ROOT / "artifacts" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "artifacts" / "warm_starts").iterdir()), ids=lambda path: path.stem)
+def test_a_warm_start_holds_weights_and_no_path_of_a_machine(path: Path) -> None:
+    with safe_open(path, "np") as file:
+        assert all(name.startswith("model.") for name in file.keys())  # noqa: SIM118 - it is no mapping
+        record = json.loads(file.metadata()["checkpoint"])
+    assert not Path(record["recipe"]["train"]["warm_start"] or "").is_absolute()
+    assert path.stem.startswith(record["recipe"]["name"])
