@@ -116,7 +116,7 @@ class ExportTable(Table):
     def _without_no_sizes(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A recipe of one size is recorded as it was before there could be several: its bundle stays the same."""
         found: dict[str, Any] = write(self)
-        left_out = {key for key in ("sizes", "flexible") if not found[key]}
+        left_out = {key for key in ("sizes", "flexible") if not found.get(key)}
         return {key: value for key, value in found.items() if key not in left_out}
 
     @property

@@ -70,15 +70,19 @@ class PolishTable(Table):
 class StyleTrainTable(PerceptualTrainTable):
     """``[train]``: data, losses and length of the training."""
 
-    # What the pictures are to be like, and what fine-tuning goes on with. Photographs are the recipe's own.
-    kept: ClassVar[tuple[tuple[str, ...], ...]] = tuple(
-        (key,)
-        for key in (
-            *("style", "loss_network", "style_size", "style_scales", "style_loss", "content_layer", "frozen_norm"),
-            *("content_weight", "style_weight", "color_weight", "tv_weight", "edge_weight"),
-            *("weave_weight", "wasserstein_weight", "wasserstein_power"),
-            *("stability_weight", "stability_cut", "stability_shift", "stability_light", "loss_border"),
-        )
+    # What the pictures are to be like, and what fine-tuning goes on with. Photographs are the recipe's own, but not how
+    # they are cut: a network with live norms needs crops as large as those it was trained on.
+    kept: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("crop", "batch_size"),
+        *(
+            (key,)
+            for key in (
+                *("style", "loss_network", "style_size", "style_scales", "style_loss", "content_layer", "frozen_norm"),
+                *("content_weight", "style_weight", "color_weight", "tv_weight", "edge_weight", "short_side"),
+                *("weave_weight", "wasserstein_weight", "wasserstein_power"),
+                *("stability_weight", "stability_cut", "stability_shift", "stability_light", "loss_border"),
+            )
+        ),
     )
 
     style: str = Field(

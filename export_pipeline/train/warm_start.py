@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from export_pipeline.errors import CheckpointError
+from export_pipeline.errors import CheckpointError, RecipeError
 from export_pipeline.recipe import ModelTable, Recipe
 from export_pipeline.tasks import Origin
 from export_pipeline.train.checkpoint import Checkpoint
@@ -21,6 +21,7 @@ def with_warm_start(recipe: Recipe) -> Recipe:
 
     Raises:
         CheckpointError: the warm start cannot be read, or is of another network.
+        RecipeError: what the warm start was trained with does not go together with a key that the recipe names.
     """
     if recipe.train.warm_start is None:
         return recipe
@@ -41,7 +42,22 @@ def with_warm_start(recipe: Recipe) -> Recipe:
     update: dict[str, Any] = {"model": its}
     if not recipe.train.trains:
         update["train"] = recipe.train.taking_over(start.info.recipe.train)
-    return recipe.model_copy(update=update)
+    merged = recipe.model_copy(update=update)
+    _check_together(recipe, merged, start)
+    return merged
+
+
+def _check_together(recipe: Recipe, merged: Recipe, start: Checkpoint) -> None:
+    """Check the keys of a recipe and those of its warm start as if they stood in one file."""
+    taken = [key for key in type(merged.train).model_fields if getattr(merged.train, key) != getattr(recipe.train, key)]
+    try:
+        named = merged.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        Recipe.parse(named, where=f"recipe {recipe.name}")
+    except RecipeError as error:
+        raise RecipeError(
+            f"{error}\nOf these keys, {', '.join(taken) or 'those of [model]'} are those that {start.path} was trained "
+            "with; name them in the recipe, or change the others."
+        ) from error
 
 
 def origin(recipe: Recipe) -> Origin | None:

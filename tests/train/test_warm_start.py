@@ -43,6 +43,7 @@ def test_a_network_taken_over_keeps_its_style_its_losses_and_its_lineage(
     task = checked_task(taken_over(done))
     made, kept = make_recipe().train, task.recipe.train
     assert (kept.style, kept.style_size, kept.content_weight) == (made.style, made.style_size, made.content_weight)
+    assert (kept.crop, kept.batch_size, kept.short_side) == (made.crop, made.batch_size, made.short_side)
     assert kept.content == "builtin"  # photographs are the recipe's own
     assert isinstance(task, StyleTransfer)
     np.testing.assert_array_equal(task.style, load_image(made.style))
@@ -53,6 +54,17 @@ def test_a_network_taken_over_keeps_its_style_its_losses_and_its_lineage(
     assert told["steps"] == str(done.checkpoint.info.step)
     for name, value in done.checkpoint.info.fingerprint.items():
         assert told[name] == value
+
+
+def test_what_a_warm_start_brings_must_go_together_with_what_the_recipe_names(done: Done, tmp_path: Path) -> None:
+    info = done.checkpoint.info
+    train = info.recipe.train.model_copy(update={"crop": 128, "style_scales": 3})
+    weights = tmp_path / "at_three_sizes.safetensors"
+    save(weights, info.model_copy(update={"recipe": info.recipe.model_copy(update={"train": train})}), done.model.weights)
+    assert with_warm_start(taken_over(done, train={"warm_start": str(weights)})).train.crop == 128
+    small = taken_over(done, train={"warm_start": str(weights), "crop": 32})
+    with pytest.raises(RecipeError, match=r"(?s)style_scales 3, crop 32.*style_scales.*at_three_sizes.*name them"):
+        with_warm_start(small)
 
 
 def test_fine_tuning_after_a_polish_goes_on_through_vgg19(make_recipe: Make) -> None:
