@@ -59,8 +59,9 @@ def test_a_network_taken_over_keeps_its_style_its_losses_and_its_lineage(
 def test_what_a_warm_start_brings_must_go_together_with_what_the_recipe_names(done: Done, tmp_path: Path) -> None:
     info = done.checkpoint.info
     train = info.recipe.train.model_copy(update={"crop": 128, "style_scales": 3})
+    recipe = info.recipe.model_copy(update={"train": train})
     weights = tmp_path / "at_three_sizes.safetensors"
-    save(weights, info.model_copy(update={"recipe": info.recipe.model_copy(update={"train": train})}), done.model.weights)
+    save(weights, info.model_copy(update={"recipe": recipe}), done.model.weights)
     assert with_warm_start(taken_over(done, train={"warm_start": str(weights)})).train.crop == 128
     small = taken_over(done, train={"warm_start": str(weights), "crop": 32})
     with pytest.raises(RecipeError, match=r"(?s)style_scales 3, crop 32.*style_scales.*at_three_sizes.*name them"):
