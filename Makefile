@@ -22,7 +22,7 @@ SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets results apps test-ios universal universalstudy decoders wctstudy collaborationstudy
+.PHONY: help setup demo test test-slow test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets results apps test-ios universal universalstudy decoders wctstudy collaborationstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -52,8 +52,13 @@ demo: $(STAMP)  ## run the main job on built-in material, into artifacts/demo
 	$(BIN)/export-pipeline build export_pipeline/recipes/demo.toml -o artifacts/demo $(DEMO_ARGS)
 
 # A file's tests stay in one process, for they share what they build. More than four processes wait for the longest file.
-test: $(STAMP)  ## run the tests on all cores (TEST_JOBS=0: in one process, for a debugger; PYTEST_ARGS="-k parity" and the like are passed on)
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+PYTEST = $(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: $(STAMP)  ## run the tests on all cores, but for slow ones (TEST_JOBS=0: in one process, for a debugger; PYTEST_ARGS="-k parity" and the like are passed on)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(STAMP)  ## run the slow tests: whole builds, trainings, and commands of the README
+	$(PYTEST) -m slow $(PYTEST_ARGS)
 
 apps: $(STAMP)  ## copy the committed bundles into the iOS app
 	$(BIN)/export-pipeline app $(sort $(patsubst %/manifest.json,%,$(filter-out artifacts/demo/% artifacts/starry_night_256/% artifacts/starry_night_tiny/% artifacts/unet_brain/%,$(wildcard artifacts/*/manifest.json)))) --ios ios_demo/App/StyleDemo.swiftpm/Sources/Bundles

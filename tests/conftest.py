@@ -51,9 +51,42 @@ LONGEST = (
 )
 
 
+# Whole builds, trainings, large sets of files, and commands of the README: near half of the time that all tests take, and
+# no part of `make test`.
+SLOW = (
+    "tests/compress/test_quantize.py",
+    "tests/distill/test_collaborator.py",
+    "tests/distill/test_distillation.py",
+    "tests/export/test_forms.py",
+    "tests/export/test_half_range.py",
+    "tests/formats/coreai/test_cross.py",
+    "tests/formats/coreai/test_layers.py",
+    "tests/formats/test_flexible.py",
+    "tests/gatys/test_gatys.py",
+    "tests/readme/test_bundle.py",
+    "tests/readme/test_results.py",
+    "tests/readme/test_verbs.py",
+    "tests/sweep/test_sweep.py",
+    "tests/tasks/test_parity_build.py",
+    "tests/tasks/test_segmentation_build.py",
+    "tests/test_pipeline.py",
+    "tests/test_wheel.py",
+    "tests/train/test_fit.py",
+    "tests/train/test_micro_batches.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {file: number for number, file in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONGEST)))
+    items.sort(key=lambda item: place.get(_file(item), len(LONGEST)))
+    for item in items:
+        if _file(item) in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.split("::")[0]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
