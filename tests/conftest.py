@@ -51,8 +51,8 @@ LONGEST = (
 )
 
 
-# Whole builds, trainings, large sets of files, and commands of the README: near half of the time that all tests take, and
-# no part of `make test`.
+# Whole builds, trainings, large sets of files, and commands of the README: near half of the time that all tests take.
+# `make test` leaves them to `make test-slow`.
 SLOW = (
     "tests/compress/test_quantize.py",
     "tests/distill/test_collaborator.py",
