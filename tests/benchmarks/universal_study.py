@@ -188,9 +188,15 @@ Means over {photographs} photographs of 480x640 pixels; smaller is better. The p
 
 ![style, then published and ours for three photographs](sheet.jpg)
 
-What the eye sees: ours has the colours of a painting that it has never seen, in broad places, and strokes along them;
-the published network draws finer and keeps faces and edges sharper. Ours is a mean of the weights of two
-networks: one of 18,000 crops of photographs after twelve paintings, and the same after 10,000 more.
+What the eye sees: ours has the colours of a painting that it has never seen, in broad places, and short strokes along
+edges and in flat parts, too; those of *Udnie* are duller than the published network's. Faces can be recognised, with
+hard dark and white dabs at eyes and mouths; the published network draws finer and keeps them plain.
+
+Ours is a mean of the weights of two networks. Large crops (320 pixels instead of 160), the losses at two sizes and
+10,200 crops more took the Wasserstein distances from 0.598, 0.711 and 0.704 to 0.548, 0.715 and 0.625 and the content
+distances from 0.913, 0.942 and 0.768 to 0.912, 0.898 and 0.798 (the first four photographs, float networks). After
+paintings that it was trained on it has 0.42 and 0.43 (*The Scream*, *Water Lilies*): what is left is for the most part
+that twelve paintings and their variants do not tell of others.
 
 ## Size and speed
 

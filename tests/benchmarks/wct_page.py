@@ -14,7 +14,7 @@ PAGE = """\
 wctstudy` makes this page. VGG-19, the original, judges.
 
 Means over {photographs} photographs of 480x640 pixels; smaller is better. The photograph as it is stands first; `wct`
-begins at relu4_1 with the style in full. `adain` is the network of any style with its earlier margin of 8 pixels; the
+begins at relu4_1 with the style in full. `adain` is an earlier network of any style, with a margin of 8 pixels; the
 rows from relu5_1 had that decoder in 6 bits.
 
 {table}
