@@ -51,7 +51,7 @@ LONGEST = (
 )
 
 
-# Whole builds, trainings, large sets of files, and commands of the README: near half of the time that all tests take.
+# Whole builds, trainings, large sets of files, and commands of the README: two fifths of the time that all take.
 # `make test` leaves them to `make test-slow`.
 SLOW = (
     "tests/compress/test_quantize.py",
