@@ -57,10 +57,17 @@ class ArbitraryStyleTrainTable(PerceptualTrainTable):
         "the network is judged on those that it was trained on",
     )
     style_variants: int = Field(
-        256, ge=1, le=100_000, description="how many styles are made of the paintings; each takes 0.7 MB of memory"
+        256, ge=1, le=100_000, description="how many styles are made of the paintings; each takes 1.5 MB of memory"
     )
     photographs_as_styles: float = Field(
         0.0, ge=0, le=1, description="share of those styles that are photographs: there are more of them than paintings"
+    )
+    painted_photographs: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of those styles that are photographs in simulated brush strokes, dots, facets or as prints, "
+        "half of them in the colours of a painting: they tell what a dozen paintings leave out",
     )
     identity_weight: float = Field(
         10.0, ge=0, description="weight of the mean absolute difference from the photograph / 255, by 1 - strength"
@@ -75,6 +82,12 @@ class ArbitraryStyleRecipe(PerceptualRecipe):
     train: ArbitraryStyleTrainTable = Field(
         ArbitraryStyleTrainTable(), description="photographs, paintings, losses and length of the training"
     )
+
+    @model_validator(mode="after")
+    def _shares_leave_room(self) -> Self:
+        if self.train.photographs_as_styles + self.train.painted_photographs > 1:
+            raise ValueError("train.photographs_as_styles and train.painted_photographs are more than 1 together")
+        return self
 
     @model_validator(mode="after")
     def _names_its_paintings(self) -> Self:

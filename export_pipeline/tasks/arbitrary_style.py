@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -84,7 +84,7 @@ class ArbitraryStyle(Task):
         import tensorflow as tf
 
         table = self.recipe.train
-        encoded = tf.constant(np.concatenate([encode(image)[None] for image in self.variants()]))
+        encoded = tf.constant(np.concatenate([encode(image)[None] for image in self.variants]))
 
         def chosen(index: Any) -> tuple[np.ndarray, np.ndarray]:
             return style_of(self.recipe.seed, int(index), table.style_variants)
@@ -99,8 +99,9 @@ class ArbitraryStyle(Task):
         photos = crops(self.training, self.recipe, first_step, last_step)
         return tf.data.Dataset.zip((photos, told)).map(lambda photo, rest: {IMAGE: photo, **rest})
 
+    @cached_property
     def variants(self) -> list[np.ndarray]:
-        """The styles that are trained on, by their numbers."""
+        """The styles that are trained on, by their numbers. Made once: painting a photograph takes a quarter second."""
         return variants(self.recipe, self.styles.training, self.training)
 
     def objective(self) -> Objective:
@@ -245,7 +246,7 @@ class _Perceptual(Objective):
         table = task.recipe.train
         self._table = table
         self._losses = PerceptualLoss(network, (), table, (), LEAST_DEVIATION)
-        self._targets = StyleTarget.stacked([self._losses.target(image) for image in task.variants()])
+        self._targets = StyleTarget.stacked([self._losses.target(image) for image in task.variants])
         self.terms = (*loss_names(table), IDENTITY)
         self.fingerprint = {**task.learned_from(), "loss_network_sha256": network.sha256}
 

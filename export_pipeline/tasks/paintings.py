@@ -12,11 +12,14 @@ from PIL import Image
 
 from export_pipeline.errors import RecipeError, near
 from export_pipeline.recipe import BUILTIN, ArbitraryStyleRecipe
+from export_pipeline.recipe.arbitrary_style import ArbitraryStyleTrainTable
+from export_pipeline.tasks.painted import painted
 from export_pipeline.tasks.photographs import Photographs, folder_photographs, joined
 
-LEAST_SHARE = 0.5  # of each side of a painting that is cut out
+LEAST_SHARE = 0.35  # of each side of a painting that is cut out
 # Standard deviations of what is done to the colours: turned about the gray axis (radians), and stretched.
 TURN, STRETCH, CONTRAST, BRIGHTNESS = 0.8, 0.35, 0.25, 0.1
+LEAST_VARIANCE = 1e-4  # of colours, 0..1: an image in gray has none in two directions
 
 
 @dataclass(frozen=True)
@@ -64,26 +67,34 @@ def _some(of: Photographs, indices: list[int]) -> Photographs:
 def variants(recipe: ArbitraryStyleRecipe, from_paintings: Photographs, photographs: Photographs) -> list[np.ndarray]:
     """The styles that *recipe* trains on, ``(style_size, style_size, 3)`` uint8 each.
 
-    First every painting as it is; then paintings, and by the recipe's share photographs, that are cut, mirrored and
-    given other colours.
+    First every painting as it is; then paintings, and by the recipe's shares photographs and photographs in simulated
+    brush strokes, that are cut, mirrored, turned and given other colours.
     """
     table = recipe.train
-    return [
-        _variant(recipe.seed, index, from_paintings, photographs, table.photographs_as_styles, table.style_size)
-        for index in range(table.style_variants)
-    ]
+    return [_variant(recipe.seed, index, from_paintings, photographs, table) for index in range(table.style_variants)]
 
 
-def _variant(seed: int, index: int, of: Photographs, photographs: Photographs, share: float, side: int) -> np.ndarray:
+def _variant(
+    seed: int, index: int, of: Photographs, photographs: Photographs, table: ArbitraryStyleTrainTable
+) -> np.ndarray:
+    side = table.style_size
     if index < len(of):
         return squared(of[index], side)
     random = np.random.default_rng([seed, 2, index])
-    taken = random.random() < share
-    image = photographs[int(random.integers(len(photographs)))] if taken else of[index % len(of)]
+    kind, painting = random.random() - table.painted_photographs, of[index % len(of)]
+    taken = kind < table.photographs_as_styles
+    image = photographs[int(random.integers(len(photographs)))] if taken else painting
     rows, columns = (_part(length, random) for length in image.shape[:2])
-    cut = squared(image[rows, columns], side)
-    cut = cut[:, ::-1] if random.random() < 0.5 else cut
+    cut = _seen_from_another_side(squared(image[rows, columns], side), random)
+    if kind < 0:
+        cut = painted(with_colors_of(painting, cut) if random.random() < 0.5 else cut, random)
     return recolored(cut, random) if random.random() < 0.75 else np.ascontiguousarray(cut)
+
+
+def _seen_from_another_side(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A square *image*, mirrored and turned by right angles in one of the eight ways."""
+    image = image[:, ::-1] if random.random() < 0.5 else image
+    return np.rot90(image, int(random.integers(4)))
 
 
 def _part(length: int, random: np.random.Generator) -> slice:
@@ -96,6 +107,25 @@ def _part(length: int, random: np.random.Generator) -> slice:
 def squared(image: np.ndarray, side: int) -> np.ndarray:
     """*image* ``(H, W, 3)`` uint8 resized to *side* pixels each way, as a style is looked at."""
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.LANCZOS))
+
+
+def with_colors_of(painting: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """*image* ``(H, W, 3)`` uint8 with the mean and the covariance of the colours of *painting*, uint8."""
+    wanted, pixels = painting.reshape(-1, 3) / 255, image.reshape(-1, 3) / 255
+    matrix = _root(_covariance(wanted), 0.5) @ _root(_covariance(pixels), -0.5)
+    made = (pixels - pixels.mean(0)) @ matrix.T + wanted.mean(0)
+    found: np.ndarray = np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8).reshape(image.shape)
+    return found
+
+
+def _covariance(pixels: np.ndarray) -> np.ndarray:
+    return np.cov(pixels.T) + LEAST_VARIANCE * np.eye(3)
+
+
+def _root(matrix: np.ndarray, power: float) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    found: np.ndarray = vectors * values**power @ vectors.T
+    return found
 
 
 def recolored(image: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -43,7 +43,7 @@ def test_a_painting_that_is_held_out_is_judged_on_and_never_learned_from(folder:
     task = opened(folder, hold_out_styles=["b.png"])
     assert task.styles.training.names == ("a.png", "c.png")
     assert task.styles.held.names == ("b.png",)
-    learned = {image.tobytes() for image in task.variants()}
+    learned = {image.tobytes() for image in task.variants}
     for sample in task.validation():
         shown = task.reference_picture(sample)
         assert shown is not None
@@ -59,16 +59,23 @@ def test_without_any_it_is_judged_on_those_it_learned_from(folder: Path) -> None
 
 def test_variants_begin_with_the_paintings_and_depend_on_the_seed_and_their_number(folder: Path) -> None:
     task = opened(folder, photographs_as_styles=0.5)
-    found = task.variants()
+    found = task.variants
     assert [image.shape for image in found] == [(64, 64, 3)] * 8
     for index, color in enumerate(PAINTED.values()):
         np.testing.assert_allclose(found[index].mean((0, 1)), color, atol=6)
     assert len({image.tobytes() for image in found}) == 8
-    more = task.with_recipe(_with(task, style_variants=10)).variants()
+    more = task.with_recipe(_with(task, style_variants=10)).variants
     for one, other in zip(found, more, strict=False):
         np.testing.assert_array_equal(one, other)
-    other_seed = task.with_recipe(task.recipe.model_copy(update={"seed": 5})).variants()
+    other_seed = task.with_recipe(task.recipe.model_copy(update={"seed": 5})).variants
     assert not np.array_equal(found[5], other_seed[5])
+
+
+def test_painted_photographs_are_among_the_variants_by_their_share(folder: Path) -> None:
+    plain, painted = (opened(folder, style_variants=40, painted_photographs=share).variants for share in (0.0, 0.5))
+    assert all(np.array_equal(plain[index], painted[index]) for index in range(3))
+    changed = sum(not np.array_equal(one, other) for one, other in zip(plain, painted, strict=True))
+    assert 10 <= changed <= 28
 
 
 def _with(task: ArbitraryStyle, **train: Any) -> Recipe:
@@ -84,7 +91,7 @@ def test_a_batch_has_the_statistics_of_its_variants(folder: Path) -> None:
         "strength": (2, 1, 1, 1),
         "variant": (2,),
     }
-    variants = task.variants()
+    variants = task.variants
     for number, style in zip(batch["variant"], batch["style"], strict=True):
         np.testing.assert_allclose(style, encode(variants[number]), atol=1e-6)
 
@@ -102,7 +109,7 @@ def test_most_samples_have_a_style_in_full_and_some_have_none() -> None:
 def test_the_loss_of_each_sample_is_that_to_its_own_style_by_its_strength(folder: Path, vgg_file: Path) -> None:
     task = opened(folder, vgg_weights=str(vgg_file), tv_weight=0.0, edge_weight=0.0)
     objective = task.objective()
-    variants = task.variants()[:2]
+    variants = task.variants[:2]
     pictures = np.stack(variants).astype(np.float32)
     photos = pictures[::-1].copy()
 
@@ -135,9 +142,10 @@ def test_colours_are_turned_and_the_mean_gray_stays_about_where_it_was() -> None
         ({"hold_out_styles": ["d.png"]}, r"hold_out_styles names 'd.png', which is no painting; .*"),
         ({"hold_out_styles": ["a.png", "b.png", "c.png"]}, "leaves no painting to train on"),
         ({"styles": "builtin", "hold_out_styles": ["a.png"]}, "names paintings of a folder"),
+        ({"photographs_as_styles": 0.6, "painted_photographs": 0.5}, "are more than 1 together"),
     ],
     ids=str,
 )
-def test_paintings_that_are_not_there_are_refused(folder: Path, train: dict[str, Any], told: str) -> None:
+def test_paintings_and_shares_that_cannot_be_are_refused(folder: Path, train: dict[str, Any], told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         opened(folder, **train)

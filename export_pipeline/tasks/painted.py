@@ -1,0 +1,193 @@
+"""Photographs painted by simulated brushes: styles of every kind where there are few paintings.
+
+A network of any style that knows a dozen paintings learns those, and little of what lies between and beyond them. Here
+a photograph is drawn anew in one of four manners, each with its own random measures: brush strokes along the contours,
+from wide to fine (after Hertzmann, "Painterly Rendering with Curved Brush Strokes of Multiple Sizes", 1998), dots,
+facets with a slope of colour, and flat prints with contours.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+OVERSIZE = 2  # drawn so many times as large, since Pillow draws without smoothing
+STEPS = 5  # points of a stroke
+FINEST, WIDEST = 2.0, 24.0  # radii of brushes, pixels of a square of 512
+OF_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Brush:
+    """What its strokes are like. One without length makes dots."""
+
+    radius: float  # pixels of a square of 512
+    length: float  # radii
+    jitter: float  # standard deviation of the brightness, levels
+    ridges: bool = False  # a lighter or darker line along each, as thick paint has
+
+
+def painted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """*image*, a square ``(S, S, 3)`` uint8, in a manner and with measures that *random* draws: the same form."""
+    manner = (_stroked, _stroked, _dotted, _faceted, _printed)[int(random.integers(5))]
+    return manner(image, random)
+
+
+def _stroked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    finest = _between(FINEST, WIDEST / 3, random)
+    radii = [radius for radius in (WIDEST, WIDEST / 2, WIDEST / 4, WIDEST / 8) if radius > 1.5 * finest] + [finest]
+    angles = _angles(image, random)
+    brush = Brush(finest, _between(1.5, 8, random), random.uniform(4, 28), random.random() < 0.6)
+    canvas = _toned(image, random)
+    for radius in radii[int(random.integers(len(radii))) :]:
+        _strokes(canvas, image, angles, replace(brush, radius=radius), random)
+    return _smaller(canvas, len(image))
+
+
+def _dotted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    canvas = _toned(image, random)
+    smallest, jitter = _between(FINEST, WIDEST / 3, random), random.uniform(10, 45)
+    for radius in (2 * smallest, smallest):
+        _strokes(canvas, image, _angles(image, random), Brush(radius, 0.0, jitter), random)
+    return _smaller(canvas, len(image))
+
+
+def _faceted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Cells about random places, each in its mean colour, which grows lighter to one side."""
+    side = len(image) // 2
+    count = max(12, round(_between(40, 500, random) * (len(image) / OF_SIDE) ** 2))
+    rows, columns = np.mgrid[:side, :side]
+    places = random.uniform(0, side, (count, 2))
+    stretch = np.exp(random.normal(0, 0.4, (count, 2)))
+    distances = np.stack(
+        [np.abs(rows - y) * a + np.abs(columns - x) * b for (y, x), (a, b) in zip(places, stretch, strict=True)]
+        if random.random() < 0.5
+        else [((rows - y) * a) ** 2 + ((columns - x) * b) ** 2 for (y, x), (a, b) in zip(places, stretch, strict=True)]
+    )
+    cells = distances.argmin(0)
+    small = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX), np.float32)
+    mean = _mean_colors(small, cells, count)
+    angle, slope = random.uniform(0, 2 * np.pi, count), random.normal(0, random.uniform(0.1, 1.2), count)
+    along = (rows - places[cells, 0]) * np.sin(angle)[cells] + (columns - places[cells, 1]) * np.cos(angle)[cells]
+    made = mean[cells] + (along * slope[cells])[..., None] + random.normal(0, 10, (count, 3))[cells]
+    found = Image.fromarray(_levels(made)).resize((len(image),) * 2, Image.Resampling.BICUBIC)
+    if random.random() < 0.5:
+        found = _contoured(found, cells, random)
+    return np.asarray(found)
+
+
+def _printed(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Few flat colours, with dark contours, and the grain of paper."""
+    side = len(image)
+    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(_between(1, 5, random)))
+    flat = blurred.quantize(int(random.integers(4, 12)), Image.Quantize.MEDIANCUT)
+    flat = flat.filter(ImageFilter.ModeFilter(5))
+    found = flat.convert("RGB")
+    if random.random() < 0.8:
+        found = _contoured(found, np.asarray(flat), random)
+    grain = random.normal(0, random.uniform(0, 10), (side, side, 1))
+    return _levels(np.asarray(found, np.float32) + grain)
+
+
+def _strokes(
+    canvas: Image.Image, image: np.ndarray, angles: np.ndarray, brush: Brush, random: np.random.Generator
+) -> None:
+    """Draw strokes of *brush* all over *canvas*, along *angles*, in the colours that *image* has where they begin."""
+    side = len(image)
+    radius = brush.radius * side / OF_SIDE
+    seen = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius / 2)), np.float32)
+    points = _paths(angles, _count(side / radius, brush.length), brush.length * radius, random)
+    row, column = np.clip(points[:, 0].T.astype(int), 0, side - 1)
+    lighter = random.normal(0, brush.jitter, (len(points), 1))
+    colors = _levels(seen[row, column] + lighter + random.normal(0, brush.jitter / 2, (len(points), 3)))
+    of_ridges = _levels(colors + random.choice((-1, 1), (len(points), 1)) * random.uniform(15, 50))
+    drawing, width = ImageDraw.Draw(canvas), max(1, round(2 * radius * OVERSIZE))
+    for path, color, ridge in zip(points[..., ::-1] * OVERSIZE, colors.tolist(), of_ridges.tolist(), strict=True):
+        if brush.length == 0:
+            drawing.ellipse((*(path[0] - width / 2), *(path[0] + width / 2)), tuple(color))
+            continue
+        drawing.line(path.ravel().tolist(), tuple(color), width, joint="curve")
+        if brush.ridges:
+            drawing.line((path + width / 4).ravel().tolist(), tuple(ridge), max(1, width // 4))
+
+
+def _count(radii: float, length: float) -> int:
+    """How many strokes cover a square of *radii* brush radii a side about once."""
+    return int((radii / 1.4) ** 2 * min(1.0, 2.5 / max(length, 1.0)))
+
+
+def _paths(angles: np.ndarray, count: int, length: float, random: np.random.Generator) -> np.ndarray:
+    """*count* curves of *length* pixels along *angles* ``(S, S)``: rows and columns, ``(count, STEPS, 2)``."""
+    side = len(angles)
+    points = np.empty((count, STEPS, 2))
+    points[:, 0] = random.uniform(0, side, (count, 2))
+    for step in range(1, STEPS):
+        row, column = np.clip(points[:, step - 1].T.astype(int), 0, side - 1)
+        ahead = np.stack([np.sin(angles[row, column]), np.cos(angles[row, column])], 1)
+        if step > 1:  # an angle and its opposite are the same contour: go on as before
+            backwards = (ahead * (points[:, step - 1] - points[:, step - 2])).sum(1) < 0
+            ahead *= np.where(backwards, -1, 1)[:, None]
+        points[:, step] = points[:, step - 1] + ahead * length / (STEPS - 1)
+    return points
+
+
+def _angles(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The direction of contours at every pixel, radians, ``(S, S)``, from the structure tensor; turned by noise."""
+    side = len(image)
+    gray = np.asarray(Image.fromarray(image).convert("L"), np.float32)
+    down, across = np.gradient(gray, axis=0), np.gradient(gray, axis=1)
+    size = max(4, round(side / _between(6, 40, random)))
+    xx, yy, xy = (_smoothed(value, size) for value in (across * across, down * down, across * down))
+    turned = _smoothed(random.normal(0, 1, (side, side)).astype(np.float32), 5)
+    amount = random.uniform(0, 2.5) / max(float(turned.std()), 1e-6)
+    found: np.ndarray = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2 + amount * turned
+    return found
+
+
+def _smoothed(value: np.ndarray, size: int) -> np.ndarray:
+    """*value* ``(S, S)`` float32, averaged to *size* points a side and enlarged again."""
+    small = Image.fromarray(np.ascontiguousarray(value, np.float32)).resize((size, size), Image.Resampling.BOX)
+    return np.asarray(small.resize(value.shape[::-1], Image.Resampling.BICUBIC))
+
+
+def _toned(image: np.ndarray, random: np.random.Generator) -> Image.Image:
+    """An empty canvas in a tone of *image*."""
+    color = _levels(image.reshape(-1, 3).mean(0) + random.normal(0, 50, 3))
+    return Image.new("RGB", (len(image) * OVERSIZE,) * 2, tuple(color.tolist()))
+
+
+def _contoured(picture: Image.Image, labels: np.ndarray, random: np.random.Generator) -> Image.Image:
+    """*picture* with a line between different *labels*, mostly a dark one."""
+    changes = np.zeros(labels.shape, bool)
+    changes[1:] |= labels[1:] != labels[:-1]
+    changes[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    mask = Image.fromarray(np.uint8(changes) * 255).filter(ImageFilter.MaxFilter(int(random.choice((1, 3, 3, 5)))))
+    mask = mask.resize(picture.size, Image.Resampling.BILINEAR)
+    dark = random.random() < 0.8
+    color = random.uniform(0, 60, 3) if dark else random.uniform(190, 255, 3)
+    return Image.composite(Image.new("RGB", picture.size, tuple(_levels(color).tolist())), picture, mask)
+
+
+def _mean_colors(image: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """``(count, 3)``: the mean of *image* ``(H, W, 3)`` where *labels* ``(H, W)`` say each number."""
+    sizes = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
+    sums = [np.bincount(labels.ravel(), channel.ravel(), count) for channel in np.moveaxis(image, 2, 0)]
+    found: np.ndarray = np.stack(sums, 1) / sizes[:, None]
+    return found
+
+
+def _smaller(canvas: Image.Image, side: int) -> np.ndarray:
+    return np.asarray(canvas.resize((side, side), Image.Resampling.BOX))
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    return found
+
+
+def _between(low: float, high: float, random: np.random.Generator) -> float:
+    """Drawn so that each octave is as likely as any other."""
+    return math.exp(random.uniform(math.log(low), math.log(high)))
