@@ -62,12 +62,7 @@ def _faceted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     rows, columns = np.mgrid[:side, :side]
     places = random.uniform(0, side, (count, 2))
     stretch = np.exp(random.normal(0, 0.4, (count, 2)))
-    distances = np.stack(
-        [np.abs(rows - y) * a + np.abs(columns - x) * b for (y, x), (a, b) in zip(places, stretch, strict=True)]
-        if random.random() < 0.5
-        else [((rows - y) * a) ** 2 + ((columns - x) * b) ** 2 for (y, x), (a, b) in zip(places, stretch, strict=True)]
-    )
-    cells = distances.argmin(0)
+    cells = _nearest(side, places, stretch, round_cells=random.random() < 0.5)
     small = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX), np.float32)
     mean = _mean_colors(small, cells, count)
     angle, slope = random.uniform(0, 2 * np.pi, count), random.normal(0, random.uniform(0.1, 1.2), count)
@@ -77,6 +72,21 @@ def _faceted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     if random.random() < 0.5:
         found = _contoured(found, cells, random)
     return np.asarray(found)
+
+
+def _nearest(side: int, places: np.ndarray, stretch: np.ndarray, round_cells: bool) -> np.ndarray:
+    """The number of the nearest of *places*, rows and columns, at each pixel, ``(side, side)``.
+
+    Distances are stretched by *stretch*, two factors a place; those of cells that are not round are sums of both.
+    """
+    line = np.arange(side)
+    least, found = np.full((side, side), np.inf), np.zeros((side, side), int)
+    for number, (place, factors) in enumerate(zip(places, stretch, strict=True)):
+        down, across = (np.abs(line - middle) * factor for middle, factor in zip(place, factors, strict=True))
+        distance = down[:, None] ** 2 + across**2 if round_cells else down[:, None] + across
+        closer = distance < least
+        least[closer], found[closer] = distance[closer], number
+    return found
 
 
 def _printed(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
