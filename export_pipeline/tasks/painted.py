@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 OVERSIZE = 2  # drawn so many times as large, since Pillow draws without smoothing
 STEPS = 5  # points of a stroke
+SHARP = 12  # pixels of width, as drawn, up to which the gap at a bend is too small to be seen
 FINEST, WIDEST = 2.0, 24.0  # radii of brushes, pixels of a square of 512
 OF_SIDE = 512
 
@@ -115,11 +116,12 @@ def _strokes(
     colors = _levels(seen[row, column] + lighter + random.normal(0, brush.jitter / 2, (len(points), 3)))
     of_ridges = _levels(colors + random.choice((-1, 1), (len(points), 1)) * random.uniform(15, 50))
     drawing, width = ImageDraw.Draw(canvas), max(1, round(2 * radius * OVERSIZE))
+    joint = "curve" if width > SHARP else None  # Pillow fills the gap at a bend in Python, a pie each
     for path, color, ridge in zip(points[..., ::-1] * OVERSIZE, colors.tolist(), of_ridges.tolist(), strict=True):
         if brush.length == 0:
             drawing.ellipse((*(path[0] - width / 2), *(path[0] + width / 2)), tuple(color))
             continue
-        drawing.line(path.ravel().tolist(), tuple(color), width, joint="curve")
+        drawing.line(path.ravel().tolist(), tuple(color), width, joint)
         if brush.ridges:
             drawing.line((path + width / 4).ravel().tolist(), tuple(ridge), max(1, width // 4))
 
