@@ -32,9 +32,12 @@ class Brush:
 
 
 def painted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """*image*, a square ``(S, S, 3)`` uint8, in a manner and with measures that *random* draws: the same form."""
-    manner = (_stroked, _stroked, _dotted, _faceted, _printed)[int(random.integers(5))]
-    return manner(image, random)
+    """*image*, a square ``(S, S, 3)`` uint8, in one of :data:`MANNERS` and with measures that *random* draws.
+
+    Every fifth is in dots, in facets, or a print, each; the others are in strokes. The result has the form of *image*.
+    """
+    manner = ("strokes", "strokes", "dots", "facets", "print")[int(random.integers(5))]
+    return MANNERS[manner](image, random)
 
 
 def _stroked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -203,3 +206,6 @@ def _levels(values: np.ndarray) -> np.ndarray:
 def _between(low: float, high: float, random: np.random.Generator) -> float:
     """Drawn so that each octave is as likely as any other."""
     return math.exp(random.uniform(math.log(low), math.log(high)))
+
+
+MANNERS = {"strokes": _stroked, "dots": _dotted, "facets": _faceted, "print": _printed}

@@ -29,6 +29,7 @@ from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.report.machine import machine
 from export_pipeline.report.sheet import Tile, laid_out
 from export_pipeline.tasks.builtin import photographs
+from export_pipeline.tasks.painted import MANNERS
 from export_pipeline.tasks.paintings import squared
 
 HEIGHT, WIDTH, SIDE = 640, 480, 512
@@ -154,6 +155,20 @@ def sheet(options: argparse.Namespace, data: Path, names: tuple[str, ...]) -> np
     return laid_out(lines, tile_width=200, in_line=7)
 
 
+def painted_sheet() -> np.ndarray:
+    """What painted photographs are like, that some of the styles are made of: ``(H, W, 3)`` uint8."""
+    lines = []
+    for number, name in enumerate(SHOWN):
+        photo = squared(photographs()[name], SIDE)
+        made = [
+            Tile(manner, paint(photo, np.random.default_rng(seed)))
+            for manner, paint in MANNERS.items()
+            for seed in (2 * number, 2 * number + 1)[: 1 if manner == "print" else 2]
+        ]
+        lines.append(made)
+    return laid_out(lines, tile_width=160, in_line=7)
+
+
 def page(record: dict[str, Any]) -> str:
     """The page of the record."""
     heads = ["painting", "model", *COLUMNS.values()]
@@ -228,6 +243,8 @@ def main() -> None:
     names = tuple(dict.fromkeys(row["painting"] for row in record["rows"]))
     with written_aside(options.output / "sheet.jpg") as aside:
         Image.fromarray(sheet(options, Path(given), names)).save(aside, "JPEG", quality=85)
+    with written_aside(options.output / "painted.jpg") as aside:
+        Image.fromarray(painted_sheet()).save(aside, "JPEG", quality=80)
     write_text(options.output / "README.md", page(record))
 
 
