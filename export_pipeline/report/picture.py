@@ -13,18 +13,17 @@ import numpy as np
 
 from export_pipeline.base.counting import each
 from export_pipeline.base.files import size
-from export_pipeline.base.images import fit, save_image
+from export_pipeline.base.images import fit
 from export_pipeline.errors import EmulatorError, ModelError
 from export_pipeline.formats import open_model
 from export_pipeline.records.exported import ExportedModel
-from export_pipeline.report.sheet import IN_LINE, INPUT, Tile, laid_out, missing, places_of, written
+from export_pipeline.report.sheet import IN_LINE, INPUT, Tile, missing, save_sheet
 from export_pipeline.tasks import Task
 from export_pipeline.tasks.task import Sample
 
 MOST_SAMPLES = 3
 BRIGHTER = 8  # times as bright as it is, a difference can be seen
 DOES_NOT_RUN = "does not run"
-QUALITY = 75  # of the JPEG, which a bundle holds twice; with nine files the page stays below a megabyte
 
 
 def draw_picture(
@@ -55,7 +54,7 @@ def draw_picture(
             return
         head = [Tile(INPUT, shown), *_reference(task, samples[index], shown), Tile(network[0], drawn)]
         blocks += [head, *_with_differences(tiles, drawn)]
-    save_image(path, laid_out(blocks), QUALITY, written(places_of(blocks)))
+    save_sheet(path, blocks)
 
 
 def _with_differences(tiles: Sequence[Tile], network: np.ndarray) -> Iterator[list[Tile]]:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field, ValidationError
 
+from export_pipeline.base.images import save_image
 from export_pipeline.records.contents import Noun
 
 INPUT = "input"  # the caption that each photograph of a report begins with
@@ -22,6 +23,9 @@ TILE_WIDTH = 200  # pixels at most; larger images are scaled down
 GAP = 8
 CAPTION = 40
 FONT_SIZE = 14
+# Of a JPEG: the first with which it has at most so many bytes, or the last. A bundle holds it twice, the second time in
+# base64 in a page, which then stays below 1 MiB.
+QUALITIES, MOST_BYTES = (75, 65, 55), 700_000
 _INK, _PAPER, _MISSING = (20, 20, 20), (255, 255, 255), (225, 225, 225)
 
 
@@ -65,6 +69,19 @@ def laid_out(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH, in_
         image = Image.fromarray(tile.image).resize((place.width, place.height), Image.Resampling.LANCZOS)
         sheet.paste(image, (place.left, place.top))
     return np.asarray(sheet)
+
+
+def save_sheet(path: Path, blocks: Sequence[Sequence[Tile]]) -> None:
+    """Write the sheet of *blocks* as a JPEG, with the places of its images, in the best of :data:`QUALITIES` that fits.
+
+    Raises:
+        OutputError: *path* cannot be written.
+    """
+    sheet, places = laid_out(blocks), written(places_of(blocks))
+    for quality in QUALITIES:
+        save_image(path, sheet, quality, places)
+        if path.stat().st_size <= MOST_BYTES:
+            break
 
 
 def places_of(blocks: Sequence[Sequence[Tile]], tile_width: int = TILE_WIDTH, in_line: int = IN_LINE) -> Places:

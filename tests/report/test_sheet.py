@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from export_pipeline.base.images import save_image
-from export_pipeline.report.sheet import INPUT, Tile, laid_out, places_of, read_places, written
+from export_pipeline.report.sheet import INPUT, Tile, laid_out, places_of, read_places, save_sheet, written
 from export_pipeline.report.views import WHOLE, pictures
 
 HEAD, FILES, SAMPLES = 3, 7, 2  # seven files are two lines
@@ -37,6 +37,21 @@ def blocks(height: int = 60, width: int = 40) -> list[list[Tile]]:
 def saved(path: Path, tiles: list[list[Tile]]) -> Path:
     save_image(path, laid_out(tiles), comment=written(places_of(tiles)))
     return path
+
+
+def noise(lines: int) -> list[list[Tile]]:
+    """As many *lines* of images that no JPEG makes small."""
+    random = np.random.default_rng(1)
+    return [[Tile("noise", random.integers(0, 256, (300, 200, 3), np.uint8)) for _ in range(5)] for _ in range(lines)]
+
+
+@pytest.mark.parametrize(("lines", "quality"), [(1, 75), (2, 65), (3, 55)])
+def test_a_large_sheet_is_written_in_the_best_quality_that_fits(tmp_path: Path, lines: int, quality: int) -> None:
+    tiles, path, other = noise(lines), tmp_path / "sheet.jpg", tmp_path / "other.jpg"
+    save_sheet(path, tiles)
+    save_image(other, laid_out(tiles), quality, written(places_of(tiles)))
+    assert path.read_bytes() == other.read_bytes()
+    assert read_places(path) == places_of(tiles)
 
 
 @pytest.mark.parametrize("size", [(60, 40), (900, 600)])
