@@ -206,6 +206,8 @@ Means over {photographs} photographs of 480x640 pixels; smaller is better. The p
 What the eye sees: ours has the colours of a painting that it has never seen, and short strokes in flat parts and along
 edges; after the print it leaves flat parts flat. Those of *Udnie* are duller than the published network's, without its
 facets. Faces can be recognised, with dabs at eyes and mouths; the published network draws finer and keeps them plain.
+Light flat parts have flecks of red and green that are not the painting's, fewest after the print, and many after the
+[built-in painting](painter/picture.jpg), where a face breaks up into hard patches too.
 
 ## What it learned from
 

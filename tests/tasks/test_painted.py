@@ -23,7 +23,7 @@ def photograph() -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("manner", MANNERS)
-def test_a_painted_photograph_keeps_its_broad_colours_and_nothing_finer(manner: str, seed: int) -> None:
+def test_a_painted_photograph_keeps_its_broad_colours_and_is_painted_anew(manner: str, seed: int) -> None:
     photo = photograph()
     made = MANNERS[manner](photo, np.random.default_rng(seed))
     assert made.shape == photo.shape
