@@ -66,8 +66,8 @@ class ArbitraryStyleTrainTable(PerceptualTrainTable):
         0.0,
         ge=0,
         le=1,
-        description="share of those styles that are photographs in simulated brush strokes, dots, facets or as prints, "
-        "half of them in the colours of a painting: they tell what a dozen paintings leave out",
+        description="share of those styles that are photographs in simulated brush strokes, dots, facets, ink, or as "
+        "prints or engravings, half of them in the colours of a painting: they tell what a dozen paintings leave out",
     )
     identity_weight: float = Field(
         10.0, ge=0, description="weight of the mean absolute difference from the photograph / 255, by 1 - strength"

@@ -1,9 +1,10 @@
 """Photographs painted by simulated brushes: styles of every kind where there are few paintings.
 
 A network of any style that knows a dozen paintings learns those, and little of what lies between and beyond them. Here
-a photograph is drawn anew in one of four manners, each with its own random measures: brush strokes along the contours,
+a photograph is drawn anew in one of six manners, each with its own random measures: brush strokes along the contours,
 from wide to fine (after Hertzmann, "Painterly Rendering with Curved Brush Strokes of Multiple Sizes", 1998), dots,
-facets with a slope of colour, and flat prints with contours.
+facets with a slope of colour, flat prints with contours, ink over a wash (after Winnemoeller et al., "XDoG: An eXtended
+difference-of-Gaussians compendium", 2012), and engravings.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ STEPS = 5  # points of a stroke
 SHARP = 12  # pixels of width, as drawn, up to which the gap at a bend is too small to be seen
 FINEST, WIDEST = 2.0, 24.0  # radii of brushes, pixels of a square of 512
 OF_SIDE = 512
+SHARES = {"strokes": 3, "dots": 1, "facets": 1, "print": 1, "ink": 1, "engraving": 1}
+WIDER = 1.6  # the second blur of a difference of Gaussians, as many times as wide as the first
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,25 @@ class Brush:
     radius: float  # pixels of a square of 512
     length: float  # radii
     jitter: float  # standard deviation of the brightness, levels
+    tint: float  # and of each channel besides, as a share of it
     ridges: bool = False  # a lighter or darker line along each, as thick paint has
 
 
 def painted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """*image*, a square ``(S, S, 3)`` uint8, in one of :data:`MANNERS` and with measures that *random* draws.
 
-    Every fifth is in dots, in facets, or a print, each; the others are in strokes. The result has the form of *image*.
+    How often each is drawn, :data:`SHARES` says. The result has the form of *image*.
     """
-    manner = ("strokes", "strokes", "dots", "facets", "print")[int(random.integers(5))]
-    return MANNERS[manner](image, random)
+    shares = np.array(list(SHARES.values()))
+    return MANNERS[str(random.choice(list(SHARES), p=shares / shares.sum()))](image, random)
 
 
 def _stroked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     finest = _between(FINEST, WIDEST / 3, random)
     radii = [radius for radius in (WIDEST, WIDEST / 2, WIDEST / 4, WIDEST / 8) if radius > 1.5 * finest] + [finest]
     angles = _angles(image, random)
-    brush = Brush(finest, _between(1.5, 8, random), random.uniform(4, 28), random.random() < 0.6)
+    length, jitter, tint = _between(1.5, 8, random), random.uniform(4, 28), random.uniform(0, 0.5)
+    brush = Brush(finest, length, jitter, tint, ridges=random.random() < 0.6)
     canvas = _toned(image, random)
     for radius in radii[int(random.integers(len(radii))) :]:
         _strokes(canvas, image, angles, replace(brush, radius=radius), random)
@@ -53,9 +58,9 @@ def _stroked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _dotted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     canvas = _toned(image, random)
-    smallest, jitter = _between(FINEST, WIDEST / 3, random), random.uniform(10, 45)
+    smallest, jitter, tint = _between(FINEST, WIDEST / 3, random), random.uniform(10, 45), random.uniform(0, 0.5)
     for radius in (2 * smallest, smallest):
-        _strokes(canvas, image, _angles(image, random), Brush(radius, 0.0, jitter), random)
+        _strokes(canvas, image, _angles(image, random), Brush(radius, 0.0, jitter, tint), random)
     return _smaller(canvas, len(image))
 
 
@@ -106,6 +111,68 @@ def _printed(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return _levels(np.asarray(found, np.float32) + grain)
 
 
+def _inked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Lines of ink where the photograph has edges, over a wash of few colours; and hatched where it is dark."""
+    side = len(image)
+    scale = side / OF_SIDE
+    gray = np.asarray(Image.fromarray(image).convert("L"), np.float32)
+    narrow = _between(0.8, 3, random) * scale
+    edges = _blurred(gray, narrow) - random.uniform(0.9, 0.98) * _blurred(gray, WIDER * narrow)
+    paper = np.clip(1 + np.tanh((edges - np.quantile(edges, random.uniform(0.05, 0.3))) / 2), 0, 1)
+    if random.random() < 0.6:
+        period = _between(5, 20, random) * scale
+        dark = np.clip(1.5 * random.uniform(0.2, 0.6) - _blurred(gray, period) / 255, 0, 0.7)
+        paper *= _ruled(dark, period, image, random)
+    wash = Image.fromarray(image).filter(ImageFilter.GaussianBlur(_between(1, 6, random) * scale))
+    colors = wash.quantize(int(random.integers(4, 24)), Image.Quantize.MEDIANCUT).convert("RGB")
+    pale = np.asarray(colors, np.float32) * (thin := random.uniform(0.4, 1)) + (1 - thin) * random.uniform(200, 255)
+    ink = image.reshape(-1, 3)[gray.ravel() <= np.quantile(gray, 0.2)].mean(0) * random.uniform(0.2, 0.8)
+    return _levels(paper[..., None] * pale + (1 - paper[..., None]) * ink)
+
+
+def _engraved(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Lines of one colour or of the photograph's, the broader the darker it is, on paper of one colour."""
+    side = len(image)
+    period = _between(5, 24, random) * side / OF_SIDE
+    seen = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(period / 3)), np.float32)
+    gray = seen.mean(2)
+    low, high = np.quantile(gray, (0.02, 0.98))
+    dark = np.clip(0.85 - 0.75 * (gray - low) / max(high - low, 1.0), 0.08, 0.92)
+    paper = _ruled(dark, period, image, random)
+    if random.random() < 0.4:
+        paper = np.minimum(paper, _ruled(np.clip(2 * dark - 1, 0, 0.9), period, image, random))
+    light, ink = (image.reshape(-1, 3)[part.ravel()].mean(0) for part in (gray >= high * 0.8, gray <= np.median(gray)))
+    line = seen * random.uniform(0.5, 0.9) if random.random() < 0.5 else ink * random.uniform(0.3, 0.9)
+    ground = seen * 0.4 + light * 0.6 if random.random() < 0.5 else light
+    return _levels(paper[..., None] * np.clip(ground * 1.1, 0, 255) + (1 - paper[..., None]) * line)
+
+
+def _ruled(dark: np.ndarray, period: float, image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Bent lines that are apart by *period* pixels, and cover the share *dark* of the paper: 0 on a line, else 1.
+
+    They are straight, waves, or bent by what *image* shows.
+    """
+    side = len(dark)
+    rows, columns = np.mgrid[:side, :side]
+    angle, bent = random.uniform(0, np.pi), random.uniform(0, 4) * period
+    field = _smoothed(random.normal(0, 1, (side, side)).astype(np.float32), int(random.integers(3, 12)))
+    if random.random() < 0.5:
+        field = _blurred(np.asarray(Image.fromarray(image).convert("L"), np.float32), 2 * period)
+    field = (field - field.mean()) / max(float(field.std()), 1e-6)
+    phase = (rows * np.sin(angle) + columns * np.cos(angle) + bent * field) / period
+    from_line = 2 * np.abs(phase - np.rint(phase))  # 0 in the middle of a line, 1 between two
+    found: np.ndarray = np.clip((from_line - dark) * period / 2 + 0.5, 0, 1)
+    return found
+
+
+def _blurred(value: np.ndarray, sigma: float) -> np.ndarray:
+    """*value* ``(S, S)`` float32 0..255, blurred by a Gaussian of *sigma* pixels."""
+    from scipy import ndimage
+
+    found: np.ndarray = ndimage.gaussian_filter(value, sigma)
+    return found
+
+
 def _strokes(
     canvas: Image.Image, image: np.ndarray, angles: np.ndarray, brush: Brush, random: np.random.Generator
 ) -> None:
@@ -116,7 +183,7 @@ def _strokes(
     points = _paths(angles, _count(side / radius, brush.length), brush.length * radius, random)
     row, column = np.clip(points[:, 0].T.astype(int), 0, side - 1)
     lighter = random.normal(0, brush.jitter, (len(points), 1))
-    colors = _levels(seen[row, column] + lighter + random.normal(0, brush.jitter / 2, (len(points), 3)))
+    colors = _levels(seen[row, column] + lighter + random.normal(0, brush.jitter * brush.tint, (len(points), 3)))
     of_ridges = _levels(colors + random.choice((-1, 1), (len(points), 1)) * random.uniform(15, 50))
     drawing, width = ImageDraw.Draw(canvas), max(1, round(2 * radius * OVERSIZE))
     joint = "curve" if width > SHARP else None  # Pillow fills the gap at a bend in Python, a pie each
@@ -208,4 +275,11 @@ def _between(low: float, high: float, random: np.random.Generator) -> float:
     return math.exp(random.uniform(math.log(low), math.log(high)))
 
 
-MANNERS = {"strokes": _stroked, "dots": _dotted, "facets": _faceted, "print": _printed}
+MANNERS = {
+    "strokes": _stroked,
+    "dots": _dotted,
+    "facets": _faceted,
+    "print": _printed,
+    "ink": _inked,
+    "engraving": _engraved,
+}

@@ -163,7 +163,7 @@ def painted_sheet() -> np.ndarray:
         made = [
             Tile(manner, paint(photo, np.random.default_rng(seed)))
             for manner, paint in MANNERS.items()
-            for seed in (2 * number, 2 * number + 1)[: 1 if manner == "print" else 2]
+            for seed in (2 * number, 2 * number + 1)[: 2 if manner == "strokes" else 1]
         ]
         lines.append(made)
     return laid_out(lines, tile_width=160, in_line=7)

@@ -55,3 +55,10 @@ def test_an_image_in_gray_takes_over_the_mean_colour() -> None:
     gray = np.repeat(np.random.default_rng(1).integers(60, 190, (32, 32, 1)), 3, 2).astype(np.uint8)
     plain = np.full((32, 32, 3), (200, 40, 90), np.uint8)
     np.testing.assert_allclose(with_colors_of(plain, gray).mean((0, 1)), (200, 40, 90), atol=3)
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_an_image_of_one_colour_stays_near_it(manner: str) -> None:
+    plain = np.full((SIDE, SIDE, 3), (200, 40, 90), np.uint8)
+    made = MANNERS[manner](plain, np.random.default_rng(2)).reshape(-1, 3).astype(float)
+    assert np.abs(np.median(made, 0) - (200, 40, 90)).max() < 80
