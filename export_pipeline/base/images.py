@@ -35,7 +35,7 @@ def load_image(path: Path | str) -> np.ndarray:
     """Read an image file as ``(H, W, 3)`` RGB uint8.
 
     The EXIF orientation is applied. Grayscale and palette become RGB, and the colours of an embedded profile, such as
-    the Display P3 of phones, those of sRGB. Of a JPEG with further pictures behind the first (MPO, as phones write it)
+    the Display P3 of phones, those of sRGB. Of a JPEG with further pictures after the first (MPO, as phones write it)
     the first is read, and of a HEIC the main one.
 
     Warns:
@@ -131,12 +131,12 @@ def check_output(path: Path | str) -> None:
 
 
 def _check_name(path: Path) -> None:
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder. Name an image file in it.")
     if path.suffix.lower() not in WRITE_SUFFIXES:
         raise OutputError(
             f"cannot write {path}: unknown image suffix {path.suffix!r}; allowed: {', '.join(WRITE_SUFFIXES)}"
         )
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder. Choose another output path.")
 
 
 def within(image: np.ndarray, most: int) -> np.ndarray:

@@ -58,7 +58,7 @@ def unpack(count: int, *planes: tuple[Buffer, int]) -> np.ndarray:
                 block |= _spread(packed, width, start, block.size)
     numbers = words.view(np.uint8)
     if numbers[count:].any():
-        raise WeightsError("a bit behind the last number is set")
+        raise WeightsError("a bit after the last number is set")
     return numbers[:count]
 
 

@@ -34,7 +34,7 @@ class CodedTensor:
         if self.indices.dtype != np.uint8:
             raise WeightsError(f"indices are {self.indices.dtype}; they must be uint8")
         if self.indices.size and int(self.indices.max()) >= self.table.size:
-            raise WeightsError(f"index {self.indices.max()} lies behind a table of {self.table.size}")
+            raise WeightsError(f"index {self.indices.max()} is past the end of a table of {self.table.size}")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 A convolution starts a new channel axis; norms, activations and resizes pass it on; an addition makes one of two.
 Filters that meet in such an axis can only go together: channel *c* of every convolution whose output is added there,
-the norms behind, and what each convolution that reads the sum keeps for it.
+the norms after it, and what each convolution that reads the sum keeps for it.
 """
 
 from __future__ import annotations

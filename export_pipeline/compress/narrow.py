@@ -27,7 +27,7 @@ def narrowed(model: keras.Model, table: ModelTable, keep: Mapping[str, np.ndarra
 
 
 def without_block(model: keras.Model, table: ModelTable, block: int) -> tuple[keras.Model, ModelTable]:
-    """The network of *table* without residual block number *block*, those behind renumbered, and its table."""
+    """The network of *table* without residual block number *block*, later ones renumbered, and its table."""
 
     def renamed(named: Mapping[str, Any]) -> dict[str, Any]:
         pairs = ((_without(block, name), value) for name, value in named.items())

@@ -5,7 +5,7 @@ An instance norm adds up every point of an image. In half precision, which ends 
 number. Other forms of the norm, such as means in steps, take operations, time and bytes. But a norm gives the same
 whatever its input is multiplied by, and convolutions, ReLU, sums and resizing pass a factor on. So the activations
 between one norm and the next get a factor ``2^-k`` of their own: gamma and beta of the norm before them are multiplied
-by it, and epsilon of the norm behind them by its square. Where the image comes in, the input scale has the factor. No
+by it, and epsilon of the norm after them by its square. Where the image comes in, the input scale has the factor. No
 operation is added but that input scale, and since all factors are powers of two, float32 results stay what they were,
 bit for bit, but for :data:`LEAST_EPSILON`.
 
@@ -217,7 +217,7 @@ def _scaled(model: Any, groups: _Groups, wanted: Mapping[int, int]) -> Any:
             least = max(layer.epsilon * 4.0 ** exponent(taken[0]), LEAST_EPSILON)
             return type(layer).from_config({**layer.get_config(), "epsilon": least})
         if _scales(layer):
-            shift = exponent(given[0]) - exponent(taken[0]) - _shift_behind(layer, shifts)
+            shift = exponent(given[0]) - exponent(taken[0]) - _shift_after(layer, shifts)
             scale = getattr(layer, "scale", 1.0) * 2.0**shift
             return ours.Rescaling(scale, name=layer.name) if scale != 1 else convertible(layer)
         return convertible(layer)
@@ -248,10 +248,10 @@ def _after_scale(model: Any, layer: Any, groups: _Groups, wanted: Mapping[int, i
     return not isinstance(before, list) and _scales(before) and len(before.outbound_nodes) == 1
 
 
-def _shift_behind(layer: Any, shifts: Mapping[str, int]) -> int:
-    """The exponent by which the kernel behind the scale *layer* grows, and that the scale has to make up for."""
-    behind = [node.outbound_layer.name for node in layer.outbound_nodes]
-    return shifts.get(behind[0], 0) if len(behind) == 1 else 0
+def _shift_after(layer: Any, shifts: Mapping[str, int]) -> int:
+    """The exponent by which the kernel after the scale *layer* grows, and that the scale has to make up for."""
+    after = [node.outbound_layer.name for node in layer.outbound_nodes]
+    return shifts.get(after[0], 0) if len(after) == 1 else 0
 
 
 def _kernel_shift(layer: Any) -> int:

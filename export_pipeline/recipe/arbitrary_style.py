@@ -57,7 +57,11 @@ class ArbitraryStyleTrainTable(PerceptualTrainTable):
         "the network is judged on those that it was trained on",
     )
     style_variants: int = Field(
-        256, ge=1, le=100_000, description="how many styles are made of the paintings; each takes 1.5 MB of memory"
+        256,
+        ge=1,
+        le=100_000,
+        description="how many styles are made of the paintings, which are the first of them as they are; "
+        "each takes 1.5 MB of memory",
     )
     photographs_as_styles: float = Field(
         0.0, ge=0, le=1, description="share of those styles that are photographs: there are more of them than paintings"
@@ -82,6 +86,15 @@ class ArbitraryStyleRecipe(PerceptualRecipe):
     train: ArbitraryStyleTrainTable = Field(
         ArbitraryStyleTrainTable(), description="photographs, paintings, losses and length of the training"
     )
+
+    @property
+    def judged_on(self) -> str:
+        """Photographs with paintings, which are those of the training where none is held out."""
+        if self.train.hold_out_styles:
+            return super().judged_on
+        if self._photographs_are_trained_on:
+            return "photographs and paintings that it was trained on"
+        return "photographs that nothing was trained on, after paintings that it was trained on"
 
     @model_validator(mode="after")
     def _shares_leave_room(self) -> Self:

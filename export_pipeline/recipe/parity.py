@@ -190,6 +190,11 @@ class ParityRecipe(Recipe):
     export: ParityExportTable = Field(ParityExportTable(), validate_default=True, description="the files to make")
     verify: ParityVerifyTable = Field(ParityVerifyTable(), description="samples to verify on, and tolerances")
 
+    @property
+    def judged_on(self) -> str:
+        """Samples that calibrated nothing; what the network learned from, the pipeline has not seen."""
+        return "samples that calibrated nothing; what the network learned from is not known"
+
     @model_validator(mode="before")
     @classmethod
     def _trains_nothing(cls, data: Any) -> Any:

@@ -235,6 +235,16 @@ class PerceptualRecipe(Recipe):
     )
     verify: StyleVerifyTable = Field(StyleVerifyTable(), description="photographs to verify on, and tolerances")
 
+    @property
+    def judged_on(self) -> str:
+        """Photographs, which may be those of the training: of a recipe that holds none out."""
+        return "photographs that it was trained on" if self._photographs_are_trained_on else super().judged_on
+
+    @property
+    def _photographs_are_trained_on(self) -> bool:
+        read, own = {self.train.content, *self.train.more_content}, self.verify.content
+        return own in read if own is not None else not self.train.hold_out and BUILTIN in read
+
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
         limited = [target for target, budget in self.report.budgets.items() if budget.limits]

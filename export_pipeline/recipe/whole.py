@@ -20,7 +20,7 @@ from export_pipeline.recipe.report import ReportTable
 from export_pipeline.recipe.table import NAME_PATTERN, LimitsTable, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
-from export_pipeline.recipe.wording import of_another_task, sentence, set_task
+from export_pipeline.recipe.wording import listed, of_another_task, sentence, set_task
 from export_pipeline.records.metric import Metric
 from export_pipeline.targets import TARGETS, split_size
 
@@ -129,6 +129,11 @@ class Recipe(Table):
         name = found.name if found.parent.name == "warm_starts" else f"released_{found.parent.name}{found.suffix}"
         return SHIPPED / "warm_starts" / name
 
+    @property
+    def judged_on(self) -> str:
+        """What the samples of the verification are, for a reader who asks whether they were learned from."""
+        return "samples that nothing was trained on"
+
     def at(self, size: str) -> Self:
         """This recipe for images of *size*, one of its own, alone."""
         height, width = sides_of(size)
@@ -162,7 +167,7 @@ class Recipe(Table):
         except ValidationError as error:
             foreign, left = of_another_task(error.errors(), _others(kind), data.get("task"), DEFAULT_TASK)
             said = (*foreign, *(sentence(each, kind) for each in left))
-            raise RecipeError("; ".join(f"{where}: {each}" for each in said)) from error
+            raise RecipeError(listed(where, said)) from error
         recipe._folder = folder
         return recipe
 

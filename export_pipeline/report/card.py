@@ -85,7 +85,7 @@ def _quality(record: Record) -> Iterator[str]:
     names = {"float network": first.float_metric, record.recipe.baseline: first.baseline_metric}
     names |= {row.target: row.metric for row in measured}
     rows = [(name, *(number(of(m.name), m.digits) for m in metrics)) for name, of in names.items() if name]
-    yield f"Means over {first.images} samples that nothing was trained on."
+    yield f"Means over {first.images} {record.recipe.judged_on}."
     yield markdown_table(TextTable("Quality", ("", *(metric.title for metric in metrics)), tuple(rows)))
     yield "\n".join(f"- {m.title}: {m.meaning}" + (f"; {m.better} is better" if m.has_limits else "") for m in metrics)
 

@@ -35,7 +35,7 @@ def paintings(recipe: ArbitraryStyleRecipe) -> Paintings:
 
     Raises:
         ImageError: a folder is missing or holds no image that can be read.
-        RecipeError: a painting that is to be held out is not there, or none is left.
+        RecipeError: a painting that is to be held out is not there, none is left, or there are more than styles.
     """
     table = recipe.train
     if table.styles == BUILTIN:
@@ -50,6 +50,11 @@ def paintings(recipe: ArbitraryStyleRecipe) -> Paintings:
     rest = [index for index in range(len(found)) if index not in held]
     if not rest:
         raise RecipeError("train.hold_out_styles leaves no painting to train on; name fewer")
+    if len(rest) > table.style_variants:
+        raise RecipeError(
+            f"train.style_variants is {table.style_variants}, and there are {len(rest)} paintings to train on, each of "
+            f"which is one as it is; set {len(rest)} or more, or hold more out by train.hold_out_styles"
+        )
     training = _some(found, rest)
     return Paintings(training, _some(found, held) if held else training)
 

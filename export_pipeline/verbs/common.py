@@ -25,7 +25,7 @@ SHIPPED = Path(__file__).parents[1] / "recipes"
 EVERYTHING = (
     "In a checkout, pip install '.[all]' brings everything; of a wheel, pip install 'NAME_OF_THE_WHEEL.whl[all]'"
 )
-MODEL_HELP = "a .mlpackage, .mlmodel, .tflite, .onnx or .keras model"
+MODEL_HELP = "a .mlpackage, .mlmodel, .aimodel, .tflite, .onnx or .keras model"
 VGG_HELP = "VGG-19's weights (default: cache or download)"
 
 

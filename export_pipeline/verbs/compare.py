@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> None:
     if options.last is not None and options.last < 1:
         raise UsageError(f"--last is {options.last}; it must be 1 or more")
     style, found = load_photograph(options.style), folder_photographs(options.photographs)
-    photographs = [found[index] for index in range(len(found))][-(options.last or len(found)) :]
+    first = max(0, len(found) - options.last) if options.last else 0
+    photographs = [found[index] for index in range(first, len(found))]
     judge = StyleJudge(vgg19_weights(options.vgg_weights), style)
     rows = compare(options.models, photographs, judge, Console(options.quiet).say, options.video)
     show([row.model_dump() for row in rows], options.json, lambda: _table(rows))

@@ -129,7 +129,7 @@ def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if len(paths) != 2:
         raise UsageError(
             f"stylize takes MODEL IMAGE; got one path: {paths[0]}.\n"
-            "To stylize without a model, give --method gatys --style STYLE."
+            "To stylize without a model, give --method wct, adain or gatys, and --style STYLE."
         )
     model, photograph = paths
     return _with_model(model, photograph, options, console)
@@ -138,10 +138,11 @@ def stylize(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _refuse_foreign(options: argparse.Namespace) -> None:
     """Refuse options of other methods than the one that is asked for."""
     own = OPTIONS[options.method]
-    for method, names in OPTIONS.items():
-        if foreign := [_flag(name) for name in names if name not in own and getattr(options, name) is not None]:
+    for name in dict.fromkeys(name for names in OPTIONS.values() for name in names):
+        if name not in own and getattr(options, name) is not None:
+            methods = [method for method, names in OPTIONS.items() if name in names]
             why = "a model file has its style in it" if options.method == "model" else "leave it out"
-            raise UsageError(f"{', '.join(foreign)} is for --method {method}; {why}.")
+            raise UsageError(f"{_flag(name)} is for --method {' or '.join(methods)}; {why}.")
 
 
 def _with_model(model: Path, photograph: Path, options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -291,4 +292,4 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-VERB = Verb("stylize", "stylize one image with a model file, or by optimization after any style images", add, run)
+VERB = Verb("stylize", "stylize one image with a model file, or after any style images", add, run)

@@ -10,7 +10,7 @@ import numpy as np
 
 from export_pipeline.base.counting import each
 from export_pipeline.base.files import size
-from export_pipeline.formats import open_model, resize_to
+from export_pipeline.formats import interface_of, open_model, resize_to
 from export_pipeline.perception.flicker import flicker
 from export_pipeline.perception.judge import Reference, StyleJudge
 from export_pipeline.records.metric import Measured
@@ -49,6 +49,8 @@ def compare(
     """
     rows: list[Comparison] = []
     references: dict[object, list[Reference]] = {}  # by the sizes that the photographs are fitted to
+    for path in paths:  # one that is not there, or no model, should be told of before hours of others
+        interface_of(path)
     for path in paths:
         progress(f"{path}")
         runtime = open_model(path)

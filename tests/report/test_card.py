@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -69,6 +70,36 @@ def test_what_is_not_known_is_said() -> None:
         }
     )
     assert "Not measured: no judge." in card(bare)
+
+
+@pytest.mark.parametrize(
+    ("train", "verify", "said"),
+    [
+        ({}, {}, "photographs that it was trained on"),
+        ({"hold_out": 2}, {}, "samples that nothing was trained on"),
+        ({"content": "photos"}, {}, "samples that nothing was trained on"),
+        ({"hold_out": 2}, {"content": "builtin_too"}, "samples that nothing was trained on"),
+        ({"content": "photos", "hold_out": 2}, {"content": "photos"}, "photographs that it was trained on"),
+    ],
+)
+def test_it_says_whether_the_samples_were_learned_from(
+    train: dict[str, Any], verify: dict[str, Any], said: str
+) -> None:
+    found = record()
+    recipe = Recipe.parse({"train": {"steps": 1, **train}, "verify": verify})
+    assert f" {said}." in card(found.model_copy(update={"recipe": recipe}))
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({}, "photographs and paintings that it was trained on"),
+        ({"hold_out": 2}, "photographs that nothing was trained on, after paintings that it was trained on"),
+        ({"hold_out": 2, "styles": "paintings", "hold_out_styles": ["a.jpg"]}, "samples that nothing was trained on"),
+    ],
+)
+def test_it_says_whether_the_paintings_were_learned_from(train: dict[str, Any], said: str) -> None:
+    assert Recipe.parse({"task": "arbitrary_style", "train": {"steps": 1, **train}}).judged_on == said
 
 
 def test_it_is_the_same_for_the_same_record() -> None:

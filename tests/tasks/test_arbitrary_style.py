@@ -142,6 +142,7 @@ def test_colours_are_turned_and_the_mean_gray_stays_about_where_it_was() -> None
         ({"hold_out_styles": ["d.png"]}, r"hold_out_styles names 'd.png', which is no painting; .*"),
         ({"hold_out_styles": ["a.png", "b.png", "c.png"]}, "leaves no painting to train on"),
         ({"styles": "builtin", "hold_out_styles": ["a.png"]}, "names paintings of a folder"),
+        ({"style_variants": 2}, "style_variants is 2, and there are 3 paintings .*; set 3 or more"),
         ({"photographs_as_styles": 0.6, "painted_photographs": 0.5}, "are more than 1 together"),
     ],
     ids=str,

@@ -51,6 +51,27 @@ def test_compare_measures_the_flicker_of_a_video(
     assert capsys.readouterr().out.split("\n")[0].split()[-2:] == ["pan", "light"]
 
 
+def test_compare_tells_of_a_bad_model_before_it_runs_the_first(
+    model: Path, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.open(PHOTO).save(tmp_path / "photo.png")
+    options = ["--style", str(PHOTO), "--photographs", str(tmp_path), "--vgg-weights", str(vgg_file)]
+    told = refused(["compare", str(model), str(tmp_path / "missing.onnx"), *options], capsys)
+    assert "missing.onnx" in told
+    assert f"{model}" not in told
+
+
+def test_compare_takes_the_last_photographs_or_all_where_there_are_fewer(
+    model: Path, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        Image.open(PHOTO).save(tmp_path / f"{name}.png")
+    options = ["--style", str(PHOTO), "--photographs", str(tmp_path), "--vgg-weights", str(vgg_file), "--json"]
+    for last, count in (("1", 1), ("9", 2)):
+        assert main(["compare", str(model), *options, "--last", last]) == 0
+        assert [row["images"] for row in json.loads(capsys.readouterr().out)] == [count, count]
+
+
 @pytest.mark.parametrize("wrong", ["style", "no photographs", "no folder", "photographs", "model", "weights"])
 def test_compare_refuses_bad_input(
     wrong: str, tmp_path: Path, vgg_file: Path, capsys: pytest.CaptureFixture[str]

@@ -24,7 +24,7 @@ def gather(call: Call) -> Tensor:
 
 def batched_gather(graph: Graph, x: Tensor, indices: Tensor, axis: int, batch: int) -> Tensor:
     """``x[b.., .., indices[b..], ..]``: the first *batch* axes of both go together."""
-    # The axis comes first behind the batch, there GatherND does it, and the axes before it go back to the front.
+    # GatherND takes the axis right after the batch: it is moved there, and the axes before it go back in the end.
     front = list(range(batch))
     between = list(range(batch, axis))
     behind = list(range(axis + 1, x.rank))

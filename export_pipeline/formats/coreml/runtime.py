@@ -108,7 +108,7 @@ class CoreMLRuntime(Runtime):
         arrays = {name: self._fitting(ports[name], value) for name, value in inputs.items()}
         model = CoreMLModel(self.path, threads=self.threads, function=self._function)
         report = running(self, lambda: model.stress(arrays))
-        if report.overflows:  # what is lost hides what comes behind it
+        if report.overflows:  # what is lost hides what comes after it
             report = replace(running(self, lambda: model.stress(arrays, heal=True)), outputs=report.outputs)
         lost = {one.tensor: Lost(one.operation, one.tensor, one.largest) for one in report.overflows}
         outputs = {
