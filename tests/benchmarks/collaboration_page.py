@@ -63,13 +63,16 @@ def page(record: dict[str, Any]) -> str:
     )
     steps = ", ".join(f"{tap} {count:,}" for tap, count in encoders["vgg19"]["decoder_steps"].items())
     large = record["large"]
-    seconds = ", ".join(
-        f"{found['seconds']:.0f} s and at most {found['peak_bytes'] / 1e6:,.0f} MB with {ENCODERS[name]}"
+    seconds = ["| encoder and decoders | seconds | most memory, MB |", "| --- | ---: | ---: |"]
+    seconds += [
+        f"| {ENCODERS[name]} | {found['seconds']:.0f} | {found['peak_bytes'] / 1e6:,.0f} |"
         for name, found in large.items()
-    )
+    ]
     return PAGE.format(
         large=large["vgg19"]["side"],
-        seconds=f"{seconds}: {large['vgg19']['seconds'] / large['distilled']['seconds']:.1f} times as fast",
+        seconds="\n".join(seconds),
+        faster=f"{large['vgg19']['seconds'] / large['distilled']['seconds']:.1f}",
+        processor=record["machine"]["processor"],
         pairs=record["pairs"],
         side=record["side"],
         steps=record["steps"],
@@ -143,9 +146,12 @@ The others began as those that come along, and learned for as many at a rate of 
 
 ## Time
 
-A picture of {large} pixels a side, from relu4_1, in a fresh process on one core and one thread: {seconds}. Pictures
-are made square by square, which bounds the memory at any size. One was timed after the other, with other work on the
-machine.
+A picture of {large} pixels a side, from relu4_1, in a fresh process on one core of an {processor}, with one thread:
+
+{seconds}
+
+The distilled pair is {faster} times as fast. Pictures are made square by square, which bounds the memory at any size.
+One was timed after the other, with other work on the machine.
 
 ## Optimization
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.benchmarks.universal_study import COLUMNS
+from tests.benchmarks.beside import shares_table
+from tests.benchmarks.universal_page import JUDGED, distance_table
+
+PUBLISHED = "adain, published"
+BESIDE = ("wct", "wct, strength 0.6", "adain")
 
 PAGE = """\
 # Whitening and colouring
@@ -28,10 +32,10 @@ lines. A strength of 0.6 leaves them calmer. From relu5_1 the photograph is hard
 filters of the distilled network there 84 never fired on eight photographs, and what the decoder rebuilds of one is no
 nearer to it than its mean colour. So relu5_1 is there, fails its test, and is not the default.
 
-Beside the published network `wct` is nearer to the style in covariance and colour, and a little in local distance; in
-Wasserstein distance it is ahead with one painting of three. It is farther from the photograph in content by 0.2, and at
-a strength of 0.6 by 0.1. The network of any style here (`adain`) is behind `wct` in all but content; it is ahead of the
-published one in content and in colour with two paintings of three, and behind in the rest.
+By how many percent each is nearer than the published network; below zero it is farther. `adain` is the network of any
+style here.
+
+{beside}
 
 ## Decoders
 
@@ -51,18 +55,14 @@ together {bytes} bytes: one of {share} of the original's in float32. (The paper'
 Whether this pair paints as well as the original one, as the paper's Table 2 asks, is
 [a study of its own](../collaboration/README.md).
 
-A picture of {side}x{side} pixels took {seconds} s on one core and one thread, and at most {peak} MB; {before} MB of
-that are TensorFlow and a small picture before. Squares and the picture at once agree to 50 dB or better, which
-`tests/universal/test_wct_released.py` holds at 1024x1024.
+A picture of {side}x{side} pixels took {seconds} s on one core of an {processor}, with one thread,
+and at most {peak} MB; {before} MB of that are TensorFlow and a small picture before. Squares and the picture at once
+agree to 50 dB or better, which `tests/universal/test_wct_released.py` holds at 1024x1024.
 """
 
 
 def page(record: dict[str, Any]) -> str:
     """The page of the record."""
-    table = ["| painting | method | " + " | ".join(COLUMNS.values()) + " |", "| --- | --- |" + " ---: |" * len(COLUMNS)]
-    for row in record["rows"]:
-        cells = [f"{row[key]:.1f}" if key == "color_distance" else f"{row[key]:.3f}" for key in COLUMNS]
-        table.append(f"| {row['painting']} | {row['model']} | " + " | ".join(cells) + " |")
     side = record["large"]["side"]
     original, small = record["counts"]["VGG-19"], record["counts"]["distilled"]
 
@@ -79,7 +79,9 @@ def page(record: dict[str, Any]) -> str:
     ]
     return PAGE.format(
         photographs=record["photographs"],
-        table="\n".join(table),
+        table=distance_table(record["rows"], "method"),
+        beside=shares_table(record["rows"], JUDGED, BESIDE, PUBLISHED, "method"),
+        processor=record["machine"]["processor"],
         rebuilt=_rebuilt(record["decoders"]),
         cost="\n".join(cost),
         bytes=f"{small['bytes']:,}",

@@ -39,7 +39,8 @@ from export_pipeline.tasks.arbitrary_style import encode
 from export_pipeline.tasks.builtin import photographs
 from export_pipeline.universal.painter import Painter
 from export_pipeline.universal.wct.paint import How, paint
-from tests.benchmarks.universal_study import COLUMNS, HEIGHT, PUBLISHED, SHOWN, WIDTH, published
+from tests.benchmarks.universal_page import COLUMNS
+from tests.benchmarks.universal_study import HEIGHT, PUBLISHED, SHOWN, WIDTH, published
 from tests.benchmarks.wct_page import page
 
 Painting = Callable[[np.ndarray, np.ndarray], np.ndarray]
