@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from export_pipeline.errors import ModelError, UsageError
@@ -43,15 +44,15 @@ __all__ = [
 ]
 
 
-def format_of(path: Path | str) -> Format:
+def format_of(path: Path | str, others: Sequence[str] = ()) -> Format:
     """The format of a file, which its suffix says; the file need not be there.
 
     Raises:
-        ModelError: the suffix is unknown.
+        ModelError: the suffix is unknown. It names *others* beside :data:`SUFFIXES`, which the caller reads itself.
     """
     path = Path(path)
     if path.suffix not in _PACKAGE_OF:
-        raise ModelError(_of_no_format(path))
+        raise ModelError(_of_no_format(path, others))
     found: Format = importlib.import_module(f"{__name__}.{_PACKAGE_OF[path.suffix]}").FORMAT
     return found
 
@@ -153,9 +154,9 @@ def _that_take(option: str) -> list[str]:
     return [suffix for suffix in SUFFIXES if option in format_of(f"any{suffix}").options]
 
 
-def _of_no_format(path: Path) -> str:
+def _of_no_format(path: Path, others: Sequence[str]) -> str:
     if (path / "manifest.json").is_file():
         held = sorted(file.name for file in path.iterdir() if file.suffix in SUFFIXES)
         return f"{path} is a bundle, not a model; name one of its model files: {', '.join(held) or 'it has none'}"
     found = f"an unknown suffix {path.suffix!r}" if path.suffix else "no suffix"
-    return f"{path} has {found}; allowed: {', '.join(SUFFIXES)}"
+    return f"{path} has {found}; allowed: {', '.join(sorted([*SUFFIXES, *others]))}"

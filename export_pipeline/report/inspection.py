@@ -24,7 +24,10 @@ def inspect(path: Path | str) -> Inspection | ContainerInspection | CheckpointIn
     path = Path(path)
     if path.suffix == checkpoint.SUFFIX:
         return checkpoint.inspect_checkpoint(path)
-    return inspect_container(path) if path.suffix == coding.SUFFIX else inspect_model(path)
+    if path.suffix == coding.SUFFIX:
+        return inspect_container(path)
+    format_of(path, (coding.SUFFIX, checkpoint.SUFFIX))
+    return inspect_model(path)
 
 
 def inspect_container(path: Path) -> ContainerInspection:

@@ -10,6 +10,7 @@ import pytest
 
 from export_pipeline import coding
 from export_pipeline.cli import main
+from export_pipeline.errors import ModelError
 from export_pipeline.report import ContainerInspection, inspect, inspection_text, size_of
 
 RANDOM = np.random.default_rng(0)
@@ -81,3 +82,8 @@ def test_a_damaged_container_is_refused(damage: str, container: Path, capsys: py
     assert not told.out
     assert f"{container} cannot be read" in told.err
     assert len(told.err.splitlines()) <= 2
+
+
+def test_a_file_of_no_format_is_told_of_all_that_can_be_inspected(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"'\.txt'; allowed: \.aimodel, .*\.safetensors, \.tflite, \.weights$"):
+        inspect(tmp_path / "notes.txt")
