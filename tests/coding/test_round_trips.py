@@ -185,7 +185,7 @@ TABLE, INDICES = np.zeros(2, np.float32), np.zeros(3, np.uint8)
         (np.zeros(0, np.float32), INDICES, "k from 1 to 256"),
         (np.zeros(257, np.float32), INDICES, "k from 1 to 256"),
         (TABLE, INDICES.astype(int), "must be uint8"),
-        (TABLE, INDICES + 2, "index 2 lies behind a table of 2"),
+        (TABLE, INDICES + 2, "index 2 is past the end of a table of 2"),
     ],
 )
 def test_a_wrong_coded_tensor_is_refused(table: np.ndarray, indices: np.ndarray, said: str) -> None:
