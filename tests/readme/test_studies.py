@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import collaboration_page, wct_page
+from tests.benchmarks import collaboration_page, universal_page, wct_page
 from tests.imports import ROOT
 
-PAGES = {"wct": wct_page.page, "collaboration": collaboration_page.page}
+PAGES = {".": universal_page.page, "wct": wct_page.page, "collaboration": collaboration_page.page}
 
 
 @pytest.mark.parametrize("name", PAGES)
