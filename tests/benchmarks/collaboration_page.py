@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from export_pipeline.models.vgg import STAGES
+from tests.benchmarks.universal_page import JUDGED
 
 # The encoders of the study, in the order of the tables.
 ENCODERS = {
@@ -23,13 +24,6 @@ PUBLISHED = {
     },
     "adain": {},
 }
-COLUMNS = {
-    "content_distance": "content",
-    "covariance_distance": "covariance",
-    "sliced_wasserstein_distance": "Wasserstein",
-    "local_distance": "local",
-    "color_distance": "colour",
-}
 
 
 def tables(encoders: dict[str, Any], method: str) -> dict[str, str]:
@@ -45,9 +39,9 @@ def tables(encoders: dict[str, Any], method: str) -> dict[str, str]:
     ratios += [
         f"| {name} | " + " | ".join(f"{one:.2f}" for one in found) + " |" for name, found in PUBLISHED[method].items()
     ]
-    judged = [f"| encoder and decoders | {' | '.join(COLUMNS.values())} |", "| --- |" + " ---: |" * len(COLUMNS)]
+    judged = [f"| encoder and decoders | {' | '.join(JUDGED.values())} |", "| --- |" + " ---: |" * len(JUDGED)]
     for name, title in ENCODERS.items():
-        judged.append(f"| {title} | " + " | ".join(f"{means[name][column]:.3f}" for column in COLUMNS) + " |")
+        judged.append(f"| {title} | " + " | ".join(f"{means[name][column]:.3f}" for column in JUDGED) + " |")
     return {name: "\n".join(rows) for name, rows in (("plain", plain), ("ratios", ratios), ("judged", judged))}
 
 
