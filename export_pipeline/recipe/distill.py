@@ -11,7 +11,7 @@ from typing_extensions import Self
 from export_pipeline.errors import RecipeError
 from export_pipeline.recipe.reading import expanded_path, read_toml
 from export_pipeline.recipe.table import BUILTIN, NAME_PATTERN, Table
-from export_pipeline.recipe.wording import listed, sentence
+from export_pipeline.recipe.wording import sentence
 
 # Short side of the resized image that a crop is cut from, pixels: what styles are trained and used at.
 SHORT_SIDE = (256, 512)
@@ -156,6 +156,7 @@ class DistillRecipe(Table):
         try:
             recipe = cls.model_validate(read_toml(path))
         except ValidationError as error:
-            raise RecipeError(listed(str(path), [sentence(dict(e), cls) for e in error.errors()])) from error
+            said = "; ".join(sentence(dict(each), cls) for each in error.errors())
+            raise RecipeError(f"{path}: {said}") from error
         recipe._folder = path.parent
         return recipe

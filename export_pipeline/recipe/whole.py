@@ -20,7 +20,7 @@ from export_pipeline.recipe.report import ReportTable
 from export_pipeline.recipe.table import NAME_PATTERN, LimitsTable, Table
 from export_pipeline.recipe.train import TrainTable
 from export_pipeline.recipe.verify import VerifyTable
-from export_pipeline.recipe.wording import listed, of_another_task, sentence, set_task
+from export_pipeline.recipe.wording import of_another_task, sentence, set_task
 from export_pipeline.records.metric import Metric
 from export_pipeline.targets import TARGETS, split_size
 
@@ -167,7 +167,7 @@ class Recipe(Table):
         except ValidationError as error:
             foreign, left = of_another_task(error.errors(), _others(kind), data.get("task"), DEFAULT_TASK)
             said = (*foreign, *(sentence(each, kind) for each in left))
-            raise RecipeError(listed(where, said)) from error
+            raise RecipeError(f"{where}: {'; '.join(said)}") from error
         recipe._folder = folder
         return recipe
 

@@ -25,13 +25,6 @@ def sentence(error: Mapping[str, Any], table: type[Table]) -> str:
     return f"{name} is {given!r}: {message}" if not isinstance(given, (dict, list)) else f"{name}: {message}"
 
 
-def listed(where: str, said: Sequence[str]) -> str:
-    """What is wrong with the recipe *where*: on one line, or one mistake on each."""
-    if len(said) == 1:
-        return f"{where}: {said[0]}"
-    return "\n".join([f"{where}: {len(said)} mistakes", *(f"- {each}" for each in said)])
-
-
 # What pydantic calls the kinds of TOML.
 _KINDS = {"tuple": "list", "dictionary": "table"}
 _PATTERNS = {NAME_PATTERN: NAME_RULE}

@@ -3,25 +3,24 @@
 A network of any style that knows a dozen paintings learns those, and little of what lies between and beyond them. Here
 a photograph is drawn anew in one of six manners, each with its own random measures: brush strokes along the contours,
 from wide to fine (after Hertzmann, "Painterly Rendering with Curved Brush Strokes of Multiple Sizes", 1998), dots,
-facets with a slope of colour, flat prints with contours, ink over a wash (after Winnemoeller et al., "XDoG: An eXtended
-difference-of-Gaussians compendium", 2012), and engravings.
+facets with a slope of colour, flat prints with contours, ink over a wash, and engravings.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from export_pipeline.tasks.canvas import OF_SIDE, between, levels, smoothed
+from export_pipeline.tasks.inked import engraved, inked
+
 OVERSIZE = 2  # drawn so many times as large, since Pillow draws without smoothing
 STEPS = 5  # points of a stroke
 SHARP = 12  # pixels of width, as drawn, up to which the gap at a bend is too small to be seen
 FINEST, WIDEST = 2.0, 24.0  # radii of brushes, pixels of a square of 512
-OF_SIDE = 512
 SHARES = {"strokes": 3, "dots": 1, "facets": 1, "print": 1, "ink": 1, "engraving": 1}
-WIDER = 1.6  # the second blur of a difference of Gaussians, as many times as wide as the first
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,10 @@ def painted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _stroked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    finest = _between(FINEST, WIDEST / 3, random)
+    finest = between(FINEST, WIDEST / 3, random)
     radii = [radius for radius in (WIDEST, WIDEST / 2, WIDEST / 4, WIDEST / 8) if radius > 1.5 * finest] + [finest]
     angles = _angles(image, random)
-    length, jitter, tint = _between(1.5, 8, random), random.uniform(4, 28), random.uniform(0, 0.5)
+    length, jitter, tint = between(1.5, 8, random), random.uniform(4, 28), random.uniform(0, 0.5)
     brush = Brush(finest, length, jitter, tint, ridges=random.random() < 0.6)
     canvas = _toned(image, random)
     for radius in radii[int(random.integers(len(radii))) :]:
@@ -58,7 +57,7 @@ def _stroked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def _dotted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     canvas = _toned(image, random)
-    smallest, jitter, tint = _between(FINEST, WIDEST / 3, random), random.uniform(10, 45), random.uniform(0, 0.5)
+    smallest, jitter, tint = between(FINEST, WIDEST / 3, random), random.uniform(10, 45), random.uniform(0, 0.5)
     for radius in (2 * smallest, smallest):
         _strokes(canvas, image, _angles(image, random), Brush(radius, 0.0, jitter, tint), random)
     return _smaller(canvas, len(image))
@@ -67,7 +66,7 @@ def _dotted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _faceted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Cells about random places, each in its mean colour, which grows lighter to one side."""
     side = len(image) // 2
-    count = max(12, round(_between(40, 500, random) * (len(image) / OF_SIDE) ** 2))
+    count = max(12, round(between(40, 500, random) * (len(image) / OF_SIDE) ** 2))
     rows, columns = np.mgrid[:side, :side]
     places = random.uniform(0, side, (count, 2))
     stretch = np.exp(random.normal(0, 0.4, (count, 2)))
@@ -77,7 +76,7 @@ def _faceted(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     angle, slope = random.uniform(0, 2 * np.pi, count), random.normal(0, random.uniform(0.1, 1.2), count)
     along = (rows - places[cells, 0]) * np.sin(angle)[cells] + (columns - places[cells, 1]) * np.cos(angle)[cells]
     made = mean[cells] + (along * slope[cells])[..., None] + random.normal(0, 10, (count, 3))[cells]
-    found = Image.fromarray(_levels(made)).resize((len(image),) * 2, Image.Resampling.BICUBIC)
+    found = Image.fromarray(levels(made)).resize((len(image),) * 2, Image.Resampling.BICUBIC)
     if random.random() < 0.5:
         found = _contoured(found, cells, random)
     return np.asarray(found)
@@ -101,76 +100,14 @@ def _nearest(side: int, places: np.ndarray, stretch: np.ndarray, round_cells: bo
 def _printed(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Few flat colours, with dark contours, and the grain of paper."""
     side = len(image)
-    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(_between(1, 5, random)))
+    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(between(1, 5, random)))
     flat = blurred.quantize(int(random.integers(4, 12)), Image.Quantize.MEDIANCUT)
     flat = flat.filter(ImageFilter.ModeFilter(5))
     found = flat.convert("RGB")
     if random.random() < 0.8:
         found = _contoured(found, np.asarray(flat), random)
     grain = random.normal(0, random.uniform(0, 10), (side, side, 1))
-    return _levels(np.asarray(found, np.float32) + grain)
-
-
-def _inked(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Lines of ink where the photograph has edges, over a wash of few colours; and hatched where it is dark."""
-    side = len(image)
-    scale = side / OF_SIDE
-    gray = np.asarray(Image.fromarray(image).convert("L"), np.float32)
-    narrow = _between(0.8, 3, random) * scale
-    edges = _blurred(gray, narrow) - random.uniform(0.9, 0.98) * _blurred(gray, WIDER * narrow)
-    paper = np.clip(1 + np.tanh((edges - np.quantile(edges, random.uniform(0.05, 0.3))) / 2), 0, 1)
-    if random.random() < 0.6:
-        period = _between(5, 20, random) * scale
-        dark = np.clip(1.5 * random.uniform(0.2, 0.6) - _blurred(gray, period) / 255, 0, 0.7)
-        paper *= _ruled(dark, period, image, random)
-    wash = Image.fromarray(image).filter(ImageFilter.GaussianBlur(_between(1, 6, random) * scale))
-    colors = wash.quantize(int(random.integers(4, 24)), Image.Quantize.MEDIANCUT).convert("RGB")
-    pale = np.asarray(colors, np.float32) * (thin := random.uniform(0.4, 1)) + (1 - thin) * random.uniform(200, 255)
-    ink = image.reshape(-1, 3)[gray.ravel() <= np.quantile(gray, 0.2)].mean(0) * random.uniform(0.2, 0.8)
-    return _levels(paper[..., None] * pale + (1 - paper[..., None]) * ink)
-
-
-def _engraved(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Lines of one colour or of the photograph's, the broader the darker it is, on paper of one colour."""
-    side = len(image)
-    period = _between(5, 24, random) * side / OF_SIDE
-    seen = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(period / 3)), np.float32)
-    gray = seen.mean(2)
-    low, high = np.quantile(gray, (0.02, 0.98))
-    dark = np.clip(0.85 - 0.75 * (gray - low) / max(high - low, 1.0), 0.08, 0.92)
-    paper = _ruled(dark, period, image, random)
-    if random.random() < 0.4:
-        paper = np.minimum(paper, _ruled(np.clip(2 * dark - 1, 0, 0.9), period, image, random))
-    light, ink = (image.reshape(-1, 3)[part.ravel()].mean(0) for part in (gray >= high * 0.8, gray <= np.median(gray)))
-    line = seen * random.uniform(0.5, 0.9) if random.random() < 0.5 else ink * random.uniform(0.3, 0.9)
-    ground = seen * 0.4 + light * 0.6 if random.random() < 0.5 else light
-    return _levels(paper[..., None] * np.clip(ground * 1.1, 0, 255) + (1 - paper[..., None]) * line)
-
-
-def _ruled(dark: np.ndarray, period: float, image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Bent lines that are apart by *period* pixels, and cover the share *dark* of the paper: 0 on a line, else 1.
-
-    They are straight, waves, or bent by what *image* shows.
-    """
-    side = len(dark)
-    rows, columns = np.mgrid[:side, :side]
-    angle, bent = random.uniform(0, np.pi), random.uniform(0, 4) * period
-    field = _smoothed(random.normal(0, 1, (side, side)).astype(np.float32), int(random.integers(3, 12)))
-    if random.random() < 0.5:
-        field = _blurred(np.asarray(Image.fromarray(image).convert("L"), np.float32), 2 * period)
-    field = (field - field.mean()) / max(float(field.std()), 1e-6)
-    phase = (rows * np.sin(angle) + columns * np.cos(angle) + bent * field) / period
-    from_line = 2 * np.abs(phase - np.rint(phase))  # 0 in the middle of a line, 1 between two
-    found: np.ndarray = np.clip((from_line - dark) * period / 2 + 0.5, 0, 1)
-    return found
-
-
-def _blurred(value: np.ndarray, sigma: float) -> np.ndarray:
-    """*value* ``(S, S)`` float32 0..255, blurred by a Gaussian of *sigma* pixels."""
-    from scipy import ndimage
-
-    found: np.ndarray = ndimage.gaussian_filter(value, sigma)
-    return found
+    return levels(np.asarray(found, np.float32) + grain)
 
 
 def _strokes(
@@ -183,8 +120,8 @@ def _strokes(
     points = _paths(angles, _count(side / radius, brush.length), brush.length * radius, random)
     row, column = np.clip(points[:, 0].T.astype(int), 0, side - 1)
     lighter = random.normal(0, brush.jitter, (len(points), 1))
-    colors = _levels(seen[row, column] + lighter + random.normal(0, brush.jitter * brush.tint, (len(points), 3)))
-    of_ridges = _levels(colors + random.choice((-1, 1), (len(points), 1)) * random.uniform(15, 50))
+    colors = levels(seen[row, column] + lighter + random.normal(0, brush.jitter * brush.tint, (len(points), 3)))
+    of_ridges = levels(colors + random.choice((-1, 1), (len(points), 1)) * random.uniform(15, 50))
     drawing, width = ImageDraw.Draw(canvas), max(1, round(2 * radius * OVERSIZE))
     joint = "curve" if width > SHARP else None  # Pillow fills the gap at a bend in Python, a pie each
     for path, color, ridge in zip(points[..., ::-1] * OVERSIZE, colors.tolist(), of_ridges.tolist(), strict=True):
@@ -221,23 +158,17 @@ def _angles(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     side = len(image)
     gray = np.asarray(Image.fromarray(image).convert("L"), np.float32)
     down, across = np.gradient(gray, axis=0), np.gradient(gray, axis=1)
-    size = max(4, round(side / _between(6, 40, random)))
-    xx, yy, xy = (_smoothed(value, size) for value in (across * across, down * down, across * down))
-    turned = _smoothed(random.normal(0, 1, (side, side)).astype(np.float32), 5)
+    size = max(4, round(side / between(6, 40, random)))
+    xx, yy, xy = (smoothed(value, size) for value in (across * across, down * down, across * down))
+    turned = smoothed(random.normal(0, 1, (side, side)).astype(np.float32), 5)
     amount = random.uniform(0, 2.5) / max(float(turned.std()), 1e-6)
     found: np.ndarray = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2 + amount * turned
     return found
 
 
-def _smoothed(value: np.ndarray, size: int) -> np.ndarray:
-    """*value* ``(S, S)`` float32, averaged to *size* points a side and enlarged again."""
-    small = Image.fromarray(np.ascontiguousarray(value, np.float32)).resize((size, size), Image.Resampling.BOX)
-    return np.asarray(small.resize(value.shape[::-1], Image.Resampling.BICUBIC))
-
-
 def _toned(image: np.ndarray, random: np.random.Generator) -> Image.Image:
     """An empty canvas in a tone of *image*."""
-    color = _levels(image.reshape(-1, 3).mean(0) + random.normal(0, 50, 3))
+    color = levels(image.reshape(-1, 3).mean(0) + random.normal(0, 50, 3))
     return Image.new("RGB", (len(image) * OVERSIZE,) * 2, tuple(color.tolist()))
 
 
@@ -250,7 +181,7 @@ def _contoured(picture: Image.Image, labels: np.ndarray, random: np.random.Gener
     mask = mask.resize(picture.size, Image.Resampling.BILINEAR)
     dark = random.random() < 0.8
     color = random.uniform(0, 60, 3) if dark else random.uniform(190, 255, 3)
-    return Image.composite(Image.new("RGB", picture.size, tuple(_levels(color).tolist())), picture, mask)
+    return Image.composite(Image.new("RGB", picture.size, tuple(levels(color).tolist())), picture, mask)
 
 
 def _mean_colors(image: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
@@ -265,21 +196,11 @@ def _smaller(canvas: Image.Image, side: int) -> np.ndarray:
     return np.asarray(canvas.resize((side, side), Image.Resampling.BOX))
 
 
-def _levels(values: np.ndarray) -> np.ndarray:
-    found: np.ndarray = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
-    return found
-
-
-def _between(low: float, high: float, random: np.random.Generator) -> float:
-    """Drawn so that each octave is as likely as any other."""
-    return math.exp(random.uniform(math.log(low), math.log(high)))
-
-
 MANNERS = {
     "strokes": _stroked,
     "dots": _dotted,
     "facets": _faceted,
     "print": _printed,
-    "ink": _inked,
-    "engraving": _engraved,
+    "ink": inked,
+    "engraving": engraved,
 }

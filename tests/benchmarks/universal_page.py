@@ -79,8 +79,8 @@ green that are not the painting's, fewest after the print, and many after *Starr
 ## What it learned from
 
 Twelve paintings tell too little of others: the longer an earlier network was trained on them and their variants, in
-other colours and cut out, the nearer it came to them and the farther from paintings that were held out. So two in five
-of the styles are photographs in simulated brush strokes, in dots, in facets, in ink, and as prints and engravings
+other colours and cut out, the nearer it came to them and the farther from paintings that were held out. So nearly
+half of the styles are photographs in simulated brush strokes, in dots, in facets, in ink, and as prints and engravings
 (`painted_photographs`), half of them in the colours of a painting; and all are cut out smaller, and seen from eight
 sides.
 
@@ -103,7 +103,8 @@ The first four photographs, float networks, measured once; content weighed less 
 Its norms take their statistics of what they are given, as those of `small` and `johnson` do: what it learns on small
 crops does not hold for photographs. The first three photographs, float networks, measured once. The second and third
 begin with the first, which is the last of the table above, and the fourth with a mean of the first and the third. Of
-the released mean one network saw 4,200 crops of 480 pixels, and the other 600 of these and 1,600 of 576:
+the released mean one network saw 4,200 crops of 480 pixels, and the other 600 of these and 1,600 of 576. The size of
+crops and the mean were chosen by these photographs and paintings:
 
 | painting | network | content | covariance | Wasserstein | local | colour |
 | --- | --- | ---: | ---: | ---: | ---: | ---: |

@@ -184,10 +184,11 @@ def test_a_bad_recipe_is_refused_in_clear_words(bad: Bad, tmp_path: Path) -> Non
 def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(RecipeError) as caught:
         Recipe.parse({"seed": -1, "model": {"rho": 2.0, "netwrok": "small"}, "train": {"crop": 1}})
-    first, *lines = str(caught.value).splitlines()
-    assert first == "recipe: 4 mistakes"
+    message = str(caught.value)
+    assert message.count("recipe:") == 1
+    assert "\n" not in message
     for key in ("seed", "model.rho", "model.netwrok", "train.crop"):
-        assert [line for line in lines if line.startswith("- ") and key in line]
+        assert key in message
 
 
 def test_a_file_that_is_missing_a_folder_or_binary_is_refused(tmp_path: Path) -> None:
