@@ -87,10 +87,8 @@ def adain_subpixel(
         return _adapted(x, layer, deviation, told)
 
     colors = Channels(COLORS, name="colors")(style)
-    colored = ColorTransfer(name="color_transfer")([image, colors])
-    changed = keras.layers.Subtract(name="color_change")([colored, image])
-    changed = keras.layers.Multiply(name="color_strength")([changed, strength])
-    base = SpaceToDepth(STRIDE, name="to_channels")(keras.layers.Add(name="colored")([image, changed]))
+    colored = ColorTransfer(name="color_transfer")([image, colors, strength])
+    base = SpaceToDepth(STRIDE, name="to_channels")(colored)
     x = Rescaling(EASED, name="down_eased")(Rescaling(INPUT_SCALE, name="rescale")(base))
     x = keras.layers.Conv2D(filters["down_conv"], 1, name="down_conv")(x)
     if points:

@@ -17,7 +17,7 @@ import tf_keras as keras
 
 from export_pipeline.errors import ModelError
 from export_pipeline.models import layers as own
-from export_pipeline.models.color_transfer import Channels, ColorTransfer, mean_products, transferred
+from export_pipeline.models.color_transfer import Channels, ColorTransfer, mean_products, sampled, transferred
 
 ROWS = 128  # of a band; of an image 10,240 wide with 40 channels 200 MB
 POINTWISE = (
@@ -179,12 +179,13 @@ def _normed(layer: Any, given: list[np.ndarray], rows: int, spare: np.ndarray | 
 
 
 def _recolored(layer: Any, given: list[np.ndarray], rows: int) -> np.ndarray:
-    image, colors = given
-    parts = list(_bands(image.shape[0], rows))
+    image, colors, strength = given
+    few = sampled(image[None])[0]
     # Each band has a say by its rows.
-    sums = [mean_products(image[band][None]).numpy() * (band.stop - band.start) for band in parts]
-    own_colors = (np.sum(sums, 0, dtype=np.float64) / image.shape[0]).astype(np.float32)
-    bands = ((band, transferred(image[band][None], own_colors, colors[None]).numpy()[0]) for band in parts)
+    sums = [mean_products(few[band][None]).numpy() * (band.stop - band.start) for band in _bands(few.shape[0], rows)]
+    own_colors = (np.sum(sums, 0, dtype=np.float64) / few.shape[0]).astype(np.float32)
+    told = own_colors, colors[None], strength[None]
+    bands = ((band, transferred(image[band][None], *told).numpy()[0]) for band in _bands(image.shape[0], rows))
     return _collected(image.shape[0], bands)
 
 

@@ -5,9 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export_pipeline.models.color_transfer import BASIS, Channels, ColorStatistics, ColorTransfer, mean_products
+from export_pipeline.models.color_transfer import (
+    BASIS,
+    Channels,
+    ColorStatistics,
+    ColorTransfer,
+    mean_products,
+    sampled,
+)
 
 random = np.random.default_rng(9)
+
+
+def recolored(photo: np.ndarray, style: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """*photo* ``(H, W, 3)`` with the colours of *style*."""
+    told = np.full((1, 1, 1, 1), strength, np.float32)
+    found: np.ndarray = ColorTransfer()([photo[None], ColorStatistics()(style[None]), told]).numpy()[0]
+    return found
+
+
+def enlarged(pixels: np.ndarray) -> np.ndarray:
+    """*pixels*, each four times in both directions: one of 16 tells of all."""
+    return pixels.repeat(4, 0).repeat(4, 1)
 
 
 def image(height: int, width: int, seed: int) -> np.ndarray:
@@ -38,25 +57,41 @@ def test_statistics_are_means_and_the_cholesky_factor() -> None:
 
 
 def test_an_image_gets_the_means_and_covariances_of_the_other() -> None:
-    photo, style = image(40, 30, 3), image(25, 50, 4)
-    made = ColorTransfer()([photo[None], ColorStatistics()(style[None])]).numpy()[0]
+    photo, style = enlarged(image(40, 30, 3)), image(25, 50, 4)
+    made = recolored(photo, style)
     own, wanted = (np.cov(each.reshape(-1, 3).T) for each in (made, style))
     np.testing.assert_allclose(made.mean((0, 1)), style.mean((0, 1)), atol=0.1)
     # The least variance that a photograph is taken to have leaves a little to be wished for.
     assert np.linalg.norm(own - wanted) / np.linalg.norm(wanted) < 0.35
 
 
+def test_it_goes_as_far_as_the_strength_says() -> None:
+    photo, style = image(24, 20, 10), image(18, 30, 11)
+    none, half, whole = (recolored(photo, style, strength) for strength in (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(none, photo, atol=1e-3)
+    np.testing.assert_allclose(half, (none + whole) / 2, atol=1e-2)
+    assert np.abs(whole - photo).mean() > 10
+
+
+def test_it_is_the_product_of_cholesky_factors() -> None:
+    photo, style = image(24, 20, 12), image(18, 30, 13)
+    few = sampled(photo[None])[0].reshape(-1, 3) / 255 @ BASIS.T.astype(np.float64)
+    own = np.linalg.cholesky(np.cov(few.T, bias=True) + 1e-3 * np.eye(3))
+    wanted, factor = colors_of(style)
+    opponents = (photo / 255 @ BASIS.T - few.mean(0)) @ (factor @ np.linalg.inv(own)).T + wanted
+    np.testing.assert_allclose(recolored(photo, style), 255 * opponents @ BASIS, atol=0.5)
+
+
 def test_brightness_stays_in_order() -> None:
     photo, style = image(16, 16, 5), image(16, 16, 6)
-    made = ColorTransfer()([photo[None], ColorStatistics()(style[None])]).numpy()[0]
+    made = recolored(photo, style)
     order = np.argsort(photo.reshape(-1, 3).sum(1), kind="stable")
     assert np.diff(made.reshape(-1, 3).sum(1)[order]).min() > -1e-2
 
 
 def test_noise_of_a_gray_photograph_is_not_stretched_without_bound() -> None:
     gray = np.repeat(random.normal(120, 40, (32, 32, 1)), 3, -1) + random.normal(0, 0.5, (32, 32, 3))
-    colors = ColorStatistics()(image(32, 32, 7)[None])
-    made = ColorTransfer()([gray[None].astype(np.float32), colors]).numpy()[0]
+    made = recolored(gray.astype(np.float32), image(32, 32, 7))
     hues = (made / 255) @ BASIS[1:].T
     lines = [np.poly1d(np.polyfit(gray.sum(-1).ravel(), hue.ravel(), 1)) for hue in np.moveaxis(hues, -1, 0)]
     left = hues - np.stack([line(gray.sum(-1)) for line in lines], -1)

@@ -9,7 +9,7 @@ from typing import Any
 from export_pipeline.errors import ExportError
 from export_pipeline.formats import static
 from export_pipeline.formats.format import Conversion, Kernel
-from export_pipeline.formats.tflite import flatbuffer, flexible, scalings, trained
+from export_pipeline.formats.tflite import flatbuffer, flexible, norms, scalings, trained
 from export_pipeline.formats.tflite.converter import converter
 from export_pipeline.records.signature import Port, Signature
 from export_pipeline.targets import Target
@@ -62,6 +62,8 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
         trained.check(content, conversion.rounded.ranges)
     if target.calibrated:
         scalings.fold(content)
+    else:
+        norms.fold(content)
     flatbuffer.strip(content, signature)
     flatbuffer.add_metadata(content, {**conversion.metadata, **signature.metadata()})
     path.write_bytes(flatbuffer.write(content))

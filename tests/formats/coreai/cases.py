@@ -157,7 +157,11 @@ def _colors() -> Mapping[str, Case]:
         "root": k.SquareRoot(),
         "told": lambda x: own.ColorStatistics()(picture(x)),
         "transferred": lambda x: own.ColorTransfer()(
-            [picture(x), own.ColorStatistics()(k.Rescaling(0.8, 10.0)(k.MirrorPadding(3)(picture(x))))]
+            [
+                picture(x),
+                own.ColorStatistics()(k.Rescaling(0.8, 10.0)(k.MirrorPadding(3)(picture(x)))),
+                k.Rescaling(0.0, 0.7)(k.GlobalAveragePooling2D(keepdims=True)(own.Channels(1)(x))),
+            ]
         ),
     }
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export_pipeline.formats.coreai.registry import Call, layer
+from export_pipeline.formats.coreai.tensor import Tensor
 
 if TYPE_CHECKING:
     from export_pipeline.formats.coreai.program import Program
-    from export_pipeline.formats.coreai.tensor import Tensor
 
 # Those of ``models/color_transfer.py``, which imports TensorFlow; the process that writes a file has none.
 BASIS = np.array([[1, 1, 1], [1, 1, -2], [1, -1, 0]]) / np.sqrt([[3], [6], [2]])
 PAIRS = ((0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2))
-LEAST_OF_STYLE, LEAST_OF_PHOTO = 1e-5, 1e-3
+LEAST_OF_STYLE, LEAST_OF_PHOTO, SAMPLED = 1e-5, 1e-3, 4
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,10 @@ def _statistics(program: Program, call: Call, x: Tensor) -> Tensor:
 
 
 @layer("ColorTransfer")
-def _transfer(program: Program, call: Call, image: Tensor, colors: Tensor) -> Tensor:
-    parts = _opponents(program, image)
-    means, (c11, c21, c22, c31, c32, c33) = _centred(program, parts)
+def _transfer(program: Program, call: Call, image: Tensor, colors: Tensor, strength: Tensor) -> Tensor:
+    whole, share = program.cast(image, np.float32), Term(program, program.cast(strength, np.float32))
+    few = program.cut(whole, (0,) * 4, whole.shape, (1, SAMPLED, SAMPLED, 1))
+    means, (c11, c21, c22, c31, c32, c33) = _centred(program, _opponents(program, few))
     i11 = (c11 + LEAST_OF_PHOTO).rsqrt()
     l21, l31 = c21 * i11, c31 * i11
     i22 = ((c22 - l21 * l21).relu() + LEAST_OF_PHOTO).rsqrt()
@@ -83,11 +84,19 @@ def _transfer(program: Program, call: Call, image: Tensor, colors: Tensor) -> Te
     i21, i32 = -l21 * i11 * i22, -l32 * i22 * i33
     i31 = -(l31 * i11 + l32 * i21) * i33
     m1, m2, m3, s11, s21, s22, s31, s32, s33 = _split(program, colors)
-    x1, x2, x3 = (part - mean for part, mean in zip(parts, means, strict=True))
-    y1 = s11 * i11 * x1 + m1
-    y2 = (s21 * i11 + s22 * i21) * x1 + s22 * i22 * x2 + m2
-    y3 = (s31 * i11 + s32 * i21 + s33 * i31) * x1 + (s32 * i22 + s33 * i32) * x2 + s33 * i33 * x3 + m3
-    return _joined(program, _times(255 * BASIS.T, [y1, y2, y3]))
+    of_opponents = [
+        _in_rgb(program, [s11 * i11, s21 * i11 + s22 * i21, s31 * i11 + s32 * i21 + s33 * i31]),
+        _in_rgb(program, [None, s22 * i22, s32 * i22 + s33 * i32]),
+        _in_rgb(program, [None, None, s33 * i33]),
+    ]
+    units = [
+        Term(program, Tensor(program.constant(unit.reshape(1, 1, 1, 3), np.float32))) for unit in np.eye(3)
+    ]
+    rows = [unit + share * (row - unit) for unit, row in zip(units, _times(BASIS.T, of_opponents), strict=True)]
+    center, wanted = _in_rgb(program, means) * 255.0, _in_rgb(program, [m1, m2, m3]) * 255.0
+    red, green, blue = _split(program, (Term(program, whole) - center).tensor)
+    made = red * rows[0] + green * rows[1] + blue * rows[2] + (center + share * (wanted - center))
+    return program.computed(made.tensor)
 
 
 @layer("Channels")
@@ -119,10 +128,18 @@ def _opponents(program: Program, image: Tensor) -> list[Term]:
     return _times(BASIS / 255, _split(program, image))
 
 
-def _times(matrix: np.ndarray, parts: Sequence[Term]) -> list[Term]:
+def _in_rgb(program: Program, opponents: Sequence[Term | None]) -> Term:
+    """``(N, 1, 1, 3)``: the sum of *opponents*, ``None`` for 0, in RGB."""
+    channels = _times(BASIS.T, opponents)
+    return Term(program, program.concat([channel.tensor for channel in channels], -1))
+
+
+def _times(matrix: np.ndarray, parts: Sequence[Term | None]) -> list[Term]:
+    """*matrix* times *parts*, of which ``None`` is 0."""
     made = []
     for row in matrix:
-        first, *more = (part * float(factor) for factor, part in zip(row, parts, strict=True) if factor)
+        wanted = [(float(factor), part) for factor, part in zip(row, parts, strict=True) if factor and part is not None]
+        first, *more = (part * factor for factor, part in wanted)
         for term in more:
             first = first + term
         made.append(first)
