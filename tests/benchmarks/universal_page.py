@@ -32,6 +32,7 @@ def page(record: dict[str, Any]) -> str:
     together = record["bytes"]["int8.mlmodel"] + record["bytes"]["encoder-int8.mlmodel"]
     trained = [row for row in record["trained"] if row["model"] != "photograph"]
     return PAGE.format(
+        **record["parameters"],
         photographs=record["photographs"],
         table=distance_table(record["rows"], "model"),
         beside=shares_table(record["rows"], JUDGED, ["ours"], "published", "model"),
@@ -56,8 +57,8 @@ def distance_table(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
 PAGE = """\
 # Any style
 
-One network that paints after any painting, of 252,408 parameters, and the encoder of paintings, of 219,804; beside the
-published one, MicroAST (Wang et al., AAAI 2023), which has 471,987 in all. Paintings and photographs are held out:
+One network that paints after any painting, of {painter:,} parameters, and the encoder of paintings, of {encoder:,}; beside
+the published one, MicroAST (Wang et al., AAAI 2023), which has 471,987 in all. Paintings and photographs are held out:
 neither was trained on. `make universalstudy` makes this page.
 
 Means over {photographs} photographs of 480x640 pixels; smaller is better. The photograph as it is stands first.

@@ -88,6 +88,11 @@ def milliseconds(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, di
     return {name: _spread(times) for name, times in found.items()}
 
 
+def parameters(bundle: Path) -> int:
+    """How many the network of *bundle* has."""
+    return int(json.loads((bundle / "report.json").read_text())["float_network"]["parameters"])
+
+
 def _spread(times: list[float]) -> dict[str, float]:
     return dict(zip(("q1", "median", "q3"), np.percentile(times, (25, 50, 75)).round(2).tolist(), strict=True))
 
@@ -136,6 +141,7 @@ def measured(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     sizes["published"] = size_of(data.parent / "anchors" / PUBLISHED).bytes
     return {
         "machine": machine().model_dump(),
+        "parameters": {"painter": parameters(options.bundle), "encoder": parameters(options.encoder)},
         "photographs": len(photos),
         "rows": of_held_out,
         "few": len(photos[:FEW]),
