@@ -89,9 +89,7 @@ def _transfer(program: Program, call: Call, image: Tensor, colors: Tensor, stren
         _in_rgb(program, [None, s22 * i22, s32 * i22 + s33 * i32]),
         _in_rgb(program, [None, None, s33 * i33]),
     ]
-    units = [
-        Term(program, Tensor(program.constant(unit.reshape(1, 1, 1, 3), np.float32))) for unit in np.eye(3)
-    ]
+    units = [_row(program, unit) for unit in np.eye(3)]
     rows = [unit + share * (row - unit) for unit, row in zip(units, _times(BASIS.T, of_opponents), strict=True)]
     center, wanted = _in_rgb(program, means) * 255.0, _in_rgb(program, [m1, m2, m3]) * 255.0
     red, green, blue = _split(program, (Term(program, whole) - center).tensor)
@@ -130,16 +128,21 @@ def _opponents(program: Program, image: Tensor) -> list[Term]:
 
 def _in_rgb(program: Program, opponents: Sequence[Term | None]) -> Term:
     """``(N, 1, 1, 3)``: the sum of *opponents*, ``None`` for 0, in RGB."""
-    channels = _times(BASIS.T, opponents)
-    return Term(program, program.concat([channel.tensor for channel in channels], -1))
+    first, *more = (part * _row(program, row) for part, row in zip(opponents, BASIS, strict=True) if part is not None)
+    for term in more:
+        first = first + term
+    return first
 
 
-def _times(matrix: np.ndarray, parts: Sequence[Term | None]) -> list[Term]:
-    """*matrix* times *parts*, of which ``None`` is 0."""
+def _row(program: Program, numbers: np.ndarray) -> Term:
+    """*numbers* as channels."""
+    return Term(program, Tensor(program.constant(numbers.reshape(1, 1, 1, -1), np.float32)))
+
+
+def _times(matrix: np.ndarray, parts: Sequence[Term]) -> list[Term]:
     made = []
     for row in matrix:
-        wanted = [(float(factor), part) for factor, part in zip(row, parts, strict=True) if factor and part is not None]
-        first, *more = (part * factor for factor, part in wanted)
+        first, *more = (part * float(factor) for factor, part in zip(row, parts, strict=True) if factor)
         for term in more:
             first = first + term
         made.append(first)
