@@ -105,9 +105,7 @@ def transferred(image: Any, own: Any, colors: Any, strength: Any) -> Any:
         _in_rgb([None, None, s33 * i33]),
     ]
     units = np.eye(3, dtype=np.float32)[:, None, None, None]
-    rows = [
-        unit + strength * (row - unit) for unit, row in zip(units, _times(BASIS.T, of_opponents), strict=True)
-    ]
+    rows = [unit + strength * (row - unit) for unit, row in zip(units, _times(BASIS.T, of_opponents), strict=True)]
     center, wanted = 255.0 * _in_rgb(means), 255.0 * _in_rgb([m1, m2, m3])
     parts = tf.split(tf.cast(image, tf.float32) - center, 3, -1)
     moved = center + strength * (wanted - center)

@@ -57,9 +57,9 @@ def distance_table(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
 PAGE = """\
 # Any style
 
-One network that paints after any painting, of {painter:,} parameters, and the encoder of paintings, of {encoder:,}; beside
-the published one, MicroAST (Wang et al., AAAI 2023), which has 471,987 in all. Paintings and photographs are held out:
-neither was trained on. `make universalstudy` makes this page.
+One network that paints after any painting, of {painter:,} parameters, and the encoder of paintings, of {encoder:,};
+beside the published one, MicroAST (Wang et al., AAAI 2023), which has 471,987 in all. Paintings and photographs are
+held out: neither was trained on. `make universalstudy` makes this page.
 
 Means over {photographs} photographs of 480x640 pixels; smaller is better. The photograph as it is stands first.
 
@@ -124,6 +124,25 @@ crops and the mean were chosen by these photographs and paintings:
 | picabia_udnie_1913.jpg | 5,000 more of 320 | 0.767 | 0.537 | 0.624 | 0.736 | 12.9 |
 | picabia_udnie_1913.jpg | 600 of 480 | 0.786 | 0.540 | 0.590 | 0.739 | 12.4 |
 | picabia_udnie_1913.jpg | the released mean | 0.786 | 0.540 | 0.589 | 0.735 | 13.2 |
+
+What limits it is neither what it can compute nor what it is told, but that it must do for all paintings at once.
+Trained on after *Starry Night* alone, with the photographs and losses of its training, for 200 or 300 crops, it passes
+the published network in all distances but content, and so does its last kernel alone. The first three photographs,
+float networks, measured once:
+
+| network | content | covariance | Wasserstein | local | colour |
+| --- | ---: | ---: | ---: | ---: | ---: |
+| published | 0.834 | 0.525 | 0.402 | 0.681 | 13.1 |
+| ours, before relu4_1 was left out | 0.922 | 0.570 | 0.452 | 0.694 | 12.5 |
+| the statistics that it is told, fitted | 0.864 | 0.594 | 0.498 | 0.696 | 14.0 |
+| what makes scales and shifts of them, fitted | 0.956 | 0.542 | 0.391 | 0.668 | 10.7 |
+| its last kernel, fitted | 0.943 | 0.515 | 0.380 | 0.666 | 12.3 |
+| its last block and kernel, fitted | 0.984 | 0.497 | 0.337 | 0.655 | 11.5 |
+| all of it, fitted | 1.018 | 0.431 | 0.296 | 0.640 | 8.1 |
+
+For all paintings, twice the filters within blocks gained nothing in 4,600 crops more, nor did a last kernel that is a
+sum of three by the style in 3,000. The statistics of relu4_1 are not missed: without them, what the network made of
+them taken over by the rest, Wasserstein distances went from 0.452, 0.640 and 0.589 to 0.456, 0.616 and 0.600.
 
 After four of the paintings that it was trained on, {few} photographs:
 

@@ -79,7 +79,7 @@ def test_what_is_no_such_norm_stays(case: str) -> None:
 def whole_passes(model: Any) -> int:
     """How many multiplications and additions go over a whole image."""
     (graph,) = model.subgraphs
-    return sum(
-        flatbuffer.name(model, operator) in ("MUL", "ADD") and int(np.prod(graph.tensors[operator.outputs[0]].shape)) > 100
-        for operator in graph.operators
-    )
+    made = [
+        graph.tensors[each.outputs[0]] for each in graph.operators if flatbuffer.name(model, each) in ("MUL", "ADD")
+    ]
+    return sum(int(np.prod(tensor.shape)) > 100 for tensor in made)

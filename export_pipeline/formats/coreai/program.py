@@ -189,9 +189,12 @@ class Program:
         steps = [1] * len(starts) if steps is None else steps
         if not any(starts) and tuple(stops) == tensor.shape and set(steps) == {1}:
             return tensor
-        return Tensor(self.sliced(tensor.value, *(placed(tensor, each) for each in (starts, stops, steps))), tensor.first)
+        ends = (placed(tensor, each) for each in (starts, stops, steps))
+        return Tensor(self.sliced(tensor.value, *ends), tensor.first)
 
-    def sliced(self, value: Any, starts: Sequence[int], stops: Sequence[int], steps: Sequence[int] | None = None) -> Any:
+    def sliced(
+        self, value: Any, starts: Sequence[int], stops: Sequence[int], steps: Sequence[int] | None = None
+    ) -> Any:
         """*value* from *starts* to *stops* of each axis, by *steps*."""
         steps = [1] * len(starts) if steps is None else steps
         return self.ops.slice_(value, *(self.whole(numbers, signed=True) for numbers in (starts, stops, steps)))
