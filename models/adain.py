@@ -22,9 +22,9 @@ from .subpixel import FILTERS, OUTPUT_SCALE, STRIDE, start_alike
 from .vgg import MEAN_RGB, needed_layers
 
 BLOCKS = 4
-# Those of relu4_1 are told by those of the layers before it: least squares explain 98.6 % of what a network that was
-# trained with them makes of them, over 448 paintings, parts of paintings, and photographs. Five sixths of the encoder's
-# bytes would be theirs.
+# relu4_1 is left out. Its statistics follow from those of the layers before it: least squares explain 98.6 % of what a
+# network that was trained with them makes of them, over 448 paintings, parts of paintings, and photographs. And five
+# sixths of the encoder's bytes would be its.
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 # Means and deviations of the distilled loss network's features, of 16, 32 and 64 channels, and of colours.
 STATISTICS = 2 * (16 + 32 + 64) + COLORS
@@ -52,8 +52,9 @@ def adain_subpixel(
 ) -> keras.Model:
     """The network that paints: at a quarter of the resolution, with instance norms that a style scales and shifts.
 
-    The photograph is first given the colours of the style (:mod:`.color_transfer`). What the rest makes of that is
-    added to it, times the strength: at strength 0 the photograph comes out as it is. After each norm stand a scale and
+    The photograph is first given the colours of the style, as far as the strength says (:mod:`.color_transfer`). What
+    the rest makes of that is added to it, times the strength: at strength 0 the photograph comes out as it is, but for
+    rounding. After each norm stand a scale and
     a shift that two layers make of the statistics.
 
     Args:
@@ -144,17 +145,18 @@ def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> ke
 
     Args:
         weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name, of the distilled loss network.
-        size: height and width of the painting, pixels, a multiple of 128.
+        size: height and width of the painting, pixels, a multiple of 64.
 
     Returns:
         A model from ``painting`` ``(N, size, size, 3)`` RGB 0..255 to ``style`` ``(N, 1, 1, S)``: for each of relu1_1
         .. relu3_1 the means of its C channels and then the deviations, over :data:`FEATURE_SCALES`; last the colours.
 
     Raises:
-        ValueError: *size* is no multiple of 128.
+        ValueError: *size* is no multiple of 64.
     """
-    if size < 8 * POOL or size % (8 * POOL):
-        raise ValueError(f"size is {size}; it must be a multiple of {8 * POOL}")
+    least = POOL * 2 ** (len(STYLE_LAYERS) - 1)
+    if size < least or size % least:
+        raise ValueError(f"size is {size}; it must be a multiple of {least}")
     painting = keras.Input((size, size, 3), name="painting")
     x, found = painting, []
     for layer in needed_layers(STYLE_LAYERS):

@@ -21,8 +21,9 @@ COLORS = 9  # means, and the lower triangle of the Cholesky factor by rows
 PAIRS = ((0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2))
 # Least variances, of values 0..1: a gray photograph has noise for hues, which must not be stretched without bound.
 LEAST_OF_STYLE, LEAST_OF_PHOTO = 1e-5, 1e-3
-# Rows and columns from one sample of a photograph's colours to the next: those of all pixels took a fifth of a frame.
-SAMPLED = 4
+# Rows and columns from one sample of a photograph's colours to the next: those of all pixels took a fifth of a frame. It
+# is odd, for screens, stripes and the blocks of JPEG have periods of 2, 4 and 8.
+SAMPLED = 5
 
 
 @keras.utils.register_keras_serializable(package="export_pipeline")
@@ -47,7 +48,7 @@ class ColorTransfer(keras.layers.Layer):
     """``[image, colors, strength]``: *image* ``(N, H, W, 3)`` RGB 0..255 with *colors* ``(N, 1, 1, 9)``.
 
     Those are what :class:`ColorStatistics` tells of another image. At *strength* 0, ``(N, 1, 1, 1)``, the image stays
-    as it is, and at 1 it has them. What colours the image has is told by one pixel of 16 (:func:`sampled`).
+    as it is but for rounding, and at 1 it has them. What colours the image has is told by one pixel of 25 (:func:`sampled`).
     """
 
     def call(self, inputs: Any) -> Any:
@@ -71,7 +72,7 @@ class Channels(keras.layers.Layer):
 
 
 def sampled(image: Any) -> Any:
-    """Every fourth pixel of every fourth row of ``(N, H, W, 3)``."""
+    """Every fifth pixel of every fifth row of ``(N, H, W, 3)``."""
     return image[:, ::SAMPLED, ::SAMPLED]
 
 
@@ -86,7 +87,7 @@ def transferred(image: Any, own: Any, colors: Any, strength: Any) -> Any:
     """*image*, whose :func:`mean_products` are *own*, with *colors* as far as *strength* says.
 
     All is one product with a matrix at every position: ``(x - m_c) M + m_c + strength (m_s - m_c)``, where M goes from
-    the identity to the transfer in RGB. A converter makes of it six passes over the image.
+    the identity to the transfer in RGB.
     """
     means, (c11, c21, c22, c31, c32, c33) = _centred(own)
     i11 = tf.math.rsqrt(c11 + LEAST_OF_PHOTO)
@@ -107,9 +108,17 @@ def transferred(image: Any, own: Any, colors: Any, strength: Any) -> Any:
     units = np.eye(3, dtype=np.float32)[:, None, None, None]
     rows = [unit + strength * (row - unit) for unit, row in zip(units, _times(BASIS.T, of_opponents), strict=True)]
     center, wanted = 255.0 * _in_rgb(means), 255.0 * _in_rgb([m1, m2, m3])
-    parts = tf.split(tf.cast(image, tf.float32) - center, 3, -1)
-    moved = center + strength * (wanted - center)
-    return parts[0] * rows[0] + parts[1] * rows[1] + parts[2] * rows[2] + moved
+    red, green, blue = (
+        part - middle for part, middle in zip(_split(tf.cast(image, tf.float32)), _split(center), strict=True)
+    )
+    columns = zip(*map(_split, rows), _split(center + strength * (wanted - center)), strict=True)
+    return tf.concat([red * r + green * g + blue * b + moved for r, g, b, moved in columns], -1)
+
+
+def _split(channels: Any) -> list[Any]:
+    """The three channels of ``(N, H, W, 3)``. An image times three numbers at once would be refused by phones' GPUs."""
+    found: list[Any] = tf.split(channels, 3, -1)
+    return found
 
 
 def _in_rgb(opponents: list[Any]) -> Any:
@@ -118,7 +127,7 @@ def _in_rgb(opponents: list[Any]) -> Any:
 
 
 def _opponents(image: Any) -> list[Any]:
-    return _times(BASIS / 255, tf.split(tf.cast(image, tf.float32), 3, -1))
+    return _times(BASIS / 255, _split(tf.cast(image, tf.float32)))
 
 
 def _times(matrix: np.ndarray, parts: list[Any]) -> list[Any]:

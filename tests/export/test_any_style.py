@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from export_pipeline.export import export
-from export_pipeline.formats import open_model
+from export_pipeline.formats import contents_of, diagnosis_of, open_model
+from export_pipeline.formats.tflite import flatbuffer, norms
 from export_pipeline.models import adain_subpixel
 from export_pipeline.models.adain import STATISTICS
 from export_pipeline.models.layers import InstanceNormalization
@@ -51,6 +52,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, dict[str
     table = {"export": {"height": SIDE, "width": SIDE, "targets": MADE}, "task": "arbitrary_style"}
     records = export(model, Recipe.parse(table), SIGNATURE, folder, samples())
     return model, folder, {record.target: record for record in records}
+
+
+@pytest.mark.parametrize("target", [target for target in MADE if target in ("tflite-fp16", "tflite-dynamic")])
+def test_a_phones_gpu_takes_all_of_it_and_no_norm_is_scaled_twice(
+    files: tuple[Any, Path, dict[str, Any]], target: str
+) -> None:
+    _, folder, records = files
+    path = folder / records[target].file
+    found = diagnosis_of(path, contents_of(path))
+    assert not found.refused
+    assert (found.parts, found.delegated) == (1, found.operations)
+    content = flatbuffer.read(path.read_bytes())
+    assert "SQUARED_DIFFERENCE" in flatbuffer.operations(content)
+    assert norms.fold(content) == 0
 
 
 @pytest.mark.parametrize("target", MADE)

@@ -7,11 +7,11 @@ import pytest
 
 from export_pipeline.models.color_transfer import (
     BASIS,
+    SAMPLED,
     Channels,
     ColorStatistics,
     ColorTransfer,
     mean_products,
-    sampled,
 )
 
 random = np.random.default_rng(9)
@@ -25,8 +25,8 @@ def recolored(photo: np.ndarray, style: np.ndarray, strength: float = 1.0) -> np
 
 
 def enlarged(pixels: np.ndarray) -> np.ndarray:
-    """*pixels*, each four times in both directions: one of 16 tells of all."""
-    return pixels.repeat(4, 0).repeat(4, 1)
+    """*pixels*, each five times in both directions: one of 25 tells of all."""
+    return pixels.repeat(SAMPLED, 0).repeat(SAMPLED, 1)
 
 
 def image(height: int, width: int, seed: int) -> np.ndarray:
@@ -75,11 +75,20 @@ def test_it_goes_as_far_as_the_strength_says() -> None:
 
 def test_it_is_the_product_of_cholesky_factors() -> None:
     photo, style = image(24, 20, 12), image(18, 30, 13)
-    few = sampled(photo[None])[0].reshape(-1, 3) / 255 @ BASIS.T.astype(np.float64)
+    few = photo[::5, ::5].reshape(-1, 3) / 255 @ BASIS.T.astype(np.float64)
     own = np.linalg.cholesky(np.cov(few.T, bias=True) + 1e-3 * np.eye(3))
     wanted, factor = colors_of(style)
     opponents = (photo / 255 @ BASIS.T - few.mean(0)) @ (factor @ np.linalg.inv(own)).T + wanted
     np.testing.assert_allclose(recolored(photo, style), 255 * opponents @ BASIS, atol=0.5)
+
+
+@pytest.mark.parametrize("period", [2, 4, 8, 16])
+def test_stripes_are_sampled_as_they_are(period: int) -> None:
+    """Where samples met one stripe in each, all would be taken for it."""
+    columns = np.where(np.arange(160) % period < period // 2, 60.0, 200.0).astype(np.float32)
+    photo, style = np.broadcast_to(columns[None, :, None], (160, 160, 3)), image(18, 30, 15)
+    for stripes in (photo, photo.swapaxes(0, 1)):
+        np.testing.assert_allclose(recolored(stripes, style).mean((0, 1)), style.mean((0, 1)), atol=2)
 
 
 def test_brightness_stays_in_order() -> None:

@@ -62,8 +62,7 @@ def write(conversion: Conversion, path: Path) -> tuple[str, ...]:
         trained.check(content, conversion.rounded.ranges)
     if target.calibrated:
         scalings.fold(content)
-    else:
-        norms.fold(content)
+    norms.fold(content)
     flatbuffer.strip(content, signature)
     flatbuffer.add_metadata(content, {**conversion.metadata, **signature.metadata()})
     path.write_bytes(flatbuffer.write(content))

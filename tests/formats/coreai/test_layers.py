@@ -57,7 +57,7 @@ def test_every_layer_has_a_case() -> None:
 def test_colors_are_computed_with_the_numbers_of_the_network() -> None:
     from export_pipeline.models import color_transfer
 
-    for name in ("BASIS", "PAIRS", "LEAST_OF_STYLE", "LEAST_OF_PHOTO"):
+    for name in ("BASIS", "PAIRS", "LEAST_OF_STYLE", "LEAST_OF_PHOTO", "SAMPLED"):
         np.testing.assert_allclose(getattr(layers.colors, name), getattr(color_transfer, name), rtol=1e-7)
 
 

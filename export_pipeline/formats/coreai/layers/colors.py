@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Those of ``models/color_transfer.py``, which imports TensorFlow; the process that writes a file has none.
 BASIS = np.array([[1, 1, 1], [1, 1, -2], [1, -1, 0]]) / np.sqrt([[3], [6], [2]])
 PAIRS = ((0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2))
-LEAST_OF_STYLE, LEAST_OF_PHOTO, SAMPLED = 1e-5, 1e-3, 4
+LEAST_OF_STYLE, LEAST_OF_PHOTO, SAMPLED = 1e-5, 1e-3, 5
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,11 @@ def _transfer(program: Program, call: Call, image: Tensor, colors: Tensor, stren
     units = [_row(program, unit) for unit in np.eye(3)]
     rows = [unit + share * (row - unit) for unit, row in zip(units, _times(BASIS.T, of_opponents), strict=True)]
     center, wanted = _in_rgb(program, means) * 255.0, _in_rgb(program, [m1, m2, m3]) * 255.0
-    red, green, blue = _split(program, (Term(program, whole) - center).tensor)
-    made = red * rows[0] + green * rows[1] + blue * rows[2] + (center + share * (wanted - center))
-    return program.computed(made.tensor)
+    moved = center + share * (wanted - center)
+    middles = _split(program, center.tensor)
+    red, green, blue = (part - middle for part, middle in zip(_split(program, whole), middles, strict=True))
+    columns = zip(*(_split(program, each.tensor) for each in (*rows, moved)), strict=True)
+    return _joined(program, [red * r + green * g + blue * b + offset for r, g, b, offset in columns])
 
 
 @layer("Channels")
