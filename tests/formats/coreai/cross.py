@@ -33,7 +33,7 @@ from tests.small_models import COMPRESSED
 
 _EXACT = ("palettized", "sparse")  # forms of a compressed network
 SIDE = 48
-ENCODER, ENCODED_SIDE = "style_encoder", 128  # pools whole squares, has no smaller size, and weights of its own
+ENCODER, ENCODED_SIDE = "style_encoder", 64  # the least that its pools divide; it has weights of its own
 _STEPS = 60  # until running means are those of the picture
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "small": {"network": "small", "alpha": 0.3, "blocks": 1},
