@@ -53,6 +53,7 @@ FOLDED: dict[str, tuple[int, Network]] = {
 KEPT: dict[str, Network] = {
     "an activation between": lambda x, style: tf.nn.relu(normed(x)) * style[..., :CHANNELS] + style[..., CHANNELS:],
     "used before, too": lambda x, style: (lambda y: tf.concat([y, y * style[..., :CHANNELS] + style[..., CHANNELS:]], -1))(normed(x)),
+    "an output itself": lambda x, style: (lambda y: (y, y * style[..., :CHANNELS] + style[..., CHANNELS:]))(normed(x)),
     "a norm alone": lambda x, style: normed(x) + 0 * style[..., :1],
 }
 
