@@ -21,8 +21,8 @@ COLORS = 9  # means, and the lower triangle of the Cholesky factor by rows
 PAIRS = ((0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2))
 # Least variances, of values 0..1: a gray photograph has noise for hues, which must not be stretched without bound.
 LEAST_OF_STYLE, LEAST_OF_PHOTO = 1e-5, 1e-3
-# Rows and columns from one sample of a photograph's colours to the next: those of all pixels took a fifth of a frame. It
-# is odd, for screens, stripes and the blocks of JPEG have periods of 2, 4 and 8.
+# Rows and columns from one sample of a photograph's colours to the next: those of all pixels took a fifth of a frame.
+# It is odd, for screens, stripes and the blocks of JPEG have periods of 2, 4 and 8.
 SAMPLED = 5
 
 
@@ -48,7 +48,8 @@ class ColorTransfer(keras.layers.Layer):
     """``[image, colors, strength]``: *image* ``(N, H, W, 3)`` RGB 0..255 with *colors* ``(N, 1, 1, 9)``.
 
     Those are what :class:`ColorStatistics` tells of another image. At *strength* 0, ``(N, 1, 1, 1)``, the image stays
-    as it is but for rounding, and at 1 it has them. What colours the image has is told by one pixel of 25 (:func:`sampled`).
+    as it is but for rounding, and at 1 it has them. What colours the image has is told by one pixel of 25
+    (:func:`sampled`).
     """
 
     def call(self, inputs: Any) -> Any:

@@ -23,8 +23,12 @@ def normed(x: Any) -> Any:
     return tf.nn.batch_normalization(x, mean, variance, BETA, GAMMA, 1e-5)
 
 
+def scaled(x: Any, style: Any) -> Any:
+    return x * style[..., :CHANNELS] + style[..., CHANNELS:]
+
+
 def adapted(x: Any, style: Any) -> Any:
-    return normed(x) * style[..., :CHANNELS] + style[..., CHANNELS:]
+    return scaled(normed(x), style)
 
 
 def converted(network: Network) -> Any:
@@ -51,9 +55,9 @@ FOLDED: dict[str, tuple[int, Network]] = {
     "one added to another": (2, lambda x, style: adapted(x, style) + adapted(tf.nn.avg_pool2d(x, 3, 1, "SAME"), style)),
 }
 KEPT: dict[str, Network] = {
-    "an activation between": lambda x, style: tf.nn.relu(normed(x)) * style[..., :CHANNELS] + style[..., CHANNELS:],
-    "used before, too": lambda x, style: (lambda y: tf.concat([y, y * style[..., :CHANNELS] + style[..., CHANNELS:]], -1))(normed(x)),
-    "an output itself": lambda x, style: (lambda y: (y, y * style[..., :CHANNELS] + style[..., CHANNELS:]))(normed(x)),
+    "an activation between": lambda x, style: scaled(tf.nn.relu(normed(x)), style),
+    "used before, too": lambda x, style: (lambda y: tf.concat([y, scaled(y, style)], -1))(normed(x)),
+    "an output itself": lambda x, style: (lambda y: (y, scaled(y, style)))(normed(x)),
     "a norm alone": lambda x, style: normed(x) + 0 * style[..., :1],
 }
 

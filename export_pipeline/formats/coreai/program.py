@@ -182,22 +182,17 @@ class Program:
         """*tensor* in the type of the arithmetic."""
         return self.cast(tensor, self.compute)
 
-    def cut(
-        self, tensor: Tensor, starts: Sequence[int], stops: Sequence[int], steps: Sequence[int] | None = None
-    ) -> Tensor:
-        """The part of *tensor* from *starts* to *stops* by *steps*, for each axis with the channels last."""
-        steps = [1] * len(starts) if steps is None else steps
-        if not any(starts) and tuple(stops) == tensor.shape and set(steps) == {1}:
+    def cut(self, tensor: Tensor, starts: Sequence[int], stops: Sequence[int], steps: Sequence[int] = ()) -> Tensor:
+        """The part of *tensor* from *starts* to *stops*, by *steps* or all, for each axis with the channels last."""
+        if not any(starts) and tuple(stops) == tensor.shape and not steps:
             return tensor
-        ends = (placed(tensor, each) for each in (starts, stops, steps))
+        ends = (placed(tensor, each) for each in (starts, stops, steps or [1] * len(starts)))
         return Tensor(self.sliced(tensor.value, *ends), tensor.first)
 
-    def sliced(
-        self, value: Any, starts: Sequence[int], stops: Sequence[int], steps: Sequence[int] | None = None
-    ) -> Any:
-        """*value* from *starts* to *stops* of each axis, by *steps*."""
-        steps = [1] * len(starts) if steps is None else steps
-        return self.ops.slice_(value, *(self.whole(numbers, signed=True) for numbers in (starts, stops, steps)))
+    def sliced(self, value: Any, starts: Sequence[int], stops: Sequence[int], steps: Sequence[int] = ()) -> Any:
+        """*value* from *starts* to *stops* of each axis, by *steps* or all."""
+        ends = (starts, stops, steps or [1] * len(starts))
+        return self.ops.slice_(value, *(self.whole(numbers, signed=True) for numbers in ends))
 
     def pad(
         self, tensor: Tensor, pairs: Sequence[tuple[int, int]], value: float = 0.0, mode: str = "constant"

@@ -160,7 +160,7 @@ def _colors() -> Mapping[str, Case]:
             [
                 picture(x),
                 own.ColorStatistics()(k.Rescaling(0.8, 10.0)(k.MirrorPadding(3)(picture(x)))),
-                k.Rescaling(0.0, 0.7)(k.GlobalAveragePooling2D(keepdims=True)(own.Channels(1)(x))),
+                k.Rescaling(0.0, 0.7)(_keras().GlobalAveragePooling2D(keepdims=True)(own.Channels(1)(x))),
             ]
         ),
     }
