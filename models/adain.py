@@ -23,8 +23,8 @@ from .vgg import MEAN_RGB, needed_layers
 
 BLOCKS = 4
 # relu4_1 is left out. Its statistics follow from those of the layers before it: least squares explain 98.6 % of what a
-# network that was trained with them makes of them, over 448 paintings, parts of paintings, and photographs. And five
-# sixths of the encoder's bytes would be its.
+# network that was trained with them makes of them, over 448 paintings, parts of paintings, and photographs. With it the
+# encoder has 228,335 bytes in 8 bits instead of 40,088.
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 # Means and deviations of the distilled loss network's features, of 16, 32 and 64 channels, and of colours.
 STATISTICS = 2 * (16 + 32 + 64) + COLORS
@@ -54,8 +54,7 @@ def adain_subpixel(
 
     The photograph is first given the colours of the style, as far as the strength says (:mod:`.color_transfer`). What
     the rest makes of that is added to it, times the strength: at strength 0 the photograph comes out as it is, but for
-    rounding. After each norm stand a scale and
-    a shift that two layers make of the statistics.
+    rounding. After each norm stand a scale and a shift that two layers make of the statistics.
 
     Args:
         alpha: width multiplier; every convolution has ``int(32 alpha)`` filters, at least one.

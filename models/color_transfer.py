@@ -21,7 +21,7 @@ COLORS = 9  # means, and the lower triangle of the Cholesky factor by rows
 PAIRS = ((0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2))
 # Least variances, of values 0..1: a gray photograph has noise for hues, which must not be stretched without bound.
 LEAST_OF_STYLE, LEAST_OF_PHOTO = 1e-5, 1e-3
-# Rows and columns from one sample of a photograph's colours to the next: those of all pixels took a fifth of a frame.
+# Rows and columns from one sample of a photograph's colours to the next: those of all pixels took a quarter of a frame.
 # It is odd, for screens, stripes and the blocks of JPEG have periods of 2, 4 and 8.
 SAMPLED = 5
 
