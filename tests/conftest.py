@@ -69,10 +69,13 @@ SLOW = (
     "tests/sweep/test_sweep.py",
     "tests/tasks/test_parity_build.py",
     "tests/tasks/test_segmentation_build.py",
+    "tests/test_flexible.py",
     "tests/test_pipeline.py",
+    "tests/test_sizes.py",
     "tests/test_wheel.py",
     "tests/train/test_fit.py",
     "tests/train/test_micro_batches.py",
+    "tests/work/test_taken.py",
 )
 
 

@@ -52,9 +52,12 @@ def page(record: dict[str, Any]) -> str:
     rebuilt = [f"| {' | '.join(['decoders of', *taps])} |", "| --- |" + " ---: |" * len(taps)]
     for name, title in ENCODERS.items():
         rebuilt.append(f"| {title} | " + " | ".join(f"{encoders[name]['psnr'][tap]:.2f}" for tap in taps) + " |")
-    optimized = ", ".join(
-        f"{found['style_distance']:.4f} on {ENCODERS[name]}" for name, found in record["optimized"].items()
-    )
+    optimized = ["| optimized on | evaluations | content | Gram | seconds a picture |", "| --- |" + " ---: |" * 4]
+    optimized += [
+        f"| {ENCODERS[found['network']]} | {found['evaluations']} | {found['content_distance']:.3f} | "
+        f"{found['style_distance']:.3f} | {found['seconds']:.1f} |"
+        for found in record["optimized"]
+    ]
     steps = ", ".join(f"{tap} {count:,}" for tap, count in encoders["vgg19"]["decoder_steps"].items())
     large = record["large"]
     seconds = ["| encoder and decoders | seconds | most memory, MB |", "| --- | ---: | ---: |"]
@@ -74,7 +77,7 @@ def page(record: dict[str, Any]) -> str:
         **tables(encoders, "wct"),
         **{f"adain_{name}": table for name, table in tables(encoders, "adain").items()},
         rebuilt="\n".join(rebuilt),
-        optimized=optimized,
+        optimized="\n".join(optimized),
         said=SAID,
     )
 
@@ -149,6 +152,8 @@ One was timed after the other, with other work on the machine.
 
 ## Optimization
 
-Style distance of pictures by optimization (Gatys et al., 2016), 60 evaluations, the same pairs: {optimized}. On VGG-19
-itself it is that of [the study of the loss network](../../loss_network/README.md).
+Pictures by optimization (Gatys et al., 2016) of the same pairs, after so many evaluations of the losses; VGG-19 judges.
+The networks took turns on one core, with other work on the machine.
+
+{optimized}
 """
