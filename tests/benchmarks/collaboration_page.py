@@ -91,9 +91,11 @@ With each channel alone all distilled pairs stay behind the original at most lay
 What the eye sees: the distilled pairs look alike and near to the original's, which swirls a little more and has more of
 the painting's yellow and red. FP-slimmed has lost the colours.
 
-1,200 crops are few: more may change how far apart the pairs are. The decoders of FP-slimmed had as many steps as the
-others, from a start that fits it worse, and would gain by more. The pair with both losses lies here, `both.weights` and
-`both_decoders.weights`; `stylize --method wct` takes them as `--encoder` and `--decoders`.
+1,200 crops are few: more may change how far apart the pairs are. It is not the decoders that hold the last pair back:
+five times as many steps more, at the same rate, took what they rebuild from 37.47, 28.73, 24.05 and 20.14 dB to 40.17,
+29.43, 24.34 and 20.74, and moved no ratio of whitening by more than 0.01. The decoders of FP-slimmed had as many steps
+as the others, from a start that fits it worse, and would gain by more. The pair with both losses lies here,
+`both.weights` and `both_decoders.weights`; `stylize --method wct` takes them as `--encoder` and `--decoders`.
 """
 PAGE = """\
 # Collaborative distillation
@@ -156,4 +158,7 @@ Pictures by optimization (Gatys et al., 2016) of the same pairs, after so many e
 The networks took turns on one core, with other work on the machine.
 
 {optimized}
+
+What `stylize --method gatys` does unless told otherwise, 200 iterations, comes as near to the style with a narrow
+network as 60 evaluations of VGG-19 do in more time, and less near to the photograph.
 """
