@@ -141,10 +141,21 @@ float networks, measured once:
 | its last block and kernel, fitted | 0.984 | 0.497 | 0.337 | 0.655 | 11.5 |
 | all of it, fitted | 1.018 | 0.431 | 0.296 | 0.640 | 8.1 |
 
-For all paintings, twice the filters within blocks gained nothing in 4,600 crops more, nor did a last kernel that is a
-sum of three by the style in 3,000. The statistics of relu4_1 are not missed: without them, and with the layer that
-takes them fitted again by least squares, Wasserstein distances went from 0.452, 0.640 and 0.589 to 0.456, 0.616 and
-0.600, and content from 0.922, 0.840 and 0.786 to 0.929, 0.870 and 0.801.
+For all paintings, with one crop a step, twice the filters within blocks gained nothing in 4,600 crops more, nor did a
+last kernel that is a sum of three by the style in 3,000, nor 2,800 crops without either: a step for one painting seems
+to undo some of what others were given. With four crops a step, each after another painting, it goes on. 10,800 crops
+took Wasserstein distances from 0.456, 0.617 and 0.600 to 0.445, 0.606 and 0.581, covariances from 0.568, 0.600 and
+0.559 to 0.563, 0.592 and 0.540, and content from 0.929, 0.870 and 0.801 to 0.945, 0.869 and 0.780. After *Starry Night*
+white paper has fewer flecks; other light parts have theirs.
+
+With it the dynamic-range file fell from 35.5 to 34.2 dB, below the 35 that it needs. Between two layers with nothing
+but a ReLU or an addition, a channel can be scaled on one side and back on the other. After such a scaling, by what the
+channels reach and what their kernels weigh (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+Correction", 2019), the float network paints what it did, and the file has 35.7 dB.
+
+The statistics of relu4_1 are not missed: without them, and with the layer that takes them fitted again by least
+squares, Wasserstein distances went from 0.452, 0.640 and 0.589 to 0.456, 0.616 and 0.600, and content from 0.922, 0.840
+and 0.786 to 0.929, 0.870 and 0.801.
 
 After four of the paintings that it was trained on, {few} photographs:
 
