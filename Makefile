@@ -127,7 +127,7 @@ decoders: $(STAMP)  ## train the mirrored decoders of the distilled loss network
 wctstudy: $(STAMP)  ## judge whitening and colouring beside the network of any style, into artifacts/universal/wct (WCT_ARGS="--photographs 20")
 	$(BIN)/python -m tests.benchmarks.wct_study $(WCT_ARGS)
 
-collaborationstudy: $(STAMP)  ## what the decoders of VGG-19 are worth to a narrow encoder, into artifacts/universal/collaboration; about three hours of a core
+collaborationstudy: $(STAMP)  ## what the decoders of VGG-19 are worth to a narrow encoder, into artifacts/universal/collaboration; about three and a half hours of a core (COLLABORATION_ARGS="--optimized-only" for the pictures by optimization alone)
 	$(BIN)/python -m tests.benchmarks.collaboration_study $(COLLABORATION_ARGS)
 
 lossstudy: $(STAMP)  ## train with the distilled loss network and with VGG-19, and compare (LOSS_ARGS="--steps 300")
