@@ -159,6 +159,6 @@ The networks took turns on one core, with other work on the machine.
 
 {optimized}
 
-What `stylize --method gatys` does unless told otherwise, 200 iterations, comes as near to the style with a narrow
-network as 60 evaluations of VGG-19 do in more time, and less near to the photograph.
+200 evaluations of a narrow network come as near to the style as 60 of VGG-19 do in more time, and less near to the
+photograph. `stylize --method gatys` makes 200 iterations unless told otherwise, each of one evaluation or two.
 """

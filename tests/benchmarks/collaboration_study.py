@@ -66,8 +66,8 @@ embedding_weight = {embedding}
 collaborator_weight = {collaborator}
 """
 LOSSES = {"embedding": (1.0, 0.0), "collaborator": (0.0, 1.0), "both": (1.0, 1.0)}
-# Networks that pictures are optimized on, and how often their losses are evaluated. 200 iterations are what
-# `stylize --method gatys` does unless told otherwise; on VGG-19 60 take longer than 200 on the others.
+# Networks that pictures are optimized on, and how often their losses are evaluated. 60 times on VGG-19 take longer than
+# 200 on the others; `stylize --method gatys` makes 200 iterations, each of one evaluation or two, unless told otherwise.
 GATYS = (("vgg19", 60), ("distilled", 60), ("both", 60), ("distilled", 200), ("both", 200))
 METHODS = {"wct": How(), "adain": How(diagonal=True)}
 TIMED = ("vgg19", "distilled")
