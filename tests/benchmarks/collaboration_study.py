@@ -67,7 +67,7 @@ collaborator_weight = {collaborator}
 """
 LOSSES = {"embedding": (1.0, 0.0), "collaborator": (0.0, 1.0), "both": (1.0, 1.0)}
 # Networks that pictures are optimized on, and how often their losses are evaluated. 60 times on VGG-19 take longer than
-# 200 on the others; `stylize --method gatys` makes 200 iterations, each of one evaluation or two, unless told otherwise.
+# 200 on the others. `stylize --method gatys` makes 200 iterations, each of one evaluation or two.
 GATYS = (("vgg19", 60), ("distilled", 60), ("both", 60), ("distilled", 200), ("both", 200))
 METHODS = {"wct": How(), "adain": How(diagonal=True)}
 TIMED = ("vgg19", "distilled")
