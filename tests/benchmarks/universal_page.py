@@ -75,8 +75,8 @@ What the eye sees: ours has the colours of a painting that it has never seen, an
 edges; after the print it leaves flat parts nearly flat. Those of *Udnie* are duller than the published network's,
 without its facets. Faces stay faces; the published network draws them finer. Light flat parts have flecks of red and
 green that are not the painting's, fewest after the print, and many after *Starry Night* and the
-[built-in painting](painter/picture.jpg). After some paintings, such as a portrait by Delaunay of 1906, a faint hatch
-with a period of two pixels lies over all.
+[built-in painting](painter/picture.jpg). After some paintings, such as a portrait by Delaunay of
+1906 or Monet's *Water Lilies*, a hatch with a period of two pixels lies over all, which is seen in light parts.
 
 ## What it learned from
 
