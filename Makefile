@@ -22,7 +22,7 @@ SCALE_ARGS ?=
 DISTILLED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets results apps test-ios universal universalstudy decoders wctstudy collaborationstudy
+.PHONY: help setup demo test test-slow test-android lint format schemas golden conformance frontends fuzz emulatorfuzz crosstable speed study trainspeed kmeansspeed loadspeed widthstudy unetstudy separablestudy distilledstudy lock clean lossstudy demostudy killstudy clustertest sweepscale sheets results apps test-ios universal axes universalstudy decoders wctstudy collaborationstudy
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | awk -F': *' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -117,6 +117,9 @@ sweepscale: $(STAMP)  ## time the points of a sweep with one and two workers, by
 
 universal: $(STAMP)  ## write the style encoder and the recipe of its bundle, into runs/universal
 	$(BIN)/python -m export_pipeline.universal encoder runs/universal
+
+axes: $(STAMP)  ## find the principal axes of the styles that `universal` learns from, into runs/axes
+	$(BIN)/python -m export_pipeline.universal axes export_pipeline/recipes/universal.toml -o runs/axes/style_axes.weights
 
 universalstudy: $(STAMP)  ## measure the network of any style beside the published one, into artifacts/universal (UNIVERSAL_ARGS="--photographs 4")
 	$(BIN)/python -m tests.benchmarks.universal_study $(UNIVERSAL_ARGS)

@@ -22,15 +22,18 @@ from .subpixel import FILTERS, OUTPUT_SCALE, STRIDE, start_alike
 from .vgg import MEAN_RGB, needed_layers
 
 BLOCKS = 4
-# relu4_1 is left out. Its statistics follow from those of the layers before it: least squares explain 98.6 % of what a
-# network that was trained with them makes of them, over 448 paintings, parts of paintings, and photographs. With it the
-# encoder has 228,335 bytes in 8 bits instead of 40,088.
+# relu4_1 is left out. Its moments follow from those of the layers before it: least squares explain 98.6 % of what a
+# network that was trained with them makes of them, over 448 paintings, parts of paintings, and photographs. Its
+# convolutions alone would take 184,000 bytes in 8 bits.
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
-# Means and deviations of the distilled loss network's features, of 16, 32 and 64 channels, and of colours.
-STATISTICS = 2 * (16 + 32 + 64) + COLORS
-# What divides the features of a layer, so that statistics of paintings are about 1.
+# Of a painting: means and deviations of the distilled loss network's features, of 16, 32 and 64 channels, and colours.
+MOMENTS = 2 * (16 + 32 + 64) + COLORS
+# What a network is told of it: the moments along the axes that styles differ by most, and the colours as they are.
+STATISTICS = 128
+AXES = STATISTICS - COLORS
+# What divides the features of a layer, so that moments of paintings are about 1.
 FEATURE_SCALES = (64.0, 256.0, 512.0)
-HIDDEN = 96
+HIDDEN = 128
 LAST_SCALE = 0.1  # of the last kernel at first: the photograph in the style's colours comes out
 # Of what a convolution before a norm takes. The norm undoes it, and adds up within half precision; its epsilon is the
 # least that this holds.
@@ -139,19 +142,24 @@ def _adapted(x: Any, name: str, deviation: float, told: Any) -> Any:
     return keras.layers.Add(name=f"{name}_adapted")([scaled, of_style("shift", 0.0)])
 
 
-def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> keras.Model:
+def style_encoder(
+    weights: Mapping[str, tuple[Any, Any]], size: int = 512, projection: tuple[np.ndarray, np.ndarray] | None = None
+) -> keras.Model:
     """The network that tells a style: means and deviations of features of VGG's form, over the whole painting.
 
     Args:
         weights: kernel ``(3, 3, in, out)`` and bias ``(out,)`` by layer name, of the distilled loss network.
         size: height and width of the painting, pixels, a multiple of 64.
+        projection: the mean of the moments of styles, ``(M,)``, and axes ``(M, K)``: ``(moments - mean) @ axes`` is
+            told in their place. ``None`` tells the moments as they are.
 
     Returns:
-        A model from ``painting`` ``(N, size, size, 3)`` RGB 0..255 to ``style`` ``(N, 1, 1, S)``: for each of relu1_1
-        .. relu3_1 the means of its C channels and then the deviations, over :data:`FEATURE_SCALES`; last the colours.
+        A model from ``painting`` ``(N, size, size, 3)`` RGB 0..255 to ``style``: the K numbers along the axes and the
+        colours, ``(N, 1, 1, K + 9)``. Without a projection the M moments, ``(N, 1, 1, M)``: for each of relu1_1 to
+        relu3_1 the means of its C channels and then the deviations, over :data:`FEATURE_SCALES`; last the colours.
 
     Raises:
-        ValueError: *size* is no multiple of 64.
+        ValueError: *size* is no multiple of 64, or the projection is of another number of moments.
     """
     least = POOL * 2 ** (len(STYLE_LAYERS) - 1)
     if size < least or size % least:
@@ -172,8 +180,26 @@ def style_encoder(weights: Mapping[str, tuple[Any, Any]], size: int = 512) -> ke
         name = layer.replace("conv", "relu")
         if name in STYLE_LAYERS:
             found += _moments(x, name, FEATURE_SCALES[STYLE_LAYERS.index(name)])
-    style = keras.layers.Concatenate(name="style")([*found, ColorStatistics(name="color_statistics")(painting)])
+    colors = ColorStatistics(name="color_statistics")(painting)
+    if projection is None:
+        style = keras.layers.Concatenate(name="style")([*found, colors])
+    else:
+        moments = keras.layers.Concatenate(name="moments")([*found, colors])
+        style = keras.layers.Concatenate(name="style")([_projected(moments, *projection), colors])
     return keras.Model(painting, style, name="style_encoder")
+
+
+def _projected(moments: Any, mean: np.ndarray, axes: np.ndarray) -> Any:
+    """``(moments - mean) @ axes``; the mean first, for what is left adds up within half precision."""
+    if mean.shape != moments.shape[-1:] or axes.shape[:1] != mean.shape:
+        raise ValueError(f"{moments.shape[-1]} moments are not projected by a mean {mean.shape} and axes {axes.shape}")
+    centred = keras.layers.DepthwiseConv2D(1, name="centred")
+    moments = centred(moments)
+    centred.set_weights([np.ones((1, 1, len(mean), 1), np.float32), -mean])
+    along = keras.layers.Conv2D(axes.shape[1], 1, use_bias=False, name="axes")
+    found = along(moments)
+    along.set_weights([axes[None, None]])
+    return found
 
 
 def _to_bgr() -> list[Any]:

@@ -112,7 +112,12 @@ def _varied(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def few_values(kernel: np.ndarray, count: int, zeros: float) -> np.ndarray:
-    """*kernel* pruned and clustered: the smallest *zeros* of it zero, *count* values in all, each a 16-bit float."""
+    """*kernel* pruned and clustered: the smallest *zeros* of it zero, *count* values in all, each a 16-bit float.
+
+    One of a single value, which has no smallest, stays as it is.
+    """
+    if np.ptp(kernel) == 0:
+        return kernel
     kept = np.abs(kernel) > np.quantile(np.abs(kernel), zeros)
     shares = (np.arange(count - 1) + 0.5) / (count - 1)
     centers = np.quantile(kernel[kept], shares).astype(np.float16).astype(np.float32)

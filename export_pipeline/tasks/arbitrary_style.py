@@ -1,14 +1,14 @@
 """Arbitrary style transfer: a photograph, the statistics of a painting and a strength in, a picture out.
 
 The network learns from many paintings and their variants, and is judged on paintings that it was not trained on. What
-a painting's statistics are, the frozen style encoder says: :func:`style_encoder`.
+a painting's statistics are, the frozen style encoder says (:mod:`.style_encoding`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -16,13 +16,14 @@ from typing_extensions import Self
 
 from export_pipeline.base import images
 from export_pipeline.base.files import names_sha256, sha256_of
-from export_pipeline.perception.loss_network import LossNetwork, distilled, loss_network
+from export_pipeline.perception.loss_network import LossNetwork, loss_network
 from export_pipeline.perception.vgg_weights import at_hand, given_sha256, vgg_weights
 from export_pipeline.recipe import BUILTIN, ArbitraryStyleRecipe, Recipe
 from export_pipeline.records.signature import Signature, picture, tensor
 from export_pipeline.tasks import builtin
-from export_pipeline.tasks.paintings import Paintings, paintings, squared, variants
+from export_pipeline.tasks.paintings import Paintings, paintings, variants
 from export_pipeline.tasks.photographs import Photographs, crops, images_sha256, photographs
+from export_pipeline.tasks.style_encoding import ENCODER_SHA256, check_encoder, encode, encoder_sha256
 from export_pipeline.tasks.style_transfer import IMAGE, NO_JUDGE, SHOWN, STYLIZED, JudgedPhotograph, with_stability
 from export_pipeline.tasks.task import Arrays, Evaluator, Objective, Origin, Sample, SampleEvaluator, Task, spread
 
@@ -36,7 +37,6 @@ IDENTITY = "identity"
 SOFT = 3.0  # above it a loss to a style counts less and less
 LEAST_DEVIATION = 12.0  # of the colours of a style, levels of 255: else those in gray would rule
 OF_STYLE = ("style", "color", "wasserstein")  # losses
-ENCODED_SIDE = 512  # pixels, that a painting is encoded at
 # Of samples: what part has the style in full, and what part none of it. The rest is between.
 WHOLE, NONE = 0.9, 0.02
 OWN_PAINTING = -1
@@ -58,8 +58,14 @@ class ArbitraryStyle(Task):
 
     @classmethod
     def open(cls, recipe: Recipe, origin: Origin | None = None) -> Self:
-        """Look at every painting and photograph once."""
+        """Look at every painting and photograph once.
+
+        Raises:
+            CheckpointError: the network that is taken over was told styles by another encoder.
+        """
         assert isinstance(recipe, ArbitraryStyleRecipe)
+        if origin is not None:
+            check_encoder(origin.hashes, origin.file)
         return cls(recipe, paintings(recipe), *photographs(recipe))
 
     def with_recipe(self, recipe: Recipe) -> Self:
@@ -149,7 +155,7 @@ class ArbitraryStyle(Task):
             "more_content": [images_sha256(recipe.path(written)) for written in train.more_content],
             "warm_start": train.warm_start and sha256_of(recipe.path(train.warm_start)),
             "vgg_weights": given_sha256(recipe),
-            "style_encoder": distilled().sha256,
+            "style_encoder": encoder_sha256(),
         }
 
     def validation_sources(self) -> dict[str, Any]:
@@ -209,28 +215,6 @@ def _inputs(photo: np.ndarray, painting: np.ndarray) -> dict[str, np.ndarray]:
     return {IMAGE: photo, STYLE: encode(painting), STRENGTH: np.ones((1, 1, 1), np.float32)}
 
 
-def encode(painting: np.ndarray) -> np.ndarray:
-    """The statistics of *painting*, ``(H, W, 3)`` RGB uint8: ``(1, 1, S)`` float32."""
-    square = squared(painting, ENCODED_SIDE).astype(np.float32)[None]
-    found: np.ndarray = _encoder()(square).numpy()[0]
-    return found
-
-
-@cache
-def _encoder() -> Any:
-    network = style_encoder()  # loads TensorFlow quietly
-    import tensorflow as tf
-
-    return tf.function(lambda painting: network(painting, training=False), autograph=False)
-
-
-def style_encoder() -> Any:
-    """The style encoder: a Keras model from ``painting`` ``(N, 512, 512, 3)`` to ``style`` ``(N, 1, 1, S)``."""
-    from export_pipeline import models
-
-    return models.style_encoder(distilled().weights, ENCODED_SIDE)
-
-
 def style_of(seed: int, index: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The number of the style of sample *index*, of *count*, int32, and its strength, float32."""
     random = np.random.default_rng([seed, 3, index])
@@ -248,7 +232,8 @@ class _Perceptual(Objective):
         self._losses = PerceptualLoss(network, (), table, (), LEAST_DEVIATION)
         self._targets = StyleTarget.stacked([self._losses.target(image) for image in task.variants])
         self.terms = (*loss_names(table), IDENTITY)
-        self.fingerprint = {**task.learned_from(), "loss_network_sha256": network.sha256}
+        hashes = {"loss_network_sha256": network.sha256, ENCODER_SHA256: encoder_sha256()}
+        self.fingerprint = {**task.learned_from(), **hashes}
 
     def __call__(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
         import tensorflow as tf

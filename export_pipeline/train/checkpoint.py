@@ -103,10 +103,23 @@ class Checkpoint:
             if variables is None:
                 continue
             names = sorted(name for name in tensors if name.startswith(f"{group}."))
-            if [tensors[n].shape for n in names] != [tuple(v.shape) for v in variables]:
-                raise CheckpointError(f"{self.path} was made by another network: its {group} tensors do not fit")
+            shapes = [tensors[name].shape for name in names]
+            if shapes != [tuple(v.shape) for v in variables]:
+                where = _first_apart(shapes, variables)
+                raise CheckpointError(
+                    f"{self.path} was made by another network: its {group} tensors do not fit{where}.\n"
+                    "Give a checkpoint of this network; one that an earlier version made must be trained anew."
+                )
             for name, variable in zip(names, variables, strict=True):
                 variable.assign(tensors[name])
+
+
+def _first_apart(shapes: Sequence[tuple[int, ...]], variables: Sequence[Any]) -> str:
+    """The first of *variables* that has not the shape of its tensor, in words; nothing where their numbers differ."""
+    if len(shapes) != len(variables):
+        return f", {len(shapes)} for {len(variables)}"
+    shape, variable = next(pair for pair in zip(shapes, variables, strict=True) if pair[0] != tuple(pair[1].shape))
+    return f", {shape} for {tuple(variable.shape)} of {variable.name.split(':')[0]}"
 
 
 def save(path: Path, info: CheckpointInfo, weights: Sequence[Any], optimizer: Sequence[Any] = ()) -> Checkpoint:

@@ -13,7 +13,8 @@ from PIL import Image
 from export_pipeline.base.images import to_uint8
 from export_pipeline.errors import CheckpointError
 from export_pipeline.recipe import ArbitraryStyleRecipe
-from export_pipeline.tasks.arbitrary_style import STRENGTH, STYLE, encode
+from export_pipeline.tasks.arbitrary_style import STRENGTH, STYLE
+from export_pipeline.tasks.style_encoding import check_encoder, encode
 from export_pipeline.tasks.style_transfer import IMAGE
 from export_pipeline.train import restored
 from export_pipeline.train.checkpoint import Checkpoint
@@ -50,13 +51,14 @@ class Painter:
         """The network of *checkpoint*.
 
         Raises:
-            CheckpointError: it is missing, damaged, or of another task.
+            CheckpointError: it is missing, damaged, of another task, or was told styles by another encoder.
         """
         found = Checkpoint.open(checkpoint)
         if not isinstance(found.info.recipe, ArbitraryStyleRecipe):
             raise CheckpointError(
                 f"{checkpoint} is of a network of {found.info.recipe.task}; allowed: one of arbitrary_style."
             )
+        check_encoder(found.info.fingerprint, checkpoint)
         return cls(restored(found))
 
     def paint(

@@ -35,8 +35,8 @@ from export_pipeline.perception.loss_network import DISTILLED, distilled
 from export_pipeline.perception.vgg_weights import vgg19_weights
 from export_pipeline.report.machine import machine
 from export_pipeline.report.sheet import Tile, laid_out
-from export_pipeline.tasks.arbitrary_style import encode
 from export_pipeline.tasks.builtin import photographs
+from export_pipeline.tasks.style_encoding import encode
 from export_pipeline.universal.painter import Painter
 from export_pipeline.universal.wct.paint import How, paint
 from tests.benchmarks.universal_page import COLUMNS

@@ -20,6 +20,7 @@ from export_pipeline.targets import TARGETS
 from tests.export import material
 from tests.export.test_contract import program
 from tests.formats.test_coreml_crops import spec_of
+from tests.models.material import styles
 
 SIDE = 64
 LEAST_PSNR = {"fp32": 90.0, "fp16": 45.0, "int8": 30.0}
@@ -35,13 +36,11 @@ MADE = default_targets(Recipe.parse({}).compress)
 
 
 def samples() -> list[dict[str, np.ndarray]]:
-    random = np.random.default_rng(2)
-    styles = random.uniform(0, 1.5, (4, 1, 1, STATISTICS)).astype(np.float32)
     strengths = np.array([1, 0.4, 1, 0], np.float32).reshape(4, 1, 1, 1)
     photographs = [image[:SIDE, :SIDE] for image in material.photographs()]
     return [
         {"image": image, "style": style, "strength": strength}
-        for image, style, strength in zip(photographs, styles, strengths, strict=True)
+        for image, style, strength in zip(photographs, styles(4), strengths, strict=True)
     ]
 
 

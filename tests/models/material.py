@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from export_pipeline import models
+from export_pipeline.models.adain import AXES, COLORS
 from tests.networks import networks_of
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
@@ -54,6 +55,13 @@ def gives(model: Any) -> tuple[int, float]:
 
 def photo(height: int, width: int, batch: int = 1) -> np.ndarray:
     return np.random.default_rng(height * 1000 + width).uniform(0, 255, (batch, height, width, 3)).astype(np.float32)
+
+
+def styles(count: int) -> np.ndarray:
+    """Statistics of styles, as far apart as those of paintings: ``(count, 1, 1, 128)``."""
+    random = np.random.default_rng(3)
+    told = np.concatenate([random.normal(0, 0.6, (count, AXES)), random.uniform(0.2, 1, (count, COLORS))], 1)
+    return told[:, None, None].astype(np.float32)
 
 
 def scrambled(model: Any) -> Any:

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from export_pipeline import models
-from export_pipeline.models.adain import FEATURE_SCALES, STATISTICS, STYLE_LAYERS
+from export_pipeline.models.adain import FEATURE_SCALES, MOMENTS, STYLE_LAYERS
 from export_pipeline.models.layers import InstanceNormalization
 from export_pipeline.perception.loss_network import distilled
-from tests.models.material import of_type, photo
+from tests.models.material import of_type, photo, styles
 from tests.models.test_color_transfer import colors_of
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
 random = np.random.default_rng(3)
-STYLES = random.uniform(0, 1, (2, 1, 1, STATISTICS)).astype(np.float32)
+STYLES = styles(2)
 
 
 def strengths(*values: float) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_every_convolution_but_the_last_has_a_norm_a_scale_and_a_shift() -> None
     for norm in norms:
         stem = norm.name.removesuffix("_norm")
         assert {f"{stem}_conv", f"{stem}_scale", f"{stem}_shift"} <= set(names)
-    assert model.count_params() == 227_832
+    assert model.count_params() == 244_920
 
 
 def test_a_saved_network_comes_back_the_same(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_bad_arguments_are_value_errors_that_name_them(arguments: dict[str, Any]
 def test_the_encoder_gives_means_and_deviations_of_the_loss_network() -> None:
     image = photo(128, 128)
     found = models.style_encoder(distilled().weights, 128)(image).numpy()
-    assert found.shape == (1, 1, 1, STATISTICS)
+    assert found.shape == (1, 1, 1, MOMENTS)
     expected = []
     for features, scale in zip(distilled().features(STYLE_LAYERS)(image), FEATURE_SCALES, strict=True):
         scaled = features.numpy() / scale
@@ -116,6 +116,22 @@ def test_the_encoder_gives_means_and_deviations_of_the_loss_network() -> None:
     means, factor = colors_of(image[0])
     expected += [means, factor[np.tril_indices(3)]]
     np.testing.assert_allclose(found.ravel(), np.concatenate(expected), rtol=2e-3, atol=2e-4)
+
+
+def test_a_projection_of_other_moments_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"233 moments are not projected by a mean \(4,\) and axes \(4, 2\)"):
+        models.style_encoder(distilled().weights, 128, (np.zeros(4, np.float32), np.zeros((4, 2), np.float32)))
+
+
+def test_along_axes_it_tells_how_moments_differ_from_their_mean_and_the_colours_as_they_are() -> None:
+    image = photo(128, 128)
+    moments = models.style_encoder(distilled().weights, 128)(image).numpy().ravel()
+    mean, axes = random.uniform(0, 1, MOMENTS), random.normal(0, 1, (MOMENTS, 5))
+    given = mean.astype(np.float32), axes.astype(np.float32)
+    found = models.style_encoder(distilled().weights, 128, given)(image).numpy()
+    assert found.shape == (1, 1, 1, 5 + 9)
+    np.testing.assert_allclose(found.ravel()[:5], (moments - mean) @ axes, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(found.ravel()[5:], moments[-9:])
 
 
 @pytest.mark.parametrize("size", [0, 32, 130])

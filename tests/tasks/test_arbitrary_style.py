@@ -13,8 +13,9 @@ from export_pipeline.errors import RecipeError
 from export_pipeline.models.adain import STATISTICS
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import open_task
-from export_pipeline.tasks.arbitrary_style import ArbitraryStyle, encode, style_of
+from export_pipeline.tasks.arbitrary_style import ArbitraryStyle, style_of
 from export_pipeline.tasks.paintings import recolored
+from export_pipeline.tasks.style_encoding import encode
 
 PAINTED = {"a": (200, 40, 30), "b": (20, 160, 60), "c": (30, 50, 220)}
 

@@ -9,9 +9,8 @@ import pytest
 
 from export_pipeline import models
 from export_pipeline.errors import ModelError
-from export_pipeline.models.adain import STATISTICS
 from export_pipeline.universal.bands import run_in_bands
-from tests.models.material import photo, scrambled
+from tests.models.material import photo, scrambled, styles
 
 import tf_keras as keras  # isort: skip - after models, which chooses Keras 2
 
@@ -39,9 +38,7 @@ def test_bands_leave_no_seam(network: Any, size: tuple[int, int], rows: int) -> 
 
 def test_a_network_of_any_style_does_so_too() -> None:
     model = models.adain_subpixel(alpha=0.25, margin=8)
-    random = np.random.default_rng(1)
-    style = random.uniform(0, 1, (1, 1, STATISTICS)).astype(np.float32)
-    inputs = {"image": photo(50, 70)[0], "style": style, "strength": np.full((1, 1, 1), 0.6, np.float32)}
+    inputs = {"image": photo(50, 70)[0], "style": styles(1)[0], "strength": np.full((1, 1, 1), 0.6, np.float32)}
     expected = model([value[None] for value in inputs.values()]).numpy()[0]
     seen: list[tuple[int, int, str]] = []
     found = run_in_bands(model, inputs, 5, lambda *told: seen.append(told))

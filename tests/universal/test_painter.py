@@ -10,7 +10,7 @@ import pytest
 from export_pipeline.errors import CheckpointError
 from export_pipeline.models import adain_subpixel
 from export_pipeline.models.adain import STATISTICS
-from export_pipeline.tasks.arbitrary_style import encode
+from export_pipeline.tasks.style_encoding import encode
 from export_pipeline.universal.painter import LUMINANCE, How, Painter, composed, mask_of, mixed
 from tests.builds import COMMITTED
 from tests.small_training import picture

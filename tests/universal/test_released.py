@@ -13,11 +13,13 @@ from export_pipeline.base.images import fit
 from export_pipeline.bundle import Bundle
 from export_pipeline.cli import main
 from export_pipeline.formats import open_model
-from export_pipeline.models.adain import STATISTICS
+from export_pipeline.models.adain import AXES, STATISTICS
 from export_pipeline.recipe import Recipe
 from export_pipeline.tasks import builtin
-from export_pipeline.tasks.arbitrary_style import encode
 from export_pipeline.tasks.paintings import squared
+from export_pipeline.tasks.style_axes import REGULARIZING
+from export_pipeline.tasks.style_encoding import ENCODER_SHA256, encode, encoder_sha256
+from export_pipeline.train.checkpoint import Checkpoint
 from export_pipeline.universal.__main__ import RECIPE
 from tests.builds import ROOT
 
@@ -36,6 +38,11 @@ def test_every_check_of_a_report_passed(bundle: Path) -> None:
 def test_the_painter_is_what_its_recipe_makes() -> None:
     recipe = Recipe.load(ROOT / "export_pipeline" / "recipes" / "universal.toml")
     assert Bundle.open(PAINTER).manifest.recipe.model_dump() == recipe.model_dump()
+
+
+def test_the_painter_was_trained_on_what_the_encoder_tells() -> None:
+    info = Checkpoint.open(PAINTER / "checkpoint.safetensors").info
+    assert info.fingerprint[ENCODER_SHA256] == encoder_sha256()
 
 
 def test_the_encoder_is_what_its_recipe_makes_and_ran_on_apples_runtime(tmp_path: Path) -> None:
@@ -57,7 +64,10 @@ def test_what_the_encoder_file_tells_is_what_the_painter_file_takes() -> None:
     (told,) = encoder.infer({"painting": squared(painting, 512)}).values()
     assert told.reshape(-1).shape == (STATISTICS,)
     exact = encode(painting)
-    assert np.linalg.norm(told.ravel() - exact.ravel()) / np.linalg.norm(exact) < 0.05
+    # Along later axes styles differ less, and eight bits are off by more.
+    leading, later = [*range(REGULARIZING), *range(AXES, STATISTICS)], range(REGULARIZING, AXES)
+    for part, most in ((leading, 0.05), (later, 0.3)):
+        assert np.linalg.norm((told.ravel() - exact.ravel())[part]) / np.linalg.norm(exact.ravel()[part]) < most
     painter = open_model(next(PAINTER.glob("*-dynamic.tflite")))
     made = []
     for style in (told.reshape(exact.shape), exact):

@@ -23,10 +23,11 @@ from export_pipeline.formats.coreai.network import described
 from export_pipeline.formats.coreai.process import Process
 from export_pipeline.formats.values import from_port, to_port
 from export_pipeline.models.adain import STATISTICS, style_encoder
-from export_pipeline.models.color_transfer import COLORS, ColorStatistics
 from export_pipeline.perception.loss_network import distilled
 from export_pipeline.recipe import Recipe
 from export_pipeline.records.signature import Signature, image_to_image, picture, tensor
+from export_pipeline.tasks.style_axes import style_axes
+from export_pipeline.tasks.style_encoding import encode
 from tests.export import material
 from tests.formats.coreai.cross_table import COLUMNS, FLOAT32, FORMS, PATH, WEIGHTS, read
 from tests.small_models import COMPRESSED
@@ -54,7 +55,7 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
 
 def _model(name: str) -> Any:
     if name == ENCODER:
-        return style_encoder(distilled().weights, ENCODED_SIDE)
+        return style_encoder(distilled().weights, ENCODED_SIDE, style_axes())
     return material.filled(**NETWORKS[name])
 
 
@@ -102,12 +103,11 @@ def _values(signature: Signature) -> dict[str, np.ndarray]:
     """What goes in, without a batch axis: a picture, the statistics of a style that is another one, and strength 1."""
     if "painting" in {port.name for port in signature.inputs}:
         return {"painting": fit(material.photographs()[0], ENCODED_SIDE, ENCODED_SIDE).astype(np.float32)}
-    photo, other = (each[:SIDE, :SIDE].astype(np.float32) for each in material.photographs()[:2])
+    photo, other = (each[:SIDE, :SIDE] for each in material.photographs()[:2])
+    photo = photo.astype(np.float32)
     if "style" not in {port.name for port in signature.inputs}:
         return {signature.inputs[0].name: photo}
-    features = np.random.default_rng(0).uniform(0.2, 1.0, (1, 1, STATISTICS - COLORS))
-    style = np.concatenate([features, ColorStatistics()(other[None]).numpy()[0]], -1).astype(np.float32)
-    return {"image": photo, "style": style, "strength": np.ones((1, 1, 1), np.float32)}
+    return {"image": photo, "style": encode(other), "strength": np.ones((1, 1, 1), np.float32)}
 
 
 def beside_the_network(name: str) -> float:
