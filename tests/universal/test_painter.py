@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from export_pipeline.errors import CheckpointError
 from export_pipeline.models import adain_subpixel
 from export_pipeline.models.adain import STATISTICS
-from export_pipeline.tasks.style_encoding import encode
-from export_pipeline.universal.painter import LUMINANCE, How, Painter, composed, mask_of, mixed
+from export_pipeline.recipe import Recipe
+from export_pipeline.tasks import open_task
+from export_pipeline.tasks.style_encoding import ENCODER_SHA256, encode
+from export_pipeline.train.warm_start import origin, with_warm_start
+from export_pipeline.universal.painter import LUMINANCE, RELEASED, How, Painter, composed, mask_of, mixed
 from tests.builds import COMMITTED
 from tests.small_training import picture
 
@@ -74,3 +80,19 @@ def test_a_checkpoint_of_another_task_is_refused(tmp_path: Path) -> None:
         Painter.open(COMMITTED / "checkpoint.safetensors")
     with pytest.raises(CheckpointError, match="does not exist"):
         Painter.open(tmp_path / "none.safetensors")
+
+
+def test_a_network_that_another_encoder_told_styles_is_refused_at_every_door(tmp_path: Path) -> None:
+    told = safe_open(RELEASED, "np")
+    info = json.loads(told.metadata()["checkpoint"]) | {ENCODER_SHA256: "0" * 64}
+    tensors = {name: told.get_tensor(name) for name in told.keys()}  # noqa: SIM118 - no mapping
+    other = tmp_path / "other.safetensors"
+    save_file(tensors, other, {"checkpoint": json.dumps(info)})
+    with pytest.raises(CheckpointError, match=r"other\.safetensors was trained with another style encoder"):
+        Painter.open(other)
+    (tmp_path / "taken.toml").write_text(
+        'name = "taken"\ntask = "arbitrary_style"\n[train]\nsteps = 0\nwarm_start = "other.safetensors"\n'
+    )
+    recipe = with_warm_start(Recipe.load(tmp_path / "taken.toml"))
+    with pytest.raises(CheckpointError, match=r"other\.safetensors was trained with another style encoder"):
+        open_task(recipe, origin(recipe))
