@@ -28,7 +28,7 @@ def axes_of(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
     PCA whitening (Kessy et al., "Optimal Whitening and Decorrelation", 2018), regularized: an axis along which the
     variance is v is scaled by ``1 / sqrt(v + v_30)``, with the variance along the thirtieth, or the last if there are
-    fewer. So ``(moments - mean) @ axes`` has variances of ``v / (v + v_30)``: near 1, then a half at the thirtieth.
+    fewer. So ``(moments - mean) @ axes`` has variances of ``v / (v + v_30)``: near 1 at first, a half at the thirtieth.
 
     Returns:
         ``(M,)`` and ``(M, count)`` float32. The entry of the greatest magnitude of each axis is above 0.
@@ -57,12 +57,8 @@ def style_axes(path: Path = STYLE_AXES) -> tuple[np.ndarray, np.ndarray]:
     """
     arrays = coding.read(path)
     mean, axes = arrays.get("mean", np.empty(0)), arrays.get("axes", np.empty(0))
-    if (
-        mean.ndim != 1
-        or axes.ndim != 2
-        or len(axes) != len(mean)
-        or not all(np.isfinite(a).all() for a in (mean, axes))
-    ):
+    finite = np.isfinite(mean).all() and np.isfinite(axes).all()
+    if mean.ndim != 1 or axes.ndim != 2 or len(axes) != len(mean) or not finite:
         found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise WeightsError(
             f"{path} has {found}; it must have finite numbers, mean (M,) and axes (M, K).\n"
